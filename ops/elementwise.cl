@@ -1,0 +1,58 @@
+/* elementwise.cl: one straight-line body over every element of a domain.
+ *
+ * Twins: tinygrad_cl/primitives/elementwise.py, tinygrad_cl/functional/elementwise.py.
+ *
+ * Holes (written by the generator)
+ *   PARAMS          the body's parameters, each after a comma
+ *   BODY(row..., j, n)  computes and stores n elements (1..VEC) that start at column j of the row
+ *   ROWS            defined if the domain has outer dims: each row is unraveled into indices
+ *   UNRAVEL(row)    declares those indices
+ *   SELECT_SEGMENT  defined if one launch serves several buffers: picks the pointers of this work-group, lowers
+ *                   `group` to its number inside the segment, and sets `cols`
+ *   BODY_CALL(j, n) the body applied to the indices and parameters
+ * Tunables
+ *   LANES           work-items that share a chunk, side by side (1 on a CPU)
+ *
+ * Sizes: cols (elements of a row), rows, chunk (rows of a work-group; columns if there are no ROWS).
+ */
+#ifndef PARAMS
+#define PARAMS , __global const float *p0, __global float *q0
+#define BODY_CALL(j, n) q0[j] = p0[j]
+#endif
+#ifndef LANES
+#define LANES 1
+#endif
+
+VECTOR_KERNEL __kernel void KERNEL(const long rows, const long columns, const long chunk PARAMS)
+{
+    size_t group = get_group_id(0);
+    const size_t lane = (LANES > 1) ? get_local_id(0) : 0;
+    size_t cols = columns;
+#ifdef SELECT_SEGMENT
+    SELECT_SEGMENT
+#endif
+#ifdef ROWS
+    const size_t last_row = min((size_t)rows, (group + 1) * chunk);
+    for (size_t row = group * chunk; row < last_row; row++) {
+        UNRAVEL(row)
+        size_t j = lane * VEC;
+        for (; j + VEC <= cols; j += LANES * VEC) {
+            BODY_CALL(j, VEC);
+        }
+        if (j < cols) {
+            BODY_CALL(j, (int)(cols - j));
+        }
+    }
+#else
+    const size_t end = min(cols, (group + 1) * chunk);
+    size_t j = group * chunk + lane * VEC;
+    for (; j + VEC <= end; j += LANES * VEC) {
+        BODY_CALL(j, VEC);
+    }
+    if (j < end) {
+        BODY_CALL(j, (int)(end - j));
+    }
+#endif
+}
+
+#undef LANES

@@ -1,0 +1,236 @@
+/* matmul.cl: out[b] = A[b] @ B[b] on a CPU, with register tiles.
+ *
+ * Twins: tinygrad_cl/primitives/matmul.py (plans: plans_matmul.py), tinygrad_cl/functional/matmul.py.
+ *
+ * The output is cut into tiles of `chunk` rows and COLS * VEC columns; a work-group makes `per` of them. For each it packs
+ * its panel of B (up to KC deep) into private memory, then walks down the rows of A, ROWS at a time: one vector of B
+ * serves ROWS multiply-adds, one number of A serves COLS. Sums over K run in order, in ACC.
+ *
+ * Sizes: M, N, K, batch0..2 (a batch index is split over three dims, because A and B may be broadcast or permuted),
+ * strides and first elements in elements; `b_end` is one past the last element of B that may be read; `split` is the depth
+ * of one slice of K: slice s of `slices` writes its sums at out + s * batches * M * N (else slices = 1, split = K).
+ * Macros
+ *   TAG, ACC      register tag and type of the sums: f32 float, f64 double
+ *   IN_T, OUT_T   storage types
+ *   TRANSPOSED    1: B's neighbors along K are neighbors in memory; 0: those along N
+ *   PACK_A        1: rows of A are converted to ACC first (a storage type that is dear to read one by one)
+ * Tunables
+ *   ROWS, COLS    register tile, in rows and vectors; ROWS * COLS + COLS registers
+ *   KC            depth of the panel, a multiple of VEC
+ *   CHUNK         rows whose sums stay in private memory between panels (DEEP); ROWS if K is at most KC
+ *   DEEP          1: K may be more than KC
+ * Hole
+ *   EPILOGUE(value, batch, row, column, n)  takes n sums of a row
+ */
+#ifndef TAG
+#define TAG f32
+#define ACC float
+#define IN_T float
+#define OUT_T float
+#endif
+#ifndef TRANSPOSED
+#define TRANSPOSED 0
+#endif
+#ifndef PACK_A
+#define PACK_A 0
+#endif
+#ifndef ROWS
+#define ROWS 8
+#define COLS 2
+#endif
+#ifndef KC
+#define KC 1024
+#endif
+#ifndef DEEP
+#define DEEP 0
+#define CHUNK ROWS
+#endif
+#ifndef EPILOGUE
+#define EPILOGUE(value, batch, row, column, n) \
+    CAT(STOREP_, OUT_T)(value, out, ((batch) * M + (row)) * N + (column), n)
+#endif
+#ifndef EPILOGUE_PARAMS
+#define EPILOGUE_PARAMS
+#define EPILOGUE_ARGS
+#endif
+
+#define V CAT(V_, TAG)
+#define VLOAD(p) CAT(vload, VEC)(0, p)
+#define VSTORE(value, p) CAT(vstore, VEC)(value, 0, p)
+#define UNROLLED(n) __attribute__((opencl_unroll_hint(n)))
+#define WIDTH (COLS * VEC)
+
+/* VEC elements of B from b[at] on, for the register; those at `end` and beyond are not read. */
+static inline V NAME(load)(__global const IN_T *b, size_t at, size_t end)
+{
+    if (at + VEC <= end)
+        return CAT(LOADP_, IN_T)(b, at, VEC);
+    if (at >= end)
+        return (V)(0);
+    return CAT(LOADP_, IN_T)(b, at, (int)(end - at));
+}
+
+#if TRANSPOSED
+#if VEC == 16
+#define MASK uint16
+#define MASK64 ulong16
+#define LOW1 (0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30)
+#define HIGH1 (1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31)
+#define LOW2 (0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
+#define HIGH2 (2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
+#define LOW4 (0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27)
+#define HIGH4 (4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31)
+#define LOW8 (0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
+#define HIGH8 (8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31)
+#elif VEC == 8
+#define MASK uint8
+#define MASK64 ulong8
+#define LOW1 (0, 8, 2, 10, 4, 12, 6, 14)
+#define HIGH1 (1, 9, 3, 11, 5, 13, 7, 15)
+#define LOW2 (0, 1, 8, 9, 4, 5, 12, 13)
+#define HIGH2 (2, 3, 10, 11, 6, 7, 14, 15)
+#define LOW4 (0, 1, 2, 3, 8, 9, 10, 11)
+#define HIGH4 (4, 5, 6, 7, 12, 13, 14, 15)
+#else
+#define MASK uint4
+#define MASK64 ulong4
+#define LOW1 (0, 4, 2, 6)
+#define HIGH1 (1, 5, 3, 7)
+#define LOW2 (0, 1, 4, 5)
+#define HIGH2 (2, 3, 6, 7)
+#endif
+#define MASK_TYPE_f32 MASK
+#define MASK_TYPE_f64 MASK64
+#define MASK_TYPE CAT(MASK_TYPE_, TAG)
+/* Exchanges the blocks of size d off the diagonal of every 2d x 2d block. */
+#define EXCHANGE(d)                                                           \
+    UNROLLED(VEC) for (int i = 0; i < VEC; i++)                               \
+        if (!(i & d)) {                                                       \
+            const V x = t[i], y = t[i + d];                                   \
+            t[i] = shuffle2(x, y, (MASK_TYPE)LOW##d);                         \
+            t[i + d] = shuffle2(x, y, (MASK_TYPE)HIGH##d);                    \
+        }
+
+/* Packs a panel of columns that lie along K: VEC x VEC blocks are transposed in registers. */
+static inline void NAME(pack)(ACC *panel, __global const IN_T *b, size_t first, size_t b_k, size_t b_n, size_t end,
+                              int depth, int columns)
+{
+    for (int v = 0; v < COLS && v * VEC < columns; v++)
+        for (int k = 0; k < depth; k += VEC) {
+            V t[VEC];
+            UNROLLED(VEC) for (int i = 0; i < VEC; i++)
+                t[i] = NAME(load)(b, first + min(v * VEC + i, columns - 1) * b_n + k, end);
+            EXCHANGE(1)
+            EXCHANGE(2)
+#if VEC > 4
+            EXCHANGE(4)
+#endif
+#if VEC > 8
+            EXCHANGE(8)
+#endif
+            UNROLLED(VEC) for (int i = 0; i < VEC; i++)
+                VSTORE(t[i], panel + ((k + i) * COLS + v) * VEC);
+        }
+}
+#else
+/* Packs a panel of rows. */
+static inline void NAME(pack)(ACC *panel, __global const IN_T *b, size_t first, size_t b_k, size_t b_n, size_t end,
+                              int depth, int columns)
+{
+    for (int k = 0; k < depth; k++)
+        UNROLLED(COLS) for (int v = 0; v < COLS; v++)
+            VSTORE(NAME(load)(b, first + k * b_k + v * VEC, end), panel + (k * COLS + v) * VEC);
+}
+#endif
+
+/* Hands rows m to end of the tile to the epilogue. */
+#define EMIT(from, m, end)                                                                                  \
+    for (int row = m; row < end; row++)                                                                     \
+        for (int v = 0; v < COLS && n0 + v * VEC < N; v++) {                                                \
+            const V value = VLOAD((from) + ((row - (m)) * COLS + v) * VEC);                                 \
+            const size_t i0 = slice * batches + batch, i1 = row, j = n0 + v * VEC;                          \
+            const int n = min(VEC, N - n0 - v * VEC);                                                       \
+            EPILOGUE(value, i0, i1, j, n);                                                                  \
+        }
+
+VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *a, __global const IN_T *b, const int M,
+                                   const int N, const int K, const int batches, const int batch1, const int batch2,
+                                   const long a_first, const long a_0, const long a_1, const long a_2, const long a_m,
+                                   const long a_k, const long b_first, const long b_0, const long b_1, const long b_2,
+                                   const long b_k, const long b_n, const long b_end, const int chunk, const int per,
+                                   const int slices, const int split EPILOGUE_PARAMS)
+{
+    ACC panel[KC * WIDTH] __attribute__((aligned(64)));
+    ACC sums[CHUNK * WIDTH] __attribute__((aligned(64)));
+#if PACK_A
+    ACC rows[ROWS * KC] __attribute__((aligned(64)));
+#endif
+    const int across = (N + WIDTH - 1) / WIDTH, down = (M + chunk - 1) / chunk;
+    const size_t tiles = (size_t)batches * slices * across * down;
+    const size_t last = min(tiles, (get_global_id(0) + 1) * per);
+    for (size_t tile = get_global_id(0) * per; tile < last; tile++) {
+        const int m0 = (int)(tile % down) * chunk, m1 = min(M, m0 + chunk);
+        const int n0 = (int)(tile / down % across) * WIDTH;
+        const size_t batch = tile / down / across % batches, slice = tile / down / across / batches;
+        const size_t i2 = batch % batch2, i1 = batch / batch2 % batch1, i0 = batch / batch2 / batch1;
+        const size_t left = a_first + i0 * a_0 + i1 * a_1 + i2 * a_2;
+        const size_t right = b_first + i0 * b_0 + i1 * b_1 + i2 * b_2 + n0 * b_n;
+        const int k1 = min(K, (int)(slice + 1) * split);
+        int k0 = (int)slice * split;
+        do {
+            const int depth = min(KC, k1 - k0);
+            NAME(pack)(panel, b, right + k0 * b_k, b_k, b_n, b_end, depth, N - n0);
+            for (int m = m0; m < m1; m += ROWS) {
+                ACC *const kept = sums + (DEEP ? (m - m0) * WIDTH : 0);
+                V acc[ROWS * COLS];
+                UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
+                    acc[i] = (V)(0);
+#if DEEP
+                if (k0 > (int)slice * split)
+                    UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
+                        acc[i] = VLOAD(kept + i * VEC);
+#endif
+                /* Rows beyond the last one repeat it and are dropped below. */
+#if PACK_A
+                const ACC *row[ROWS];
+                const size_t step = 1;
+                for (int r = 0; r < ROWS; r++) {
+                    const size_t at = left + min(m + r, m1 - 1) * a_m + k0 * a_k;
+                    for (int k = 0; k < depth; k++)
+                        rows[r * KC + k] = CAT(LOAD1_, IN_T)(a, at + k * a_k);
+                }
+                UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
+                    row[r] = rows + r * KC;
+#else
+                __global const IN_T *row[ROWS];
+                const size_t step = a_k;
+                UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
+                    row[r] = a + left + min(m + r, m1 - 1) * a_m + k0 * a_k;
+#endif
+                size_t at = 0;
+                for (int k = 0; k < depth; k++, at += step) {
+                    V x[COLS];
+                    UNROLLED(COLS) for (int v = 0; v < COLS; v++)
+                        x[v] = VLOAD(panel + (k * COLS + v) * VEC);
+                    UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
+                        UNROLLED(COLS) for (int v = 0; v < COLS; v++)
+                            acc[r * COLS + v] = fma((V)(row[r][at]), x[v], acc[r * COLS + v]);
+                }
+                UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
+                    VSTORE(acc[i], kept + i * VEC);
+                if (k0 + KC >= k1)
+                    EMIT(kept, m, min(m + ROWS, m1));
+            }
+            k0 += KC;
+        } while (k0 < k1);
+    }
+}
+
+#undef V
+#undef VLOAD
+#undef VSTORE
+#undef UNROLLED
+#undef WIDTH
+#undef EMIT
+#undef MASK_TYPE
+#undef EXCHANGE

@@ -1,0 +1,119 @@
+/* pool_tile.cl: 2 x 2 pooling with stride 2 and no padding, on a CPU.
+ *
+ * Twins: tinygrad_cl/primitives/pool.py, tinygrad_cl/functional/pool.py.
+ *
+ * A work-item takes a run of output rows. A row is folded from two rows of x in registers; rows gather end to end in
+ * `stage` until dense vectors of them can be handed to the epilogue.
+ *
+ * Macros
+ *   TAG, SCALAR    register tag and type of one lane: f32 float, f64 double, i32 int, i64 long, u8 uchar
+ *   IN_T, OUT_T    storage types
+ *   AVERAGE        1: sums divided by `divisor`; 0: maxima (a NaN wins)
+ * Tunables
+ *   ROOM           elements of private memory for finished rows; a row has at most as many
+ * Hole
+ *   EPILOGUE(value, j, n)  takes n output elements from element j on
+ */
+#ifndef TAG
+#define TAG f32
+#define SCALAR float
+#define IN_T float
+#define OUT_T float
+#endif
+#ifndef AVERAGE
+#define AVERAGE 0
+#endif
+#ifndef ROOM
+#define ROOM 1024
+#endif
+#ifndef EPILOGUE
+#define EPILOGUE(value, j, n) CAT(STOREP_, OUT_T)(value, out, j, n)
+#endif
+#ifndef EPILOGUE_PARAMS
+#define EPILOGUE_PARAMS
+#define EPILOGUE_ARGS
+#endif
+
+#define V CAT(V_, TAG)
+#define VLOAD(p) CAT(vload, VEC)(0, p)
+#define VSTORE(value, p) CAT(vstore, VEC)(value, 0, p)
+#if AVERAGE
+#define FOLD(a, b) ((a) + (b))
+#else
+#define FOLD(a, b) MAXIMUM(a, b)
+#endif
+
+/* The windows over x[at] and x[at + width]: n of them count. Elements at `limit` and beyond are not read. */
+static inline V NAME(windows)(__global const IN_T *x, size_t at, size_t width, size_t limit, int n)
+{
+    const int near = at + width + 2 * VEC > limit; /* the end of x */
+    const size_t below = at + width;
+    const V a = CAT(LOADP_, IN_T)(x, at, near ? (int)min((size_t)VEC, limit - at) : VEC);
+    const V c = CAT(LOADP_, IN_T)(x, below, near ? (int)min((size_t)VEC, limit - below) : VEC);
+    const V left = FOLD(a, c);
+    V even = left, odd = left;
+    even.lo = left.even;
+    odd.lo = left.odd;
+    if (n > VEC / 2) {
+        const size_t right = at + VEC, last = below + VEC;
+        const V b = CAT(LOADP_, IN_T)(x, right, near ? (int)min((size_t)VEC, limit - right) : VEC);
+        const V d = CAT(LOADP_, IN_T)(x, last, near ? (int)min((size_t)VEC, limit - last) : VEC);
+        const V other = FOLD(b, d);
+        even.hi = other.even;
+        odd.hi = other.odd;
+    }
+    return FOLD(even, odd);
+}
+
+VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, const int planes, const int height,
+                                   const int width, const int out_height, const int out_width,
+                                   const int divisor EPILOGUE_PARAMS)
+{
+    SCALAR stage[2 * ROOM + VEC];
+    const size_t rows = (size_t)planes * out_height, limit = (size_t)planes * height * width;
+    const size_t first = rows * get_global_id(0) / get_global_size(0);
+    const size_t last = rows * (get_global_id(0) + 1) / get_global_size(0);
+    size_t done = first * out_width; /* where stage[0] belongs */
+    size_t at = (first / out_height * height + first % out_height * 2) * width;
+    int filled = 0, oh = (int)(first % out_height);
+    for (size_t row = first; row < last; row++) {
+        for (int ow = 0; ow < out_width; ow += VEC) {
+            const V value = NAME(windows)(x, at + 2 * ow, width, limit, out_width - ow);
+#if AVERAGE
+            VSTORE(value / (V)(divisor), stage + filled + ow);
+#else
+            VSTORE(value, stage + filled + ow);
+#endif
+        }
+        filled += out_width;
+        at += 2 * (size_t)width;
+        if (++oh == out_height) {
+            oh = 0;
+            at += (size_t)(height & 1) * width;
+        }
+        if (filled >= ROOM || row + 1 == last) {
+            int sent = 0;
+            for (; sent + VEC <= filled; sent += VEC)
+                EPILOGUE(VLOAD(stage + sent), done + sent, VEC);
+            VSTORE(VLOAD(stage + sent), stage);
+            done += sent;
+            filled -= sent;
+        }
+    }
+    if (filled)
+        EPILOGUE(VLOAD(stage), done, filled);
+}
+
+#undef TAG
+#undef SCALAR
+#undef IN_T
+#undef OUT_T
+#undef AVERAGE
+#undef ROOM
+#undef EPILOGUE
+#undef EPILOGUE_PARAMS
+#undef EPILOGUE_ARGS
+#undef V
+#undef VLOAD
+#undef VSTORE
+#undef FOLD

@@ -1,0 +1,167 @@
+/* pool_unpool.cl: the gradients of 2 x 2 pooling with stride 2 and no padding, on a CPU.
+ *
+ * Twins: tinygrad_cl/primitives/pool.py, tinygrad_cl/functional/pool.py.
+ *
+ * A work-item takes whole planes. Each register of windows gives two rows of the input's gradient, which gather in
+ * `stage` until dense vectors of them can be handed to the epilogue. A window's cotangent goes to its first maximum
+ * (a NaN beats every number), or in equal shares to all four.
+ *
+ * Macros
+ *   TAG, SCALAR  register tag and type of one lane: f32 float, f64 double
+ *   IN_T, OUT_T  storage types
+ *   AVERAGE      1: the gradient of avg_pool2d, from g alone; 0: that of max_pool2d, from g and x
+ * Tunables
+ *   ROOM         elements of private memory for finished rows; a row has at most half as many
+ * Hole
+ *   EPILOGUE(value, j, n)  takes n output elements from element j on
+ */
+#ifndef TAG
+#define TAG f32
+#define SCALAR float
+#define IN_T float
+#define OUT_T float
+#endif
+#ifndef AVERAGE
+#define AVERAGE 0
+#endif
+#ifndef ROOM
+#define ROOM 1024
+#endif
+#ifndef EPILOGUE
+#define EPILOGUE(value, j, n) CAT(STOREP_, OUT_T)(value, out, j, n)
+#endif
+#ifndef EPILOGUE_PARAMS
+#define EPILOGUE_PARAMS
+#define EPILOGUE_ARGS
+#endif
+
+#define V CAT(V_, TAG)
+#define VLOAD(p) CAT(vload, VEC)(0, p)
+#define VSTORE(value, p) CAT(vstore, VEC)(value, 0, p)
+#define BEATS(a, b) (!((a) <= (b)) & ((b) == (b)))
+
+/* Writes even[0], odd[0], even[1], ... to p, at most `n` pairs and what shares a register with them. */
+static inline void NAME(interleave)(SCALAR *p, V even, V odd, int n)
+{
+    V low, high;
+    low.even = even.lo;
+    low.odd = odd.lo;
+    VSTORE(low, p);
+    if (n > VEC / 2) {
+        high.even = even.hi;
+        high.odd = odd.hi;
+        VSTORE(high, p + VEC);
+    }
+}
+
+#if AVERAGE
+/* The shares of n windows, into two rows of the gradient. */
+static inline void NAME(windows)(SCALAR *top, SCALAR *bottom, V g, int n, int divisor)
+{
+    const V share = g / (V)(divisor);
+    NAME(interleave)(top, share, share, n);
+    NAME(interleave)(bottom, share, share, n);
+}
+#else
+/* The cotangents of n windows over x[at] and x[at + width], into two rows of the gradient.
+ * Elements at `limit` and beyond are not read. */
+static inline void NAME(windows)(SCALAR *top, SCALAR *bottom, V g, int n, __global const IN_T *x, size_t at,
+                                 int width, size_t limit)
+{
+    const size_t below = at + width, right = at + VEC, last = below + VEC;
+    const int near = last + VEC > limit; /* the end of x */
+    const V a = CAT(LOADP_, IN_T)(x, at, near ? (int)min((size_t)VEC, limit - at) : VEC);
+    const V c = CAT(LOADP_, IN_T)(x, below, near ? (int)min((size_t)VEC, limit - below) : VEC);
+    V b = a, d = c;
+    if (n > VEC / 2) {
+        b = CAT(LOADP_, IN_T)(x, right, near ? (int)min((size_t)VEC, limit - right) : VEC);
+        d = CAT(LOADP_, IN_T)(x, last, near ? (int)min((size_t)VEC, limit - last) : VEC);
+    }
+    V x00, x01, x10, x11;
+    x00.lo = a.even;
+    x00.hi = b.even;
+    x01.lo = a.odd;
+    x01.hi = b.odd;
+    x10.lo = c.even;
+    x10.hi = d.even;
+    x11.lo = c.odd;
+    x11.hi = d.odd;
+    const V zero = (V)(0);
+    const V upper = MAXIMUM(x00, x01), lower = MAXIMUM(x10, x11);
+    const V g0 = BEATS(lower, upper) ? zero : g, g1 = BEATS(lower, upper) ? g : zero;
+    NAME(interleave)(top, BEATS(x01, x00) ? zero : g0, BEATS(x01, x00) ? g0 : zero, n);
+    NAME(interleave)(bottom, BEATS(x11, x10) ? zero : g1, BEATS(x11, x10) ? g1 : zero, n);
+}
+#endif
+
+/* Hands out the full registers of `stage`, moves the rest to its start, and returns how many were handed out. */
+static inline int NAME(flush)(SCALAR *stage, int filled, size_t done, __global OUT_T *out EPILOGUE_PARAMS)
+{
+    int sent = 0;
+    for (; sent + VEC <= filled; sent += VEC)
+        EPILOGUE(VLOAD(stage + sent), done + sent, VEC);
+    VSTORE(VLOAD(stage + sent), stage);
+    return sent;
+}
+
+VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *g,
+#if AVERAGE
+                                   const int divisor,
+#else
+                                   __global const IN_T *x,
+#endif
+                                   const int planes, const int height, const int width, const int out_height,
+                                   const int out_width EPILOGUE_PARAMS)
+{
+    SCALAR stage[2 * ROOM + 4 * VEC];
+    const size_t first = (size_t)planes * get_global_id(0) / get_global_size(0);
+    const size_t last = (size_t)planes * (get_global_id(0) + 1) / get_global_size(0);
+    const size_t limit = (size_t)planes * height * width, g_limit = (size_t)planes * out_height * out_width;
+    size_t done = first * height * width; /* where stage[0] belongs */
+    int filled = 0;
+    for (size_t plane = first; plane < last; plane++) {
+        for (int oh = 0; oh < out_height; oh++) {
+            SCALAR *top = stage + filled, *bottom = top + width;
+            const size_t at = (plane * height + 2 * oh) * width, g_at = (plane * out_height + oh) * out_width;
+            /* From the right: what a register writes beyond its row is overwritten by what comes later. */
+            for (int ow = (out_width - 1) / VEC * VEC; ow >= 0; ow -= VEC) {
+                const int n = min(VEC, out_width - ow);
+                const size_t room = min((size_t)VEC, g_limit - g_at - ow);
+                const V cotangent = CAT(LOADP_, IN_T)(g, g_at + ow, (int)room);
+#if AVERAGE
+                NAME(windows)(top + 2 * ow, bottom + 2 * ow, cotangent, n, divisor);
+#else
+                NAME(windows)(top + 2 * ow, bottom + 2 * ow, cotangent, n, x, at + 2 * ow, width, limit);
+#endif
+            }
+            if (width & 1)
+                top[width - 1] = bottom[width - 1] = 0;
+            filled += 2 * width;
+            if ((height & 1) && oh == out_height - 1)
+                for (int t = 0; t < width; t++)
+                    stage[filled++] = 0;
+            if (filled >= ROOM / 2) {
+                const int sent = NAME(flush)(stage, filled, done, out EPILOGUE_ARGS);
+                done += sent;
+                filled -= sent;
+            }
+        }
+    }
+    const int sent = NAME(flush)(stage, filled, done, out EPILOGUE_ARGS);
+    if (filled > sent)
+        EPILOGUE(VLOAD(stage), done + sent, filled - sent);
+}
+
+#undef TAG
+#undef SCALAR
+#undef IN_T
+#undef OUT_T
+#undef AVERAGE
+#undef ROOM
+#undef EPILOGUE
+#undef EPILOGUE_PARAMS
+#undef EPILOGUE_ARGS
+#undef V
+#undef VLOAD
+#undef VSTORE
+#undef BEATS

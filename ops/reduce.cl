@@ -1,0 +1,212 @@
+/* reduce.cl: folds some dims of a domain, with the elementwise body that makes the elements inside the loop.
+ *
+ * Twins: tinygrad_cl/primitives/reduce.py, tinygrad_cl/functional/reduce.py.
+ *
+ * The domain's dims are kept or folded. `kept` counts the results, `folds` the combinations of all folded dims but the
+ * innermost one.
+ *   INNER: the innermost dim is folded; a work-group makes results one after another, VEC lanes run along `cols`.
+ *   OUTER: the innermost dim is kept; VEC lanes are VEC neighboring results, the loop runs over `folds`.
+ *
+ * Holes
+ *   PARAMS             parameters of the body and of the epilogue, each after a comma
+ *   ELEMENT(j, n)      the register with n elements that start at position j of the innermost dim
+ *   UNRAVEL_KEPT(k)    declares the indices of the kept dims (OUTER: all but the innermost)
+ *   UNRAVEL_FOLD(f)    declares the indices of the folded dims (INNER: all but the innermost)
+ *   EPILOGUE(value, at, n)  receives n results that start at result `at`; stores them
+ *   KIND_T, KIND_V     the elements' type: of a lane, of a register; KIND_MASK and KIND_SELECT are its macros
+ *   KIND_FOLD(acc, x), KIND_IDENTITY, KIND_ACROSS(acc)   the fold: of registers, from what, across the lanes of one
+ *   RESULT_T, RESULT_V the results' type
+ *   ARG_OVER(a, b)     defined for argmax (a > b) and argmin (a < b): the result is a position, and the first one wins
+ * Tunables
+ *   UNROLL  registers in flight (INNER)
+ *   LANES   work-items that share one INNER result through local memory (1 on a CPU)
+ *
+ * Sizes: kept (INNER: results; OUTER: rows of `cols` results), folds, cols, chunk (results, or blocks of VEC results, of a work-group),
+ * part (folds that one slice takes; get_group_id(1) is the slice, and its results lie `stride` after the previous slice's).
+ */
+#ifndef PARAMS
+#define PARAMS , __global const float *p0, __global float *q0
+#define INNER
+#define ELEMENT(j, n) LOADP_float(p0, k * cols + (j), n)
+#define UNRAVEL_KEPT(k)
+#define UNRAVEL_FOLD(f)
+#define EPILOGUE(value, at, n) STOREP_float(value, q0, at, n)
+#define KIND_T float
+#define KIND_V V_f32
+#define KIND_MASK MASK_f32
+#define KIND_SELECT SELECT_f32
+#define KIND_FOLD(acc, x) ((acc) + (x))
+#define KIND_IDENTITY SPLAT_f32(0.0f)
+#define KIND_ACROSS(acc) HFOLD_sum_f32(acc)
+#define RESULT_T float
+#define RESULT_V V_f32
+#endif
+#ifndef UNROLL
+#define UNROLL 1
+#endif
+#ifndef LANES
+#define LANES 1
+#endif
+/* A NaN replaces every number; among equals the first stays. */
+#define ARG_BETTER(x, best) (KIND_MASK(ARG_OVER(x, best)) | (KIND_MASK((x) != (x)) & KIND_MASK((best) == (best))))
+#define ARG_SAME(x, y) ((x) == (y) || ((x) != (x) && (y) != (y)))
+#define ARG_BEATS(x, at, best, place) \
+    (ARG_OVER(x, best) || ((x) != (x) && (best) == (best)) || (ARG_SAME(x, best) && (at) < (place)))
+
+VECTOR_KERNEL __kernel void KERNEL(const long kept, const long folds, const long columns, const long chunk,
+                                   const long part, const long stride PARAMS)
+{
+    const size_t cols = columns;
+    const size_t first_fold = get_group_id(1) * part;
+    const size_t last_fold = min((size_t)folds, first_fold + part);
+    const size_t slice = get_group_id(1) * stride;
+#if LANES > 1
+    const size_t lane = get_local_id(0);
+    __local RESULT_T shared[LANES];
+#ifdef ARG_OVER
+    __local KIND_T shared_best[LANES];
+#endif
+#else
+    const size_t lane = 0;
+#endif
+
+#ifdef INNER
+    const size_t end = min((size_t)kept, (get_group_id(0) + 1) * chunk);
+    for (size_t block = get_group_id(0) * chunk; block < end; block += VEC) {
+        union { RESULT_T lanes[VEC]; RESULT_V all; } results;
+        results.all = (RESULT_V)(0);
+        const int count = (int)min((size_t)VEC, end - block);
+        for (int r = 0; r < count; r++) {
+            const size_t k = block + r;
+            UNRAVEL_KEPT(k)
+#ifdef ARG_OVER
+            KIND_V best = KIND_IDENTITY;
+            V_i64 where = SPLAT_i64(-1);
+            for (size_t j = lane * VEC; j < cols; j += LANES * VEC) {
+                const int n = (int)min((size_t)VEC, cols - j);
+                const KIND_V x = ELEMENT(j, n);
+                const V_i64 at = INDEX_i64(j, 1);
+                const V_b take = LANES_BELOW(n) & (MASK_i64(where < 0) | ARG_BETTER(x, best));
+                best = KIND_SELECT(take, x, best);
+                where = SELECT_i64(take, at, where);
+            }
+            union { KIND_T lanes[VEC]; KIND_V all; } found;
+            union { long lanes[VEC]; V_i64 all; } places;
+            found.all = best;
+            places.all = where;
+            KIND_T top = found.lanes[0];
+            long place = places.lanes[0];
+            for (int i = 1; i < VEC; i++)
+                if (places.lanes[i] >= 0 && (place < 0 || ARG_BEATS(found.lanes[i], places.lanes[i], top, place))) {
+                    top = found.lanes[i];
+                    place = places.lanes[i];
+                }
+#if LANES > 1
+            shared[lane] = place;
+            shared_best[lane] = top;
+            for (int half = LANES / 2; half > 0; half /= 2) {
+                barrier(CLK_LOCAL_MEM_FENCE);
+                if (lane < (size_t)half && shared[lane + half] >= 0
+                    && (shared[lane] < 0
+                        || ARG_BEATS(shared_best[lane + half], shared[lane + half], shared_best[lane], shared[lane]))) {
+                    shared[lane] = shared[lane + half];
+                    shared_best[lane] = shared_best[lane + half];
+                }
+            }
+            barrier(CLK_LOCAL_MEM_FENCE);
+            place = shared[0];
+            barrier(CLK_LOCAL_MEM_FENCE);
+#endif
+            results.lanes[r] = max(place, 0L);
+#else
+            KIND_V acc[UNROLL];
+            for (int u = 0; u < UNROLL; u++)
+                acc[u] = KIND_IDENTITY;
+            for (size_t f = first_fold; f < last_fold; f++) {
+                UNRAVEL_FOLD(f)
+                size_t j = lane * VEC;
+#if UNROLL > 1
+                for (; j + UNROLL * VEC <= cols; j += UNROLL * VEC) {
+                    __attribute__((opencl_unroll_hint(UNROLL)))
+                    for (int u = 0; u < UNROLL; u++) {
+                        const KIND_V x = ELEMENT(j + u * VEC, VEC);
+                        acc[u] = KIND_FOLD(acc[u], x);
+                    }
+                }
+#endif
+                for (; j + VEC <= cols; j += LANES * VEC) {
+                    const KIND_V x = ELEMENT(j, VEC);
+                    acc[0] = KIND_FOLD(acc[0], x);
+                }
+                if (j < cols) {
+                    const int n = (int)(cols - j);
+                    const KIND_V x = ELEMENT(j, n);
+                    acc[0] = KIND_FOLD(acc[0], KIND_SELECT(LANES_BELOW(n), x, KIND_IDENTITY));
+                }
+            }
+            for (int u = 1; u < UNROLL; u++)
+                acc[0] = KIND_FOLD(acc[0], acc[u]);
+#if LANES > 1
+            shared[lane] = KIND_ACROSS(acc[0]);
+            for (int half = LANES / 2; half > 0; half /= 2) {
+                barrier(CLK_LOCAL_MEM_FENCE);
+                if (lane < (size_t)half)
+                    shared[lane] = KIND_FOLD(shared[lane], shared[lane + half]);
+            }
+            barrier(CLK_LOCAL_MEM_FENCE);
+            results.lanes[r] = shared[0];
+            barrier(CLK_LOCAL_MEM_FENCE);
+#else
+            results.lanes[r] = KIND_ACROSS(acc[0]);
+#endif
+#endif
+        }
+        if (lane == 0) {
+            EPILOGUE(results.all, slice + block, count);
+        }
+    }
+#else /* OUTER */
+    const size_t blocks = (cols + VEC - 1) / VEC;
+    const size_t end = min((size_t)kept * blocks, (get_global_id(0) + 1) * chunk);
+    for (size_t block = get_global_id(0) * chunk; block < end; block++) {
+        const size_t k = block / blocks;
+        const size_t j = (block % blocks) * VEC;
+        const int n = (int)min((size_t)VEC, cols - j);
+        UNRAVEL_KEPT(k)
+#ifdef ARG_OVER
+        KIND_V best = KIND_IDENTITY;
+        V_i64 where = SPLAT_i64(-1);
+        for (size_t f = first_fold; f < last_fold; f++) {
+            UNRAVEL_FOLD(f)
+            const KIND_V x = ELEMENT(j, n);
+            const V_b take = MASK_i64(where < 0) | ARG_BETTER(x, best);
+            best = KIND_SELECT(take, x, best);
+            where = SELECT_i64(take, SPLAT_i64((long)f), where);
+        }
+        EPILOGUE(where, slice + k * cols + j, n);
+#else
+        KIND_V acc = KIND_IDENTITY;
+        if (n == VEC) {
+            for (size_t f = first_fold; f < last_fold; f++) {
+                UNRAVEL_FOLD(f)
+                const KIND_V x = ELEMENT(j, VEC);
+                acc = KIND_FOLD(acc, x);
+            }
+        } else {
+            for (size_t f = first_fold; f < last_fold; f++) {
+                UNRAVEL_FOLD(f)
+                const KIND_V x = ELEMENT(j, n);
+                acc = KIND_FOLD(acc, x);
+            }
+        }
+        EPILOGUE(acc, slice + k * cols + j, n);
+#endif
+    }
+#endif
+}
+
+#undef UNROLL
+#undef LANES
+#undef ARG_BETTER
+#undef ARG_SAME
+#undef ARG_BEATS

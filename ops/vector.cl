@@ -1,0 +1,236 @@
+/* vector.cl: functions of registers, for the VEC of this place. It comes after prelude.cl, whenever VEC has changed.
+ *
+ * Twins: prelude.cl, tinygrad_cl/primitives/elementwise.py (whose expressions call some of these).
+ *
+ * Functions are overloaded over the widths; each width is defined once, however often this file is included.
+ */
+#if !defined(VECTOR_16) && VEC == 16
+#define VECTOR_16
+#define FRESH
+#elif !defined(VECTOR_8) && VEC == 8
+#define VECTOR_8
+#define FRESH
+#elif !defined(VECTOR_4) && VEC == 4
+#define VECTOR_4
+#define FRESH
+#elif !defined(VECTOR_1) && VEC == 1
+#define VECTOR_1
+#define FRESH
+#elif VEC != 16 && VEC != 8 && VEC != 4 && VEC != 1
+#error "VEC must be 16, 8, 4 or 1"
+#endif
+#ifdef FRESH
+
+#if VEC > 1
+OVERLOAD V_b as_mask(V_b c)
+{
+    return c;
+}
+
+OVERLOAD V_b as_mask(V_i64 c)
+{
+    return WIDE(convert_int)(c);
+}
+
+OVERLOAD V_b as_mask(WIDE(char) c)
+{
+    return WIDE(convert_int)(c);
+}
+#endif
+
+/* ---- Memory ---- */
+
+/* A loop over the lanes of a register becomes one masked instruction where the compiler can be told so. */
+#ifdef INTEL_CPU
+#define PRAGMA_(text) _Pragma(#text)
+#define PRAGMA(text) PRAGMA_(text)
+#define LANE_LOOP PRAGMA(clang loop unroll(disable) vectorize_width(VEC) interleave(disable))
+#else
+#define LANE_LOOP __attribute__((opencl_unroll_hint))
+#endif
+
+/* Lanes first..last-1 of a register whose lane i lies at p[i * stride]; the other lanes are 0, and not touched in memory. */
+#define DEFINE_PARTS(T)                                                                                             \
+    static inline WIDE(T) WIDE(part_load_##T)(__global const T *p, const long stride, const int first, const int last) \
+    {                                                                                                               \
+        union { WIDE(T) all; T lanes[VEC]; } out;                                                                   \
+        LANE_LOOP                                                                                                   \
+        for (int i = 0; i < VEC; i++)                                                                               \
+            out.lanes[i] = i >= first && i < last ? p[i * stride] : (T)(0);                                         \
+        return out.all;                                                                                             \
+    }                                                                                                               \
+    static inline void WIDE(part_store_##T)(const WIDE(T) value, __global T *p, const long stride, const int n)     \
+    {                                                                                                               \
+        union { WIDE(T) all; T lanes[VEC]; } in;                                                                    \
+        in.all = value;                                                                                             \
+        LANE_LOOP                                                                                                   \
+        for (int i = 0; i < VEC; i++)                                                                               \
+            if (i < n)                                                                                              \
+                p[i * stride] = in.lanes[i];                                                                        \
+    }
+DEFINE_PARTS(float)
+DEFINE_PARTS(int)
+DEFINE_PARTS(long)
+DEFINE_PARTS(uchar)
+DEFINE_PARTS(ushort)
+#ifdef HAVE_FP64
+DEFINE_PARTS(double)
+#endif
+
+/* Halves are only stored: their bits come and go as ushorts. */
+static inline V_f32 WIDE(bits_to_float)(const WIDE(ushort) bits)
+{
+    return WIDE(vload_half)(0, (const half *)&bits);
+}
+
+static inline WIDE(ushort) WIDE(float_to_bits)(const V_f32 value)
+{
+    WIDE(ushort) bits;
+    CAT(WIDE(vstore_half), _rte)(value, 0, (half *)&bits);
+    return bits;
+}
+
+/* ---- Arithmetic ---- */
+
+/* Quotients are rounded down and remainders have the divisor's sign, as in Python. An integer divided by 0 gives 0; the
+ * processor would trap on that, and on the least integer divided by -1. */
+#define DEFINE_DIVISION(V)                                                            \
+    OVERLOAD V floor_divide(const V a, const V b)                                     \
+    {                                                                                 \
+        const V safe = ((b == 0) | (b == -1)) ? (V)(1) : b;                           \
+        const V quotient = a / safe, rest = a - quotient * safe;                      \
+        const V down = ((rest != 0) & ((rest ^ safe) < 0)) ? quotient - 1 : quotient; \
+        return b == -1 ? 0 - a : (b == 0 ? (V)(0) : down);                            \
+    }                                                                                 \
+    OVERLOAD V floor_remainder(const V a, const V b)                                     \
+    {                                                                                 \
+        const V safe = ((b == 0) | (b == -1)) ? (V)(1) : b;                           \
+        const V rest = a % safe;                                                      \
+        return ((rest != 0) & ((rest ^ safe) < 0)) ? rest + safe : rest;              \
+    }
+DEFINE_DIVISION(V_i32)
+DEFINE_DIVISION(V_i64)
+
+OVERLOAD V_u8 floor_divide(const V_u8 a, const V_u8 b)
+{
+    const V_u8 none = (V_u8)(0), safe = b == none ? (V_u8)(1) : b;
+    return b == none ? none : (V_u8)(a / safe);
+}
+
+OVERLOAD V_u8 floor_remainder(const V_u8 a, const V_u8 b)
+{
+    return a % (b == (V_u8)(0) ? (V_u8)(1) : b);
+}
+
+#define DEFINE_FLOAT_DIVISION(V)                                                    \
+    OVERLOAD V floor_divide(const V a, const V b)                                   \
+    {                                                                               \
+        const V rest = fmod(a, b), exact = (a - rest) / b;                          \
+        const V down = ((rest != 0) & ((rest < 0) != (b < 0))) ? exact - 1 : exact; \
+        const V whole = floor(down), nearest = down - whole > 0.5f ? whole + 1 : whole; \
+        return b == 0 ? a / b : (down == 0 ? copysign((V)(0), a / b) : nearest);    \
+    }                                                                               \
+    OVERLOAD V floor_remainder(const V a, const V b)                                   \
+    {                                                                               \
+        const V rest = fmod(a, b), moved = ((rest < 0) != (b < 0)) ? rest + b : rest; \
+        return rest == 0 ? copysign((V)(0), b) : moved;                             \
+    }
+DEFINE_FLOAT_DIVISION(V_f32)
+#ifdef HAVE_FP64
+DEFINE_FLOAT_DIVISION(V_f64)
+#endif
+
+/* By squaring; a negative power is 0, or that of 1 or -1. BITS covers every exponent. */
+#define DEFINE_POWER(V, BITS)                                                         \
+    OVERLOAD V integer_power(const V a, const V b)                                    \
+    {                                                                                 \
+        V power = (V)(1), square = a;                                                 \
+        for (int i = 0; i < BITS; i++) {                                              \
+            power = ((b >> (V)(i)) & (V)(1)) != (V)(0) ? (V)(power * square) : power; \
+            square *= square;                                                         \
+        }                                                                             \
+        const V odd = b & (V)(1);                                                     \
+        const V minus = a == (V)(-1) ? (V)((V)(1) - odd - odd) : (V)(0);              \
+        return b < (V)(0) ? (a == (V)(1) ? (V)(1) : minus) : power;                   \
+    }
+DEFINE_POWER(V_i32, 31)
+DEFINE_POWER(V_i64, 63)
+DEFINE_POWER(V_u8, 8)
+
+/* erf(x) = x P(x^2) / Q(x^2), fitted on |x| <= 3.83 for the least relative error (1.4e-8; 3.6e-7 after rounding); beyond,
+ * erf rounds to 1. The built-in of Intel's runtime takes four times as long. */
+OVERLOAD V_f32 rational_erf(const V_f32 x)
+{
+    const V_f32 low = x < -3.83f ? (V_f32)(-3.83f) : x, y = low > 3.83f ? (V_f32)(3.83f) : low, t = y * y;
+    V_f32 p = fma(t, (V_f32)(2.125270612e-06f), (V_f32)(2.859839879e-04f));
+    p = fma(fma(p, t, (V_f32)(3.649776801e-03f)), t, (V_f32)(5.240996554e-02f));
+    p = fma(fma(p, t, (V_f32)(1.872251183e-01f)), t, (V_f32)(1.128379107e+00f));
+    V_f32 q = fma(t, (V_f32)(3.892232780e-05f), (V_f32)(1.141178887e-03f));
+    q = fma(fma(q, t, (V_f32)(1.473654434e-02f)), t, (V_f32)(1.128683090e-01f));
+    q = fma(fma(q, t, (V_f32)(4.992568493e-01f)), t, (V_f32)(1.0f));
+    const V_f32 value = y * p / q;
+    return value > 1.0f ? (V_f32)(1.0f) : (value < -1.0f ? (V_f32)(-1.0f) : value);
+}
+
+/* ---- Indices ---- */
+
+/* Negative indices count from the end; one out of range is reported and becomes 0. */
+OVERLOAD V_i64 check_index(const V_i64 index, const V_i64 size, __global int *flags, const int code)
+{
+    union { V_i64 all; long lanes[VEC]; } at, end;
+    at.all = index;
+    end.all = size;
+    for (int i = 0; i < VEC; i++) {
+        const long given = at.lanes[i];
+        at.lanes[i] = given < 0 ? given + end.lanes[i] : given;
+        if (at.lanes[i] < 0 || at.lanes[i] >= end.lanes[i]) {
+            REPORT_INDEX(flags, code, given, end.lanes[i]);
+            at.lanes[i] = 0;
+        }
+    }
+    return at.all;
+}
+
+/* ---- Folds of the lanes of one register ---- */
+
+#undef DEFINE_FOLD
+#if VEC == 1
+#define DEFINE_FOLD(T, KIND, FOLD)     \
+    OVERLOAD T fold_##KIND(const T v)  \
+    {                                  \
+        return v;                      \
+    }
+#else
+#if VEC == 16
+#define TO_FOUR(T, FOLD) const T##8 e = FOLD(v.lo, v.hi); const T##4 q = FOLD(e.lo, e.hi);
+#elif VEC == 8
+#define TO_FOUR(T, FOLD) const T##4 q = FOLD(v.lo, v.hi);
+#else
+#define TO_FOUR(T, FOLD) const T##4 q = v;
+#endif
+#define DEFINE_FOLD(T, KIND, FOLD)           \
+    OVERLOAD T fold_##KIND(const WIDE(T) v)  \
+    {                                        \
+        TO_FOUR(T, FOLD)                     \
+        const T##2 d = FOLD(q.lo, q.hi);     \
+        return FOLD(d.x, d.y);               \
+    }
+#endif
+#define DEFINE_FOLDS(T)             \
+    DEFINE_FOLD(T, sum, FOLD_SUM)   \
+    DEFINE_FOLD(T, prod, FOLD_PROD) \
+    DEFINE_FOLD(T, max, MAXIMUM)    \
+    DEFINE_FOLD(T, min, MINIMUM)
+DEFINE_FOLDS(float)
+DEFINE_FOLDS(int)
+DEFINE_FOLDS(long)
+DEFINE_FOLDS(uchar)
+#ifdef HAVE_FP64
+DEFINE_FOLDS(double)
+#endif
+DEFINE_FOLD(int, any, FOLD_ANY)
+DEFINE_FOLD(int, all, FOLD_ALL)
+
+#undef TO_FOUR
+#undef FRESH
+#endif

@@ -1,0 +1,541 @@
+"""Cases of elementwise ops.   Primitives: primitives/elementwise.py.   User side: functional/elementwise.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import oracle
+from scipy import special
+
+import tinygrad_cl as tg
+from cases.core import (
+    ANY,
+    EXACT,
+    FLOATS,
+    INTS,
+    NUMBERS,
+    Case,
+    Draw,
+    Sample,
+    flipped,
+    inner,
+    permuted,
+    raises,
+    sliced,
+    tie,
+)
+from tinygrad_cl import Tensor
+from tinygrad_cl.errors import DTypeError, ShapeError
+
+INF, NAN = float("inf"), float("nan")
+Array = np.ndarray
+
+
+def to_float(dtype: str) -> str:
+    """The dtype of ops that give floats: integers and bools become float32."""
+    return dtype if dtype in FLOATS else "float32"
+
+
+def unary(
+    name: str,
+    function: Callable[..., Any],
+    meaning: Callable[..., Any],
+    low: float = -3.0,
+    high: float = 3.0,
+    specials: tuple[float, ...] = (),
+    draw: Callable[..., Array] | None = None,
+    **options: Any,
+) -> Case:
+    """An op of one tensor, on every layout; `specials` are values that only its values are checked at."""
+
+    def samples(d: Draw) -> Iterator[Sample]:
+        def x(*shape: int) -> Array:
+            return draw(d, *shape) if draw else d.uniform(low, high, *shape)
+
+        yield Sample(x())
+        yield Sample(x(0), grad=False)
+        yield Sample(x(2, 0, 3), grad=False)
+        yield Sample(x(1))
+        yield Sample(x(3, 17))
+        yield Sample(permuted(x(4, 6)))
+        yield Sample(sliced(x(5, 9)))
+        yield Sample(flipped(x(2, 33)), grad=False)
+        yield Sample(inner(x(3, 5)), grad=False)
+        if d.is_float and specials:
+            yield Sample(d.array(specials), grad=False)
+
+    def exact(x: Array) -> Any:
+        return meaning(x.astype(np.float64) if options.get("result") is to_float else x)
+
+    return Case(name, function, exact, samples, **options)
+
+
+def pairs(
+    a: Callable[..., Array], b: Callable[..., Array], extra: tuple[Sample, ...] = ()
+) -> Iterator[Sample]:
+    """Two operands in every way of broadcasting, and in different layouts."""
+    yield Sample(a(), b())
+    yield Sample(a(0), b(1), grad=False)
+    yield Sample(a(1, 3), b(0, 3), grad=False)
+    yield Sample(a(1), b(1))
+    yield Sample(a(4, 5), b(4, 5))
+    yield Sample(a(4, 1), b(1, 5))
+    yield Sample(a(17), b(3, 17))
+    yield Sample(a(2, 3, 4), b(3, 1))
+    yield Sample(a(35), b(), grad=False)
+    yield Sample(permuted(a(4, 6)), b(4, 6))
+    yield Sample(sliced(a(3, 8)), flipped(b(3, 8)))
+    yield Sample(inner(a(3, 7)), permuted(b(7)), grad=False)
+    yield from extra
+
+
+def binary(
+    name: str,
+    function: Callable[..., Any],
+    meaning: Callable[..., Any],
+    a: Callable[..., Array] = Draw.normal,
+    b: Callable[..., Array] = Draw.normal,
+    specials: tuple[list[float], list[float]] | None = None,
+    numbers: tuple[float, ...] = (),
+    **options: Any,
+) -> Case:
+    """An op of two tensors; `numbers` are tried as Python operands, `specials` checked by value only."""
+
+    def samples(d: Draw) -> Iterator[Sample]:
+        yield from pairs(lambda *s: a(d, *s), lambda *s: b(d, *s))
+        for number in numbers if d.dtype.kind != "b" or options.get("result") == "bool" else ():
+            if d.is_float or isinstance(number, int):
+                yield Sample(a(d, 3, 4), number)
+                yield Sample(number, b(d, 3, 4))
+        if d.is_float and specials:
+            yield Sample(d.array(specials[0]), d.array(specials[1]), grad=False)
+
+    errors = (
+        raises(ShapeError, f"{name}: shapes", np.ones((2, 3)), np.ones((2, 4))),
+        raises(ShapeError, "do not broadcast", np.ones((0,)), np.ones((3,))),
+        raises(DTypeError, name, np.ones(3), "three"),
+    )
+    return Case(name, function, meaning, samples, **{"errors": errors} | options)
+
+
+def comparison(name: str, function: Callable[..., Any], meaning: Callable[..., Any]) -> Case:
+    """A comparison: near ties, and with NaN and infinities."""
+
+    def small(d: Draw, *shape: int) -> Array:
+        return d.uniform(-2, 2, *shape).round() if d.is_float else d.uniform(0, 3, *shape)
+
+    with_nan = ([0.0, NAN, NAN, INF, INF, -0.0, 1.0], [NAN, 0.0, NAN, INF, -INF, 0.0, INF])
+    return binary(
+        name,
+        function,
+        meaning,
+        small,
+        small,
+        with_nan,
+        numbers=(1,),
+        dtypes=ANY,
+        result="bool",
+        gradient=False,
+    )
+
+
+def logical(
+    name: str, function: Callable[..., Any], meaning: Callable[..., Any], dtypes: Any
+) -> Case:
+    no_strings: dict[str, Any] = {"errors": ()}
+    return binary(
+        name,
+        function,
+        meaning,
+        Draw.zeros_and_ones,
+        Draw.zeros_and_ones,
+        dtypes=dtypes,
+        result="bool",
+        gradient=False,
+        **no_strings,
+    )
+
+
+def truth(ufunc: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *xs: ufunc(*(np.asarray(x) != 0 for x in xs))
+
+
+def at_least(low: float, high: float = 3.0) -> Callable[..., Array]:
+    return lambda d, *shape: d.uniform(low, high, *shape)
+
+
+def tiny_ints(d: Draw, *shape: int) -> Array:
+    return d.uniform(1, 3, *shape)
+
+
+def where_samples(d: Draw) -> Iterator[Sample]:
+    yield Sample(d.mask(), d.normal(), d.normal())
+    yield Sample(d.mask(0), d.normal(1), d.normal(0), grad=False)
+    yield Sample(d.mask(4, 5), d.normal(4, 5), d.normal(4, 5))
+    yield Sample(d.mask(4, 1), d.normal(5), d.normal(3, 1, 1))
+    yield Sample(permuted(d.mask(6, 4)), sliced(d.normal(6, 4)), flipped(d.normal(6, 4)))
+    if d.dtype.kind != "b":
+        yield Sample(d.mask(3, 17), d.normal(17), 2)
+        yield Sample(d.mask(33), 1, d.normal(33))
+
+
+def fill_samples(d: Draw) -> Iterator[Sample]:
+    yield Sample(d.normal(), d.mask(), 1)
+    yield Sample(d.normal(4, 5), d.mask(4, 5), 2)
+    yield Sample(d.normal(3, 4, 5), d.mask(5), 0)
+    yield Sample(permuted(d.normal(5, 4)), d.mask(5, 1), 1)
+
+
+def clamp_samples(d: Draw) -> Iterator[Sample]:
+    yield Sample(d.normal(3, 17), 0, 1)
+    yield Sample(d.normal(0), 0, 1, grad=False)
+    yield Sample(d.normal(4, 5), min=0)
+    yield Sample(d.normal(4, 5), max=1)
+    yield Sample(sliced(d.normal(4, 5)), 1, 0)
+    if d.dtype.kind != "u":
+        yield Sample(d.normal(), -1, 1)
+        yield Sample(d.distinct(4, 5), d.distinct(5) - 1, d.distinct(4, 1) + 1)
+    if d.is_float:
+        yield Sample(d.array([NAN, INF, -INF, 0.0]), -0.5, 0.5, grad=False)
+
+
+def clamp_oracle(x: Any, min: Any = None, max: Any = None) -> Any:
+    lowered = x if min is None else np.maximum(x, min)
+    return lowered if max is None else np.minimum(lowered, max)
+
+
+def cast_case(target: str) -> Case:
+    """From every dtype to `target`."""
+
+    def samples(d: Draw) -> Iterator[Sample]:
+        low = 0.0 if target == "uint8" else -90.0
+        for shape in [(), (0,), (1,), (3, 17)]:
+            yield Sample(d.uniform(low, 90.0, *shape), target, grad=False)
+        yield Sample(permuted(d.uniform(low, 90.0, 4, 6)), target)
+        yield Sample(sliced(d.uniform(low, 90.0, 4, 6)), target, grad=False)
+        if target == "bool" and d.is_float:
+            yield Sample(d.array([0.0, -0.0, NAN, INF, 0.25]), target, grad=False)
+        if target in FLOATS and d.is_float:
+            yield Sample(d.array([NAN, INF, -INF, 0.0, -0.0, 60000.0, 6e-8]), target, grad=False)
+        if target in FLOATS and d.dtype.name in ("int32", "int64"):
+            yield Sample(d.array([2**24 + 1, -(2**31), 2**31 - 1]), target, grad=False)
+
+    return Case(
+        f"cast_to_{target}",
+        Tensor.to,
+        lambda x, to: x.astype(to),
+        samples,
+        dtypes=ANY,
+        result=target,
+        oracle_dtype=True,
+        gradient=target in FLOATS,
+        # The values between are rounded to the target: a long step, and that many digits.
+        check={} if target == "float64" else {"eps": 2.0, "rtol": 1e-2, "atol": 1e-2},
+        covers=("cast",),
+        tolerances={"float16": (1e-3, 0.0), "float32": (0.0, 0.0), "float64": (0.0, 0.0)},
+    )
+
+
+def rounding(name: str, function: Callable[..., Any], meaning: Callable[..., Any]) -> Case:
+    specials = (0.5, 1.5, 2.5, -0.5, -1.5, 0.0, -0.0, INF, -INF, NAN, 1e4, -3.0)
+    draw = Draw.away
+    return unary(
+        name,
+        function,
+        meaning,
+        specials=specials,
+        draw=lambda d, *s: draw(d, *s) if d.is_float else d.normal(*s),
+        dtypes=NUMBERS,
+        tolerances=EXACT,
+    )
+
+
+wild = (0.0, -0.0, INF, -INF, NAN, 88.0, -88.0, 1e4, -1e4)
+huge = (0.0, -0.0, 100.0, 1e3, 6e4, -6e4, NAN)
+float_like = {"dtypes": (*FLOATS, "int32", "bool"), "result": to_float}
+over = {"dtypes": NUMBERS}
+
+CASES = [
+    # --- one operand, to floats
+    unary("exp", tg.exp, np.exp, specials=wild, **float_like),
+    unary("log", tg.log, np.log, 0.2, 4, (0.0, -1.0, INF, NAN, 1e-4, 6e4), **float_like),
+    unary("sqrt", tg.sqrt, np.sqrt, 0.2, 4, (0.0, -1.0, INF, NAN, 6e4), **float_like),
+    unary("rsqrt", tg.rsqrt, lambda x: 1 / np.sqrt(x), 1, 4, (0.0, -1.0, INF, NAN), **float_like),
+    unary("sin", tg.sin, np.sin, specials=huge, **float_like),
+    unary("cos", tg.cos, np.cos, specials=huge, **float_like),
+    unary("tanh", tg.tanh, np.tanh, specials=wild, **float_like),
+    unary("sigmoid", tg.sigmoid, special.expit, specials=wild, **float_like),
+    unary("erf", tg.erf, special.erf, specials=(*wild, 1e-4, 0.9, 1.1, 2.9, -2.9), **float_like),
+    unary("isnan", tg.isnan, np.isnan, specials=wild, dtypes=ANY, result="bool", gradient=False),
+    unary("isinf", tg.isinf, np.isinf, specials=wild, dtypes=ANY, result="bool", gradient=False),
+    unary(
+        "isfinite",
+        tg.isfinite,
+        np.isfinite,
+        specials=wild,
+        dtypes=ANY,
+        result="bool",
+        gradient=False,
+    ),
+    unary("reciprocal", tg.reciprocal, lambda x: 1 / x, 0.5, 4, (0.0, INF, NAN), dtypes=FLOATS),
+    # --- one operand, numbers
+    unary("neg", tg.neg, np.negative, specials=wild, tolerances=EXACT, **over),
+    unary("square", tg.square, np.square, specials=wild, **over),
+    unary(
+        "abs",
+        tg.abs,
+        np.abs,
+        specials=wild,
+        draw=lambda d, *s: d.away(*s) if d.is_float else d.normal(*s),
+        tolerances=EXACT,
+        ties=(tie(np.array([0.0, -0.0, 2.0, -3.0]), gradients=([0.0, 0.0, 1.0, -1.0],)),),
+        **over,
+    ),
+    unary(
+        "sign",
+        tg.sign,
+        oracle.sign,
+        specials=wild,
+        draw=lambda d, *s: d.away(*s) if d.is_float else d.normal(*s),
+        tolerances=EXACT,
+        ties=(tie(np.array([0.0, 2.0]), gradients=([0.0, 0.0],)),),
+        **over,
+    ),
+    unary(
+        "relu",
+        tg.relu,
+        lambda x: np.maximum(x, 0),
+        specials=wild,
+        draw=lambda d, *s: d.away(*s) if d.is_float else d.normal(*s),
+        tolerances=EXACT,
+        ties=(tie(np.array([0.0, -0.0, 2.0, -3.0]), gradients=([0.0, 0.0, 1.0, 0.0],)),),
+    ),
+    rounding("floor", tg.floor, np.floor),
+    rounding("ceil", tg.ceil, np.ceil),
+    rounding("round", tg.round, np.rint),
+    rounding("trunc", tg.trunc, np.trunc),
+    # --- two operands
+    binary(
+        "add",
+        tg.add,
+        np.add,
+        dtypes=ANY,
+        numbers=(2, 0.5),
+        specials=([INF, INF, NAN, 6e4], [1.0, -INF, 0.0, 6e4]),
+        result=lambda d: d,
+    ),
+    binary("sub", tg.sub, np.subtract, dtypes=NUMBERS, numbers=(2, 0.5)),
+    binary(
+        "mul",
+        tg.mul,
+        np.multiply,
+        dtypes=ANY,
+        numbers=(2, 0.5),
+        specials=([INF, 0.0, NAN, 6e4], [0.0, -1.0, 0.0, 6e4]),
+    ),
+    binary(
+        "div",
+        tg.div,
+        np.divide,
+        b=at_least(1, 4),
+        numbers=(2, 0.5),
+        dtypes=(*NUMBERS, "bool"),
+        result=to_float,
+        specials=([1.0, -1.0, 0.0, INF, 1.0], [0.0, 0.0, 0.0, INF, INF]),
+    ),
+    Case(
+        "div_rounded",
+        tg.div,
+        oracle.div_rounded,
+        lambda d: [
+            Sample(d.normal(4, 5), d.uniform(1, 4, 5), rounding_mode=mode)
+            for mode in ("trunc", "floor")
+        ],
+        dtypes=NUMBERS,
+        covers=("div",),
+        errors=(raises(DTypeError, "rounding_mode", np.ones(2), 2, rounding_mode="up"),),
+    ),
+    binary(
+        "floor_divide",
+        tg.floor_divide,
+        np.floor_divide,
+        b=at_least(1, 4),
+        numbers=(2,),
+        dtypes=NUMBERS,
+        specials=([1.0, -1.0, 7.5, -7.5, NAN], [0.0, 0.0, -2.0, 2.0, 1.0]),
+    ),
+    binary(
+        "remainder",
+        tg.remainder,
+        np.remainder,
+        b=at_least(1, 4),
+        numbers=(2,),
+        dtypes=NUMBERS,
+        specials=([7.5, -7.5, 7.5, -7.5, NAN], [2.0, 2.0, -2.0, -2.0, 1.0]),
+    ),
+    binary(
+        "pow",
+        tg.pow,
+        np.power,
+        a=at_least(1, 3),
+        b=lambda d, *s: d.uniform(-2, 3, *s) if d.is_float else d.uniform(0, 4, *s),
+        dtypes=NUMBERS,
+        specials=(
+            [0.0, 0.0, -2.0, -2.0, INF, 2.0, 1.0, 0.0, -8.0],
+            [0.0, 2.0, 3.0, 0.5, -1.0, 1e4, NAN, -1.0, 2.0],
+        ),
+        tolerances={"float32": (4e-6, 1e-6)},
+        ties=(
+            tie(
+                np.array([0.0, 0.0, 0.0, 2.0]),
+                np.array([2.0, 0.0, 1.0, 0.0]),
+                gradients=([0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, np.log(2.0)]),
+            ),
+        ),
+    ),
+    Case(
+        "pow_number",
+        tg.pow,
+        np.power,
+        lambda d: [
+            Sample(d.uniform(1, 3, 3, 5), number)
+            for number in ((2, 3, 0, 1) if not d.is_float else (2, 3, 0, 1, 0.5, -0.5, -1, 2.5, -2))
+        ],
+        dtypes=NUMBERS,
+        tolerances={"float32": (4e-6, 1e-6)},
+        covers=("pow",),
+        errors=(raises(DTypeError, "negative power", np.ones(2, np.int32), -1),),
+    ),
+    Case(
+        "number_to_the_power",
+        tg.pow,
+        np.power,
+        lambda d: [Sample(2.0, d.normal(3, 5)), Sample(0.5, d.normal())],
+        tolerances={"float32": (4e-6, 1e-6)},
+        covers=("pow",),
+    ),
+    binary(
+        "maximum",
+        tg.maximum,
+        np.maximum,
+        a=Draw.distinct,
+        b=lambda d, *s: d.distinct(*s) + d.array(0.03 if d.is_float else 1),
+        dtypes=(*NUMBERS, "bool"),
+        tolerances=EXACT,
+        specials=([NAN, 1.0, INF, -INF], [1.0, NAN, 2.0, INF]),
+        ties=(tie(np.array([1.0, 2.0]), np.array([1.0, 3.0]), gradients=([0.5, 0.0], [0.5, 1.0])),),
+    ),
+    binary(
+        "minimum",
+        tg.minimum,
+        np.minimum,
+        a=Draw.distinct,
+        b=lambda d, *s: d.distinct(*s) + d.array(0.03 if d.is_float else 1),
+        dtypes=(*NUMBERS, "bool"),
+        tolerances=EXACT,
+        specials=([NAN, 1.0, INF, -INF], [1.0, NAN, 2.0, INF]),
+        ties=(tie(np.array([1.0, 2.0]), np.array([1.0, 3.0]), gradients=([0.5, 1.0], [0.5, 0.0])),),
+    ),
+    Case(
+        "add_scaled",
+        tg.add,
+        lambda a, b, alpha: a + alpha * b,
+        lambda d: [Sample(d.normal(3, 5), d.normal(5), alpha=2)],
+        dtypes=NUMBERS,
+        covers=("add",),
+    ),
+    Case(
+        "sub_scaled",
+        tg.sub,
+        lambda a, b, alpha: a - alpha * b,
+        lambda d: [Sample(d.normal(3, 5), d.normal(5), alpha=2)],
+        dtypes=NUMBERS,
+        covers=("sub",),
+    ),
+    Case(
+        "rsub",
+        lambda a, b: b - a,
+        lambda a, b: b - a,
+        lambda d: [Sample(d.normal(3, 5), d.normal(5)), Sample(d.normal(3, 5), 2)],
+        dtypes=NUMBERS,
+    ),
+    Case(
+        "lerp",
+        tg.lerp,
+        lambda a, b, w: a + w * (b - a),
+        lambda d: [
+            Sample(d.normal(3, 5), d.normal(5), 0.3),
+            Sample(d.normal(4), d.normal(4), d.normal(4)),
+        ],
+    ),
+    # --- comparisons and logic
+    comparison("eq", tg.eq, np.equal),
+    comparison("ne", tg.ne, np.not_equal),
+    comparison("lt", tg.lt, np.less),
+    comparison("le", tg.le, np.less_equal),
+    comparison("gt", tg.gt, np.greater),
+    comparison("ge", tg.ge, np.greater_equal),
+    unary(
+        "logical_not",
+        tg.logical_not,
+        np.logical_not,
+        specials=wild,
+        draw=Draw.zeros_and_ones,
+        dtypes=ANY,
+        result="bool",
+        gradient=False,
+    ),
+    logical("logical_and", tg.logical_and, truth(np.logical_and), ANY),
+    logical("logical_or", tg.logical_or, truth(np.logical_or), ANY),
+    logical("logical_xor", tg.logical_xor, truth(np.logical_xor), ANY),
+    logical("bitwise_and", tg.bitwise_and, np.logical_and, ("bool",)),
+    logical("bitwise_or", tg.bitwise_or, np.logical_or, ("bool",)),
+    logical("bitwise_xor", tg.bitwise_xor, np.logical_xor, ("bool",)),
+    unary(
+        "bitwise_not",
+        tg.bitwise_not,
+        np.invert,
+        dtypes=(*INTS, "bool"),
+        gradient=False,
+        errors=(raises(DTypeError, "~: needs bools or integers", np.ones(2)),),
+    ),
+    # --- choosing
+    Case(
+        "where",
+        tg.where,
+        np.where,
+        where_samples,
+        dtypes=ANY,
+        tolerances=EXACT,
+        errors=(
+            raises(
+                DTypeError, "where: the condition must be bool", np.ones(3), np.ones(3), np.ones(3)
+            ),
+            raises(ShapeError, "do not broadcast", np.ones(2, bool), np.ones(3), np.ones(3)),
+        ),
+        result=lambda d: d,
+    ),
+    Case(
+        "masked_fill",
+        tg.masked_fill,
+        lambda x, mask, value: np.where(mask, np.array(value).astype(x.dtype), x),
+        fill_samples,
+        dtypes=ANY,
+        tolerances=EXACT,
+        errors=(raises(DTypeError, "masked_fill", np.ones(3), np.ones(3), 0),),
+    ),
+    Case(
+        "clamp",
+        tg.clamp,
+        clamp_oracle,
+        clamp_samples,
+        dtypes=NUMBERS,
+        tolerances=EXACT,
+        ties=(tie(np.array([-1.0, 1.0, 0.5, 2.0]), -1, 1, gradients=([1.0, 1.0, 1.0, 0.0],)),),
+        errors=(raises(DTypeError, "clamp", np.ones(3)),),
+        covers=("clamp", "clip"),
+    ),
+    *(cast_case(target) for target in ANY),
+]

@@ -1,0 +1,94 @@
+"""The plans whose generated text is kept under tests/kernels/ and read by people.
+
+`python tools/goldens.py` writes the files anew; `test_goldens.py` compares them with what the generator writes now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from structures import GPU, kernels, leaf, plan
+
+from tinygrad_cl import dtypes
+from tinygrad_cl.compiler.plan import Plan
+from tinygrad_cl.compiler.templates import readable_source
+from tinygrad_cl.graph import scalar
+from tinygrad_cl.primitives import reduce
+from tinygrad_cl.primitives.conv import conv2d
+from tinygrad_cl.primitives.elementwise import add, alias, exp, relu, sub, tanh
+from tinygrad_cl.primitives.matmul import matmul
+from tinygrad_cl.primitives.movement import pad, permute, reshape
+
+FOLDER = Path(__file__).parent / "kernels"
+
+
+def chain() -> Plan:
+    """A chain of elementwise ops over one flat buffer."""
+    return plan(relu(tanh(leaf(1000) * 2) + 1))
+
+
+def chain_gpu() -> Plan:
+    """The same for a GPU: one lane a work-item."""
+    return plan(relu(tanh(leaf(1000) * 2) + 1), traits=GPU)
+
+
+def bias_rows() -> Plan:
+    """A bias per channel: rows, with one number splatted along each."""
+    return plan(relu(leaf(4, 6, 28, 28) + reshape(leaf(6), shape=(1, 6, 1, 1))))
+
+
+def softmax() -> Plan:
+    """Softmax as a composition: its expressions are computed inside the folds."""
+    x = leaf(128, 10)
+    e = exp(x - reduce.max(x, dim=(1,), keepdim=True))
+    return plan(e / reduce.sum(e, dim=(1,), keepdim=True))
+
+
+def sgd() -> Plan:
+    """Momentum over two parameters: one launch, in place."""
+    rate, momentum = scalar(0.1, dtypes.float32), scalar(0.9, dtypes.float32)
+    outputs, donors = [], []
+    for shape in ((120, 84), (84,)):
+        p, g, m = leaf(*shape), leaf(*shape), leaf(*shape)
+        velocity = add(m * momentum, g)
+        outputs += [velocity, alias(sub(p, velocity * rate))]
+        donors += [p, m]
+    return plan(*outputs, donors=donors)
+
+
+def linear_relu() -> Plan:
+    """A dense layer: bias and activation in the epilogue of the matrix product."""
+    return plan(relu(matmul(leaf(128, 400), permute(leaf(120, 400), dims=(1, 0))) + leaf(120)))
+
+
+def conv_relu() -> Plan:
+    """A convolution with bias and activation in its epilogue."""
+    x, w, b = leaf(8, 6, 14, 14), leaf(16, 6, 5, 5), leaf(16)
+    y = conv2d(x, w, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1)
+    return plan(relu(y + reshape(b, shape=(1, 16, 1, 1))))
+
+
+def pad_rows() -> Plan:
+    """Zeros around an image: loads with bounds."""
+    return plan(pad(leaf(4, 6, 28, 28), before=(0, 0, 2, 2), after=(0, 0, 2, 2)))
+
+
+GOLDENS: tuple[Callable[[], Plan], ...] = (
+    chain,
+    chain_gpu,
+    bias_rows,
+    softmax,
+    sgd,
+    linear_relu,
+    conv_relu,
+    pad_rows,
+)
+
+
+def golden_text(make: Callable[[], Plan]) -> str:
+    """What is kept of a plan: the plan itself as a comment, then the text of its kernels."""
+    made = make()
+    head = "".join(f" * {line}\n" for line in [make.__doc__ or "", "", *str(made).splitlines()])
+    parts = [readable_source(kernel) for kernel in kernels(made)]
+    return f"/*\n{head} */\n\n" + "\n".join(parts)

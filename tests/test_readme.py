@@ -1,0 +1,88 @@
+"""README tells the truth: its Python runs, its commands exist, its tables agree with the code."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tinygrad_cl import settings
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+PYTHON = [text for language, text in BLOCKS if language == "python"]
+COMMANDS = [
+    command.strip()
+    for language, text in BLOCKS
+    if language == "sh"
+    for line in text.splitlines()
+    for command in line.split("&&")
+]
+
+
+def run(text: str, tmp_path: Path) -> str:
+    """Runs a program from another folder, warnings as errors; returns what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", text],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_training_run_learns(tmp_path: Path) -> None:
+    assert len([line for line in PYTHON[0].splitlines() if line.strip()]) <= 20
+    printed = run(PYTHON[0], tmp_path)
+    losses = [float(loss) for loss in re.findall(r"loss (\d+\.\d+)", printed)]
+    assert losses[-1] < losses[0] / 3
+    found = re.search(r"([\d.]+)% of the test digits", printed)
+    assert found
+    assert float(found[1]) > 90
+
+
+@pytest.mark.parametrize("text", PYTHON[1:])
+def test_other_blocks_print_what_they_say(text: str, tmp_path: Path) -> None:
+    expected = re.findall(r"^print\(.*\)  # (.*)$", text, re.MULTILINE)
+    assert run(text, tmp_path).splitlines() == expected
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_exist(command: str) -> None:
+    words = shlex.split(command)
+    if words[:2] == ["pip", "install"]:
+        project = (ROOT / "pyproject.toml").read_text()
+        extras = re.search(r"\[(.*)\]", words[-1])
+        assert extras
+        for extra in extras[1].split(","):
+            assert re.search(rf"^{extra} = \[", project, re.MULTILINE), f"no extra {extra}"
+    elif words[0] == "python":
+        assert (ROOT / words[1]).is_file()
+    else:
+        assert words == ["pytest"]
+
+
+@pytest.mark.parametrize("name", re.findall(r"`((?:tools|tests|ops|examples)/[\w./]*)`", README))
+def test_named_files_exist(name: str) -> None:
+    assert (ROOT / name).exists()
+
+
+def test_the_settings_table_is_complete() -> None:
+    rows = [
+        f"| `{row.name}` | {f'`{row.default}`' if row.default else 'empty'} | {row.meaning} |"
+        for row in settings.TABLE
+    ]
+    given = re.findall(r"^\| `TINYGRAD_CL_.*$", README, re.MULTILINE)
+    assert given == rows
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert target.startswith("https://") or (ROOT / target).exists(), target

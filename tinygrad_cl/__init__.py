@@ -1,0 +1,355 @@
+"""tinygrad_cl: a PyTorch-like autograd engine whose tensors live on OpenCL devices.
+
+Nothing is computed before a value is needed: operations build a graph, and `item()`, `numpy()`,
+`print` and `optimizer.step()` turn it into few OpenCL kernels.
+
+Example:
+    >>> import tinygrad_cl as tg
+    >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> loss = ((w - 3) ** 2).sum()
+    >>> loss.backward()
+    >>> w.grad
+    tensor([-4., -2.])
+"""
+
+from __future__ import annotations
+
+from tinygrad_cl import autograd as autograd
+from tinygrad_cl import data as data
+from tinygrad_cl import nn as nn
+from tinygrad_cl import optim as optim
+from tinygrad_cl import testing as testing
+from tinygrad_cl.autograd import enable_grad as enable_grad
+from tinygrad_cl.autograd import is_grad_enabled as is_grad_enabled
+from tinygrad_cl.autograd import no_grad as no_grad
+from tinygrad_cl.autograd import set_grad_enabled as set_grad_enabled
+from tinygrad_cl.compiler.fallbacks import fallbacks as fallbacks
+from tinygrad_cl.data import datasets as datasets
+from tinygrad_cl.dtypes import DType as DType
+from tinygrad_cl.dtypes import bool_ as bool_
+from tinygrad_cl.dtypes import float16 as float16
+from tinygrad_cl.dtypes import float32 as float32
+from tinygrad_cl.dtypes import float64 as float64
+from tinygrad_cl.dtypes import int32 as int32
+from tinygrad_cl.dtypes import int64 as int64
+from tinygrad_cl.dtypes import uint8 as uint8
+from tinygrad_cl.errors import BuildError as BuildError
+from tinygrad_cl.errors import DataError as DataError
+from tinygrad_cl.errors import DeviceError as DeviceError
+from tinygrad_cl.errors import DeviceMemoryError as DeviceMemoryError
+from tinygrad_cl.errors import DTypeError as DTypeError
+from tinygrad_cl.errors import GradientError as GradientError
+from tinygrad_cl.errors import ShapeError as ShapeError
+from tinygrad_cl.errors import TinygradError as TinygradError
+from tinygrad_cl.functional.activation import log_softmax as log_softmax
+from tinygrad_cl.functional.activation import relu as relu
+from tinygrad_cl.functional.activation import sigmoid as sigmoid
+from tinygrad_cl.functional.activation import softmax as softmax
+from tinygrad_cl.functional.activation import tanh as tanh
+from tinygrad_cl.functional.creation import arange as arange
+from tinygrad_cl.functional.creation import as_tensor as as_tensor
+from tinygrad_cl.functional.creation import empty as empty
+from tinygrad_cl.functional.creation import empty_like as empty_like
+from tinygrad_cl.functional.creation import eye as eye
+from tinygrad_cl.functional.creation import from_numpy as from_numpy
+from tinygrad_cl.functional.creation import full as full
+from tinygrad_cl.functional.creation import full_like as full_like
+from tinygrad_cl.functional.creation import linspace as linspace
+from tinygrad_cl.functional.creation import ones as ones
+from tinygrad_cl.functional.creation import ones_like as ones_like
+from tinygrad_cl.functional.creation import tensor as tensor
+from tinygrad_cl.functional.creation import zeros as zeros
+from tinygrad_cl.functional.creation import zeros_like as zeros_like
+from tinygrad_cl.functional.einsum import einsum as einsum
+from tinygrad_cl.functional.elementwise import abs as abs
+from tinygrad_cl.functional.elementwise import add as add
+from tinygrad_cl.functional.elementwise import ceil as ceil
+from tinygrad_cl.functional.elementwise import cos as cos
+from tinygrad_cl.functional.elementwise import div as div
+from tinygrad_cl.functional.elementwise import erf as erf
+from tinygrad_cl.functional.elementwise import exp as exp
+from tinygrad_cl.functional.elementwise import floor as floor
+from tinygrad_cl.functional.elementwise import floor_divide as floor_divide
+from tinygrad_cl.functional.elementwise import lerp as lerp
+from tinygrad_cl.functional.elementwise import log as log
+from tinygrad_cl.functional.elementwise import maximum as maximum
+from tinygrad_cl.functional.elementwise import minimum as minimum
+from tinygrad_cl.functional.elementwise import mul as mul
+from tinygrad_cl.functional.elementwise import neg as neg
+from tinygrad_cl.functional.elementwise import pow as pow
+from tinygrad_cl.functional.elementwise import reciprocal as reciprocal
+from tinygrad_cl.functional.elementwise import remainder as remainder
+from tinygrad_cl.functional.elementwise import round as round
+from tinygrad_cl.functional.elementwise import rsqrt as rsqrt
+from tinygrad_cl.functional.elementwise import sign as sign
+from tinygrad_cl.functional.elementwise import sin as sin
+from tinygrad_cl.functional.elementwise import sqrt as sqrt
+from tinygrad_cl.functional.elementwise import square as square
+from tinygrad_cl.functional.elementwise import sub as sub
+from tinygrad_cl.functional.elementwise import trunc as trunc
+from tinygrad_cl.functional.index import gather as gather
+from tinygrad_cl.functional.index import index_add as index_add
+from tinygrad_cl.functional.index import index_select as index_select
+from tinygrad_cl.functional.index import masked_select as masked_select
+from tinygrad_cl.functional.index import nonzero as nonzero
+from tinygrad_cl.functional.index import scatter_add as scatter_add
+from tinygrad_cl.functional.index import take_along_dim as take_along_dim
+from tinygrad_cl.functional.index import tril as tril
+from tinygrad_cl.functional.index import triu as triu
+from tinygrad_cl.functional.logic import allclose as allclose
+from tinygrad_cl.functional.logic import bitwise_and as bitwise_and
+from tinygrad_cl.functional.logic import bitwise_not as bitwise_not
+from tinygrad_cl.functional.logic import bitwise_or as bitwise_or
+from tinygrad_cl.functional.logic import bitwise_xor as bitwise_xor
+from tinygrad_cl.functional.logic import clamp as clamp
+from tinygrad_cl.functional.logic import clip as clip
+from tinygrad_cl.functional.logic import eq as eq
+from tinygrad_cl.functional.logic import equal as equal
+from tinygrad_cl.functional.logic import ge as ge
+from tinygrad_cl.functional.logic import gt as gt
+from tinygrad_cl.functional.logic import isfinite as isfinite
+from tinygrad_cl.functional.logic import isinf as isinf
+from tinygrad_cl.functional.logic import isnan as isnan
+from tinygrad_cl.functional.logic import le as le
+from tinygrad_cl.functional.logic import logical_and as logical_and
+from tinygrad_cl.functional.logic import logical_not as logical_not
+from tinygrad_cl.functional.logic import logical_or as logical_or
+from tinygrad_cl.functional.logic import logical_xor as logical_xor
+from tinygrad_cl.functional.logic import lt as lt
+from tinygrad_cl.functional.logic import masked_fill as masked_fill
+from tinygrad_cl.functional.logic import ne as ne
+from tinygrad_cl.functional.logic import where as where
+from tinygrad_cl.functional.matmul import addmm as addmm
+from tinygrad_cl.functional.matmul import bmm as bmm
+from tinygrad_cl.functional.matmul import dot as dot
+from tinygrad_cl.functional.matmul import matmul as matmul
+from tinygrad_cl.functional.matmul import mm as mm
+from tinygrad_cl.functional.matmul import mv as mv
+from tinygrad_cl.functional.matmul import outer as outer
+from tinygrad_cl.functional.movement import broadcast_tensors as broadcast_tensors
+from tinygrad_cl.functional.movement import broadcast_to as broadcast_to
+from tinygrad_cl.functional.movement import cat as cat
+from tinygrad_cl.functional.movement import chunk as chunk
+from tinygrad_cl.functional.movement import flatten as flatten
+from tinygrad_cl.functional.movement import flip as flip
+from tinygrad_cl.functional.movement import movedim as movedim
+from tinygrad_cl.functional.movement import narrow as narrow
+from tinygrad_cl.functional.movement import permute as permute
+from tinygrad_cl.functional.movement import ravel as ravel
+from tinygrad_cl.functional.movement import repeat as repeat
+from tinygrad_cl.functional.movement import reshape as reshape
+from tinygrad_cl.functional.movement import roll as roll
+from tinygrad_cl.functional.movement import select as select
+from tinygrad_cl.functional.movement import split as split
+from tinygrad_cl.functional.movement import squeeze as squeeze
+from tinygrad_cl.functional.movement import stack as stack
+from tinygrad_cl.functional.movement import t as t
+from tinygrad_cl.functional.movement import tile as tile
+from tinygrad_cl.functional.movement import transpose as transpose
+from tinygrad_cl.functional.movement import unbind as unbind
+from tinygrad_cl.functional.movement import unflatten as unflatten
+from tinygrad_cl.functional.movement import unsqueeze as unsqueeze
+from tinygrad_cl.functional.norm import logsumexp as logsumexp
+from tinygrad_cl.functional.norm import norm as norm
+from tinygrad_cl.functional.random import Generator as Generator
+from tinygrad_cl.functional.random import bernoulli as bernoulli
+from tinygrad_cl.functional.random import initial_seed as initial_seed
+from tinygrad_cl.functional.random import manual_seed as manual_seed
+from tinygrad_cl.functional.random import normal as normal
+from tinygrad_cl.functional.random import rand as rand
+from tinygrad_cl.functional.random import rand_like as rand_like
+from tinygrad_cl.functional.random import randint as randint
+from tinygrad_cl.functional.random import randn as randn
+from tinygrad_cl.functional.random import randn_like as randn_like
+from tinygrad_cl.functional.random import randperm as randperm
+from tinygrad_cl.functional.reduce import all as all
+from tinygrad_cl.functional.reduce import amax as amax
+from tinygrad_cl.functional.reduce import amin as amin
+from tinygrad_cl.functional.reduce import any as any
+from tinygrad_cl.functional.reduce import argmax as argmax
+from tinygrad_cl.functional.reduce import argmin as argmin
+from tinygrad_cl.functional.reduce import count_nonzero as count_nonzero
+from tinygrad_cl.functional.reduce import max as max
+from tinygrad_cl.functional.reduce import mean as mean
+from tinygrad_cl.functional.reduce import min as min
+from tinygrad_cl.functional.reduce import prod as prod
+from tinygrad_cl.functional.reduce import std as std
+from tinygrad_cl.functional.reduce import sum as sum
+from tinygrad_cl.functional.reduce import var as var
+from tinygrad_cl.runtime.device import Device as Device
+from tinygrad_cl.runtime.device import devices as devices
+from tinygrad_cl.runtime.device import get_default_device as get_default_device
+from tinygrad_cl.runtime.device import set_default_device as set_default_device
+from tinygrad_cl.tensor import Tensor as Tensor
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BuildError",
+    "DType",
+    "DTypeError",
+    "DataError",
+    "Device",
+    "DeviceError",
+    "DeviceMemoryError",
+    "Generator",
+    "GradientError",
+    "ShapeError",
+    "Tensor",
+    "TinygradError",
+    "abs",
+    "add",
+    "addmm",
+    "all",
+    "allclose",
+    "amax",
+    "amin",
+    "any",
+    "arange",
+    "argmax",
+    "argmin",
+    "as_tensor",
+    "autograd",
+    "bernoulli",
+    "bitwise_and",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_xor",
+    "bmm",
+    "bool_",
+    "broadcast_tensors",
+    "broadcast_to",
+    "cat",
+    "ceil",
+    "chunk",
+    "clamp",
+    "clip",
+    "cos",
+    "count_nonzero",
+    "data",
+    "datasets",
+    "devices",
+    "div",
+    "dot",
+    "einsum",
+    "empty",
+    "empty_like",
+    "enable_grad",
+    "eq",
+    "equal",
+    "erf",
+    "exp",
+    "eye",
+    "fallbacks",
+    "flatten",
+    "flip",
+    "float16",
+    "float32",
+    "float64",
+    "floor",
+    "floor_divide",
+    "from_numpy",
+    "full",
+    "full_like",
+    "gather",
+    "ge",
+    "get_default_device",
+    "gt",
+    "index_add",
+    "index_select",
+    "initial_seed",
+    "int32",
+    "int64",
+    "is_grad_enabled",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "le",
+    "lerp",
+    "linspace",
+    "log",
+    "log_softmax",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "logsumexp",
+    "lt",
+    "manual_seed",
+    "masked_fill",
+    "masked_select",
+    "matmul",
+    "max",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "mm",
+    "movedim",
+    "mul",
+    "mv",
+    "narrow",
+    "ne",
+    "neg",
+    "nn",
+    "no_grad",
+    "nonzero",
+    "norm",
+    "normal",
+    "ones",
+    "ones_like",
+    "optim",
+    "outer",
+    "permute",
+    "pow",
+    "prod",
+    "rand",
+    "rand_like",
+    "randint",
+    "randn",
+    "randn_like",
+    "randperm",
+    "ravel",
+    "reciprocal",
+    "relu",
+    "remainder",
+    "repeat",
+    "reshape",
+    "roll",
+    "round",
+    "rsqrt",
+    "scatter_add",
+    "select",
+    "set_default_device",
+    "set_grad_enabled",
+    "sigmoid",
+    "sign",
+    "sin",
+    "softmax",
+    "split",
+    "sqrt",
+    "square",
+    "squeeze",
+    "stack",
+    "std",
+    "sub",
+    "sum",
+    "t",
+    "take_along_dim",
+    "tanh",
+    "tensor",
+    "testing",
+    "tile",
+    "transpose",
+    "tril",
+    "triu",
+    "trunc",
+    "uint8",
+    "unbind",
+    "unflatten",
+    "unsqueeze",
+    "var",
+    "where",
+    "zeros",
+    "zeros_like",
+]

@@ -1,0 +1,230 @@
+"""Execution: a plan bound to a device.
+
+Building an executable builds the kernels that the device does not have yet (all in one program), sets every argument that
+never changes, and remembers where the changing ones go. Running it is a short loop: bind leaves and new buffers, write the
+block of numbers if it changed, replay the launches.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tinygrad_cl.compiler.fallbacks import count_fallback
+from tinygrad_cl.compiler.plan import HostCall, Launch, Plan, Storage, make_plan
+from tinygrad_cl.compiler.render import Kernel as RenderedKernel
+from tinygrad_cl.compiler.structure import Structure, Value
+from tinygrad_cl.compiler.templates import program_source
+from tinygrad_cl.runtime.memory import Buffer
+from tinygrad_cl.runtime.opencl import Kernel, OpenCLDevice
+
+if TYPE_CHECKING:
+    from tinygrad_cl.graph import Node
+
+log = logging.getLogger("tinygrad_cl.compiler")
+
+_FORMATS = {"f32": "f4x", "f64": "d", "i32": "i4x", "i64": "q", "u8": "B7x", "b": "i4x"}
+
+Site = tuple[Kernel, int]
+
+
+def build_kernels(device: OpenCLDevice, kernels: Iterable[RenderedKernel]) -> None:
+    """Builds what the device has no program for, all in one program."""
+    missing = {k.name: k for k in kernels if k.name not in device.kernel_programs}
+    if not missing:
+        return
+    source = program_source(missing.values())
+    program = device.build(source)
+    for name in missing:
+        device.kernel_programs[name] = program
+
+
+class DeviceExecutable:
+    """A plan that is ready to run on an OpenCL device."""
+
+    def __init__(self, structure: Structure, device: OpenCLDevice) -> None:
+        self.device = device
+        self.plan: Plan = make_plan(structure, device.traits)
+        log.debug("%s", self.plan)
+        launches = [step for step in self.plan.steps if isinstance(step, Launch)]
+        build_kernels(device, [step.kernel for step in launches])
+        self._numbers = _Numbers(self.plan, device)
+        self._dynamic: dict[int, list[Site]] = {}
+        self._bound: dict[int, object] = {}
+        self._arena_sites: list[tuple[Kernel, int, int, int]] = []
+        self._arena_generation = -1
+        self._regions: dict[tuple[int, int], Buffer] = {}
+        self._work = self._prepare()
+        self._fresh = [
+            (at, place) for at, place in self.plan.storage.items() if place.kind == "fresh"
+        ]
+
+    # ---- building
+
+    def _prepare(self) -> list[list[tuple[Kernel, tuple[int, ...], tuple[int, ...] | None]] | HostCall]:
+        """The steps: runs of launches, and host calls between them."""
+        work: list[list[tuple[Kernel, tuple[int, ...], tuple[int, ...] | None]] | HostCall] = []
+        for step in self.plan.steps:
+            if isinstance(step, HostCall):
+                work.append(step)
+                continue
+            if not work or isinstance(work[-1], HostCall):
+                work.append([])
+            run = work[-1]
+            assert isinstance(run, list)
+            grid = step.kernel.grid
+            run.append((self._kernel(step), grid.size, grid.local))
+        return work
+
+    def _kernel(self, step: Launch) -> Kernel:
+        rendered = step.kernel
+        kernel = self.device.kernel_programs[rendered.name].kernel(rendered.name)
+        for i, (kind, number) in enumerate(rendered.arguments):
+            if kind == "value":
+                self._place(kernel, i, self.plan.home(number))
+            elif kind == "scratch":
+                self._arena_sites.append((kernel, i, *step.scratch[number]))
+            elif kind == "scalars":
+                kernel.set(i, self._numbers.buffer)
+            elif kind == "slot":
+                kernel.set_int(i, self.plan.slots[number], 32)
+            elif kind == "flags":
+                kernel.set(i, self.device.flags)
+            else:
+                kernel.set_int(i, number, 32 if kind == "int" else 64)
+        return kernel
+
+    def _place(self, kernel: Kernel, i: int, value: int) -> None:
+        storage = self.plan.storage[value]
+        if storage.kind == "arena":
+            self._arena_sites.append((kernel, i, storage.at, storage.size))
+            return
+        if storage.kind == "donated":
+            value = storage.at
+        self._dynamic.setdefault(value, []).append((kernel, i))
+
+    # ---- running
+
+    def run(self, nodes: list[Node]) -> dict[int, Buffer]:
+        """Runs the plan on the captured nodes; returns the buffers to attach, by position."""
+        device = self.device
+        buffers: dict[int, Buffer] = {}
+        for at, storage in self._fresh:
+            buffers[at] = device.allocate(storage.size)
+        bound = self._bound
+        for at, sites in self._dynamic.items():
+            buffer = buffers.get(at) or nodes[at].buffer
+            assert buffer is not None
+            if bound.get(at) is not buffer.handle:
+                bound[at] = buffer.handle
+                for kernel, i in sites:
+                    kernel.set(i, buffer)
+        if self.plan.arena and self._arena_generation != device.arena.generation:
+            self._bind_arena()
+        self._numbers.write(nodes)
+        if self.plan.flags:
+            device.flags_armed = True
+        for work in self._work:
+            if isinstance(work, list):
+                device.run(work)
+            else:
+                self._call_host(work, nodes, buffers)
+        return {at: self._buffer(self.plan.home(at), nodes, buffers) for at in self.plan.attached}
+
+    def _bind_arena(self) -> None:
+        arena = self.device.arena
+        before = arena.generation
+        arena.reserve(self.plan.arena)
+        if arena.generation != before:  # nobody else may keep the old memory alive
+            for other in self.device.plans.values():
+                other.release_arena()
+        for kernel, i, offset, size in self._arena_sites:
+            kernel.set(i, self._region(offset, size))
+        self._arena_generation = arena.generation
+
+    def _region(self, offset: int, size: int) -> Buffer:
+        key = (offset, size)
+        if key not in self._regions:
+            self._regions[key] = self.device.arena.region(offset, size)
+        return self._regions[key]
+
+    def release_arena(self) -> None:
+        """Lets go of the arena's memory; the next run binds it anew."""
+        self._regions.clear()
+        self._arena_generation = -1
+
+    def _buffer(self, at: int, nodes: list[Node], buffers: dict[int, Buffer]) -> Buffer:
+        storage: Storage = self.plan.storage[at]
+        if storage.kind == "arena":
+            return self._region(storage.at, storage.size)
+        if storage.kind == "donated":
+            at = storage.at
+        buffer = buffers.get(at) or nodes[at].buffer
+        assert buffer is not None
+        return buffer
+
+    def _call_host(self, call: HostCall, nodes: list[Node], buffers: dict[int, Buffer]) -> None:
+        value = self.plan.structure[call.value]
+        count_fallback(value.signature.primitive.name, call.reason)
+        arrays = [self._array(i, nodes, buffers) for i in value.inputs]
+        with np.errstate(all="ignore"):
+            result = value.signature.primitive.reference(*arrays, **value.signature.kwargs)
+        result = np.ascontiguousarray(result, dtype=value.dtype.numpy)
+        home = self.plan.home(call.value)
+        self.device.write(self._buffer(home, nodes, buffers), result)
+
+    def _array(self, at: int, nodes: list[Node], buffers: dict[int, Buffer]) -> np.ndarray:
+        value: Value = self.plan.structure[at]
+        if value.is_scalar:
+            return np.asarray(nodes[at].scalar, dtype=value.dtype.numpy)
+        buffer = self._buffer(self.plan.home(at), nodes, buffers)
+        return self.device.view(buffer, value.shape, value.dtype)
+
+
+class _Numbers:
+    """The block of a plan's run-time numbers: one 8-byte slot each, written when a number changed."""
+
+    def __init__(self, plan: Plan, device: OpenCLDevice) -> None:
+        self._device = device
+        self._positions = list(plan.slots)
+        self._tags = [plan.structure[at].dtype.tag for at in self._positions]
+        self._struct = struct.Struct("<" + "".join(_FORMATS[tag] for tag in self._tags))
+        self._exact = "b" not in self._tags  # a mask is not the number that Python has for True
+        self._last = b""
+        self.buffer = device.allocate(max(self._struct.size, 8))
+
+    def write(self, nodes: list[Node]) -> None:
+        """Brings the device's copy up to date."""
+        if not self._positions:
+            return
+        values = [nodes[at].scalar for at in self._positions]
+        try:
+            block = self._struct.pack(*values) if self._exact else b""
+        except (struct.error, OverflowError):
+            block = b""
+        block = block or self._struct.pack(*map(_fitted, values, self._tags))
+        if block != self._last:
+            self._last = block
+            self._device.write(self.buffer, np.frombuffer(block, np.uint8))
+
+
+def _fitted(value: bool | int | float | None, tag: str) -> bool | int | float:
+    """A number that its C type can hold: floats overflow to infinity, integers wrap, masks are 0 or -1."""
+    assert value is not None
+    with np.errstate(all="ignore"):
+        if tag == "f32":
+            return float(np.float32(value))
+        if tag in ("f64",):
+            return float(value)
+        if tag == "b":
+            return -int(bool(value))
+        bits = {"i32": 32, "i64": 64, "u8": 8}[tag]
+        wrapped = int(value) & ((1 << bits) - 1)
+        return wrapped if tag == "u8" or wrapped < 1 << (bits - 1) else wrapped - (1 << bits)
+
+
+__all__ = ["DeviceExecutable", "build_kernels"]

@@ -1,0 +1,458 @@
+"""Fusion: which values share a kernel, and why the others do not.
+
+Three passes over a structure, each a pure function of it:
+
+1. *Realize*: which values get a buffer. Wanted values, results of reductions and templates, inputs of templates, and
+   expressions with several users do; expressions that are cheap to compute again are inlined into every user.
+2. *Merge*: a kernel joins the one whose result it reads, if both run over the same elements in the same order and no third
+   kernel lies between them. So chains grow, and expressions become epilogues of reductions and templates.
+3. *Drop*: results that only their own kernel reads stay in registers.
+
+What may join what is the table `JOINS`. Every "no" is a `Border` with a reason that `print(plan)` shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tinygrad_cl.compiler.body import Body, Refusal, Resolver
+from tinygrad_cl.compiler.structure import KEEP, WANTED, Structure
+from tinygrad_cl.lowering import (
+    Assemble,
+    DeviceTraits,
+    Expr,
+    Host,
+    Index,
+    Reduction,
+    Template,
+    TemplatePlan,
+    View,
+)
+from tinygrad_cl.shapes import Layout, Shape, numel
+
+# The kinds of kernels, and which may take an elementwise kernel that reads their result.
+JOINS = {"elementwise": True, "reduce": True, "template": True, "assemble": False, "host": False}
+
+MAX_ITEMS = 48  # of one body: longer ones compile slowly and spill registers
+MAX_INLINE = 4  # expressions computed again rather than stored, if they read at most one full buffer
+MAX_INLINE_FREE = 12  # the same, if they read none
+MAX_DEPTH = 24  # expressions inlined on top of one another
+
+
+@dataclass(frozen=True, slots=True)
+class Border:
+    """Two kernels that stay apart: the value between them and the named reason."""
+
+    value: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Group:
+    """The values of one kernel.
+
+    Attributes:
+        kind: one of the keys of `JOINS`.
+        anchor: the value of the reduction, template, assembly or host call, or None.
+        outputs: values written to buffers.
+        domain: the shape over which the elementwise part runs.
+        body: that part.
+        inner: the part before the anchor: what a reduction folds, what an assembly writes (one per input).
+        template: how the template runs.
+        inputs: buffers read by the anchor itself, with their layouts.
+    """
+
+    kind: str
+    anchor: int | None
+    outputs: list[int]
+    domain: Shape
+    body: Body
+    inner: list[Body] = field(default_factory=list)
+    template: TemplatePlan | None = None
+    inputs: list[tuple[int, Layout]] = field(default_factory=list)
+    reason: str = ""
+
+    @property
+    def reads(self) -> set[int]:
+        """The realized values that the kernel reads."""
+        bodies = [self.body, *self.inner]
+        found = {load.value for body in bodies for load in body.loads}
+        return found | {value for value, _ in self.inputs}
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """The groups in an order in which they can run, and the borders between them."""
+
+    groups: tuple[Group, ...]
+    borders: tuple[Border, ...]
+
+
+def fuse(structure: Structure, traits: DeviceTraits) -> Fusion:
+    """Returns the groups of a structure."""
+    return _Fuser(structure, traits).run()
+
+
+class _Fuser:
+    def __init__(self, structure: Structure, traits: DeviceTraits) -> None:
+        self.structure = structure
+        self.traits = traits
+        self.users: list[list[int]] = [[] for _ in structure]
+        for at, value in enumerate(structure):
+            for i in dict.fromkeys(value.inputs):
+                self.users[i].append(at)
+        self.borders: dict[int, str] = {}
+        self.realized: set[int] = set()
+        self.required: dict[int, str] = {}
+        self.producer: dict[int, Group] = {}
+
+    def run(self) -> Fusion:
+        self._choose_realized()
+        groups = self._make_groups()
+        groups = self._merge(groups)
+        self._drop(groups)
+        borders = tuple(Border(v, r) for v, r in sorted(self.borders.items()) if v in self.producer)
+        return Fusion(tuple(_in_order(groups)), borders)
+
+    # ---- realize
+
+    def _choose_realized(self) -> None:
+        structure = self.structure
+        sinks: list[frozenset[int]] = [frozenset()] * len(structure)
+        depth = [0] * len(structure)
+        for at in range(len(structure) - 1, -1, -1):
+            value = structure[at]
+            if value.is_data or value.is_scalar:
+                continue
+            reason = self._reason(at, sinks, depth)
+            if reason:
+                self.realized.add(at)
+                self.borders[at] = reason
+            if isinstance(value.lowering, Template | Host | Assemble):
+                self._require_inputs(at)
+        self.realized |= {at for at, value in enumerate(structure) if value.is_data}
+
+    def _reason(self, at: int, sinks: list[frozenset[int]], depth: list[int]) -> str:
+        """Returns why a value needs a buffer, or "" after inlining it into its users."""
+        value = self.structure[at]
+        if not isinstance(value.lowering, Expr | View | Index):
+            return "KERNEL: it has a kernel of its own"
+        if value.flag == WANTED:
+            return "WANTED: it is asked for"
+        if at in self.required:
+            return self.required[at]
+        users = self.users[at]
+        found: frozenset[int] = frozenset()
+        for user in users:
+            found |= frozenset([user]) if user in self.realized else sinks[user]
+        sinks[at] = found
+        depth[at] = 1 + max((depth[u] for u in users if u not in self.realized), default=0)
+        if depth[at] > MAX_DEPTH:
+            return "DEPTH: the chain of expressions is too long for one kernel"
+        if len(found) > 1 and isinstance(value.lowering, Expr) and not self._is_cheap(at):
+            return f"FAN_OUT: {len(found)} kernels read it"
+        return ""
+
+    def _is_cheap(self, at: int) -> bool:
+        """Whether computing a value again costs less than a trip through memory."""
+        size = self.structure[at].numel
+        if any(self._ends_epilogue(i, size) for i in self.structure[at].inputs):
+            return False
+        stack, seen, expressions, loads = [at], {at}, 0, 0
+        while stack:
+            value = self.structure[stack.pop()]
+            if value.is_scalar or isinstance(value.lowering, Index):
+                continue
+            if not isinstance(value.lowering, Expr | View) or value.is_data:
+                loads += value.numel * 8 > size
+                continue
+            expressions += isinstance(value.lowering, Expr)
+            if expressions > MAX_INLINE_FREE or loads > 1:
+                return False
+            fresh = [i for i in value.inputs if i not in seen]
+            seen.update(fresh)
+            stack += fresh
+        return loads == 0 or (loads <= 1 and expressions <= MAX_INLINE)
+
+    def _ends_epilogue(self, at: int, size: int) -> bool:
+        """Whether a value is the result of a kernel that its only user could finish at no cost."""
+        value = self.structure[at]
+        has_kernel = isinstance(value.lowering, Template | Reduction)
+        return has_kernel and value.numel == size and len(self.users[at]) == 1
+
+    def _require_inputs(self, at: int) -> None:
+        value = self.structure[at]
+        for position, i in enumerate(value.inputs):
+            if isinstance(value.lowering, Assemble):
+                continue
+            base = i
+            if isinstance(value.lowering, Template):
+                base, _ = self._peel(value.lowering, position, i, at)
+            self.required.setdefault(base, f"INPUT: {value.signature.primitive.name} reads a buffer")
+
+    def _peel(self, template: Template, position: int, at: int, user: int) -> tuple[int, Layout]:
+        """Walks down views that the template can read through; returns the base and its layout."""
+        attrs = self.structure[user].signature.kwargs
+        path: list[int] = []
+        while isinstance(self.structure[at].lowering, View) and not (
+            self.structure[at].is_data or at in self.realized
+        ):
+            path.append(at)
+            at = self.structure[at].inputs[0]
+        while True:
+            layout = _layout_through(self.structure, at, path)
+            readable = layout is not None and not layout.bounds and not self.structure[at].is_scalar
+            if layout is not None and readable and template.accepts(position, layout, attrs):
+                return at, layout
+            if not path:
+                return at, Layout.contiguous(self.structure[at].shape)
+            at = path.pop()
+
+    # ---- groups
+
+    def _make_groups(self) -> list[Group]:
+        """One group per realized value; realizes more where a body refuses."""
+        refused = True
+        while refused:
+            refused = False
+            self.producer = {}
+            for at in sorted(self.realized):
+                if self.structure[at].is_data:
+                    continue
+                try:
+                    self.producer[at] = self._group(at)
+                except Refusal as refusal:
+                    assert refusal.value not in self.realized, refusal
+                    self.realized.add(refusal.value)
+                    self.borders[refusal.value] = refusal.reason
+                    refused = True
+        return list(self.producer.values())
+
+    def _group(self, at: int) -> Group:
+        value = self.structure[at]
+        lowering = value.lowering
+        if isinstance(lowering, Reduction):
+            return self._reduction(at)
+        if isinstance(lowering, Template):
+            return self._template(at, lowering)
+        if isinstance(lowering, Assemble):
+            body = Body(value.shape, (), ())
+            inner = [self._part(i) for i in value.inputs]
+            return Group("assemble", at, [at], value.shape, body, inner)
+        if isinstance(lowering, Host):
+            return self._host(at, lowering.reason)
+        body = self._body([at], value.shape, None, frozenset([at]))
+        return Group("elementwise", None, [at], value.shape, body)
+
+    def _part(self, at: int) -> Body:
+        return Resolver(self.structure, self.realized, self.structure[at].shape).body([at])
+
+    def _reduction(self, at: int) -> Group:
+        value = self.structure[at]
+        inner = self._part(value.inputs[0])
+        domain = (value.numel,)
+        body = self._body([at], domain, at, frozenset([at]))
+        return Group("reduce", at, [at], domain, body, [inner])
+
+    def _template(self, at: int, template: Template) -> Group:
+        value = self.structure[at]
+        peeled = [self._peel(template, p, i, at) for p, i in enumerate(value.inputs)]
+        for base, _ in peeled:
+            if base not in self.realized:
+                raise Refusal(base, f"INPUT: {value.signature.primitive.name} reads a buffer")
+        storages = tuple(self.structure[i].dtype.storage for i in (*value.inputs, at))
+        layouts = tuple(layout for _, layout in peeled)
+        plan = template.plan(layouts, value.shape, storages, value.signature.kwargs, self.traits)
+        if isinstance(plan, Host):
+            return self._host(at, plan.reason)
+        domain = plan.domain or (value.numel,)
+        body = self._body([at], domain, at, frozenset([at]))
+        return Group("template", at, [at], domain, body, template=plan, inputs=peeled)
+
+    def _host(self, at: int, reason: str) -> Group:
+        value = self.structure[at]
+        for i in value.inputs:
+            if i not in self.realized and not self.structure[i].is_scalar:
+                raise Refusal(i, f"HOST: {value.signature.primitive.name} runs on the host")
+        inputs = [(i, Layout.contiguous(self.structure[i].shape)) for i in value.inputs]
+        body = Body(value.shape, (), ())
+        return Group("host", at, [at], value.shape, body, inputs=inputs, reason=reason)
+
+    def _body(
+        self, outputs: list[int], domain: Shape, anchor: int | None, inside: frozenset[int]
+    ) -> Body:
+        return Resolver(self.structure, self.realized, domain, inside, anchor).body(outputs)
+
+    # ---- merge
+
+    def _merge(self, groups: list[Group]) -> list[Group]:
+        alive = list(groups)
+        owner = dict(self.producer)
+        for group in groups:
+            current: Group | None = group
+            while current is not None and current.kind == "elementwise":
+                current = self._merge_once(current, owner, alive)
+        return alive
+
+    def _merge_once(
+        self, group: Group, owner: dict[int, Group], alive: list[Group]
+    ) -> Group | None:
+        """Merges a group into one whose result it reads; returns the merged group, or None."""
+        for at in sorted(group.reads, reverse=True):
+            producer = owner.get(at)
+            if producer is None or producer is group:
+                continue
+            merged = self._joined(producer, group, owner, at)
+            if merged is None:
+                continue
+            alive[:] = [g for g in alive if g is not group and g is not producer] + [merged]
+            for output in merged.outputs:
+                owner[output] = merged
+            return merged
+        return None
+
+    def _joined(
+        self, producer: Group, group: Group, owner: dict[int, Group], at: int
+    ) -> Group | None:
+        reason = self._refusal(producer, group, owner)
+        if reason is None:
+            outputs = producer.outputs + group.outputs
+            domains = [producer.domain]
+            if producer.kind == "elementwise" and group.domain != producer.domain:
+                domains.append(group.domain)
+            for domain in domains:
+                try:
+                    body = self._body(outputs, domain, producer.anchor, frozenset(outputs))
+                except Refusal as refusal:
+                    reason = refusal.reason
+                    continue
+                if len(body.items) > MAX_ITEMS:
+                    reason = "SIZE: one kernel would be too long"
+                    continue
+                return Group(
+                    producer.kind,
+                    producer.anchor,
+                    outputs,
+                    domain,
+                    body,
+                    producer.inner,
+                    producer.template,
+                    producer.inputs,
+                )
+        if self.borders.get(at, "KERNEL").split(":")[0] in ("KERNEL", "WANTED"):
+            self.borders[at] = reason or ""  # says more than that the value has a buffer
+        return None
+
+    def _refusal(self, producer: Group, group: Group, owner: dict[int, Group]) -> str | None:
+        if not JOINS[producer.kind]:
+            return f"KIND: an {producer.kind} step takes no epilogue"
+        if producer.template is not None and not producer.template.passes[-1].epilogue:
+            return "EPILOGUE: its template has no epilogue"
+        if producer.anchor is not None and self._is_update(producer.anchor, group):
+            return "UPDATE: equal updates of leaves share one launch"
+        if numel(producer.domain) != numel(group.domain):
+            return "DOMAIN: the two run over different numbers of elements"
+        if _reaches(group, producer, owner):
+            return "BETWEEN: another kernel lies between the two"
+        return None
+
+    def _is_update(self, anchor: int, group: Group) -> bool:
+        """Whether a group renews leaves from a value that is stored anyway, as optimizers do.
+
+        Joined with its like over all parameters it is one launch; in many epilogues it would be many kernels.
+        """
+        structure = self.structure
+        leaves = [
+            load
+            for load in group.body.loads
+            if structure[load.value].is_data and load.layout.is_contiguous
+        ]
+        return (
+            self._is_shown(anchor)
+            and bool(leaves)
+            and all(structure[at].flag == WANTED for at in group.outputs)
+        )
+
+    def _is_shown(self, at: int) -> bool:
+        """Whether a value, or a view of it, is asked for."""
+        if self.structure[at].flag == WANTED:
+            return True
+        views = [u for u in self.users[at] if isinstance(self.structure[u].lowering, View)]
+        return any(self._is_shown(u) for u in views)
+
+    # ---- drop
+
+    def _drop(self, groups: list[Group]) -> None:
+        """Leaves in registers what only its own group reads."""
+        read: dict[int, int] = {}
+        for group in groups:
+            for at in group.reads:
+                read[at] = read.get(at, 0) + 1
+        for group in groups:
+            needed = [
+                at for at in group.outputs if self.structure[at].flag == WANTED or read.get(at)
+            ]
+            if needed and len(needed) < len(group.outputs):
+                inside = frozenset(group.outputs)
+                group.body = self._body(needed, group.domain, group.anchor, inside)
+                group.outputs = needed
+
+
+def _layout_through(structure: Structure, base: int, path: list[int]) -> Layout | None:
+    layout: Layout | None = Layout.contiguous(structure[base].shape)
+    for at in reversed(path):
+        lowering = structure[at].lowering
+        assert isinstance(lowering, View)
+        if layout is not None:
+            layout = lowering.apply(layout, structure[at].shape, structure[at].signature.kwargs)
+    return layout
+
+
+def _reaches(group: Group, producer: Group, owner: dict[int, Group]) -> bool:
+    """Whether `group` depends on `producer` through a third group."""
+    seen: set[int] = set()
+    stack = [owner[at] for at in group.reads if at in owner and owner[at] is not producer]
+    while stack:
+        current = stack.pop()
+        if id(current) in seen or current is group:
+            continue
+        seen.add(id(current))
+        for at in current.reads:
+            below = owner.get(at)
+            if below is producer:
+                return True
+            if below is not None:
+                stack.append(below)
+    return False
+
+
+def _in_order(groups: list[Group]) -> list[Group]:
+    """Groups sorted so that each comes after those whose results it reads, and early."""
+    owner = {at: group for group in groups for at in group.outputs}
+    done: set[int] = set()
+    order: list[Group] = []
+
+    def visit(root: Group) -> None:
+        stack = [root]
+        while stack:
+            group = stack[-1]
+            waiting = [
+                owner[at]
+                for at in sorted(group.reads, reverse=True)
+                if at in owner and id(owner[at]) not in done and owner[at] is not group
+            ]
+            if id(group) in done:
+                stack.pop()
+            elif waiting:
+                stack += waiting
+            else:
+                stack.pop()
+                done.add(id(group))
+                order.append(group)
+
+    for group in sorted(groups, key=lambda g: max(g.outputs)):
+        visit(group)
+    return order
+
+
+__all__ = ["JOINS", "KEEP", "Border", "Fusion", "Group", "fuse"]

@@ -1,0 +1,41 @@
+"""Programs: the source of many kernels in one text.
+
+A program is `ops/prelude.cl` and `ops/vector.cl` once, then for each kernel: the width of its registers, the macros and
+bodies that the generator wrote, the template file, and the undoing of all macros of the two. One build for many kernels costs about
+half of one build each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from tinygrad_cl.compiler.render import Kernel
+from tinygrad_cl.runtime.sources import template_source
+
+_DEFINE = re.compile(r"^\s*#\s*define (\w+)", re.MULTILINE)
+
+
+def program_source(kernels: Iterable[Kernel]) -> str:
+    """Returns the OpenCL C of a program that holds these kernels, each once."""
+    unique = {kernel.name: kernel for kernel in kernels}
+    parts = [template_source("prelude"), template_source("vector")]
+    if any("PHILOX" in kernel.text for kernel in unique.values()):
+        parts.append(template_source("random"))
+    parts += [kernel_source(kernel) for kernel in unique.values()]
+    return "\n".join(parts)
+
+
+def kernel_source(kernel: Kernel) -> str:
+    """Returns the part of a program that belongs to one kernel, with its template in full."""
+    template = template_source(kernel.file)
+    macros = dict.fromkeys(_DEFINE.findall(kernel.text) + _DEFINE.findall(template))
+    undone = "".join(f"#undef {name}\n" for name in macros)
+    head = f"/* ---- {kernel.name}: {kernel.file}.cl ---- */\n"
+    head += f"#undef KERNEL\n#define KERNEL {kernel.name}\n#undef VEC\n#define VEC {kernel.vec}\n"
+    return head + kernel.text + template + undone
+
+
+def readable_source(kernel: Kernel) -> str:
+    """Returns what the generator wrote for one kernel: the template is named, not repeated."""
+    return f"#define KERNEL {kernel.name}\n#define VEC {kernel.vec}\n{kernel.text}#include \"{kernel.file}.cl\"\n"

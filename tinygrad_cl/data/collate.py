@@ -1,0 +1,105 @@
+"""From samples to a batch: stacking on the host, and the way to a device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_cl.errors import DataError
+from tinygrad_cl.functional.movement import stack
+from tinygrad_cl.tensor import Tensor
+
+
+def default_collate(samples: Sequence[Any]) -> Any:
+    """Stacks samples along a new first dim, within the structure they have.
+
+    Arrays of equal shape become one array; ints int64, floats float32, bools bool arrays; Tensors
+    one Tensor; strings and bytes a list. Tuples, lists, named tuples and mappings are stacked
+    member by member.
+
+    Args:
+        samples: at least one, all of one structure.
+
+    Returns:
+        The batch, on the host.
+
+    Raises:
+        DataError: if samples differ in structure or shape, or are of a kind that cannot be stacked.
+
+    Example:
+        >>> default_collate([(1, "a"), (2, "b")])
+        (array([1, 2]), ['a', 'b'])
+    """
+    first = samples[0]
+    if isinstance(first, Tensor):
+        return stack(list(samples))
+    if isinstance(first, np.ndarray | np.generic):
+        return _stack_arrays(samples)
+    if isinstance(first, bool | int | float):
+        return _stack_numbers(samples)
+    if isinstance(first, str | bytes):
+        return list(samples)
+    if isinstance(first, Mapping):
+        return {key: default_collate([_member(sample, key) for sample in samples]) for key in first}
+    if isinstance(first, tuple | list):
+        return _stack_members(first, samples)
+    raise DataError(
+        f"DataLoader: cannot stack samples of type {type(first).__name__}; "
+        "return arrays, numbers or tuples of them from the data set, or give a collate_fn"
+    )
+
+
+def map_arrays(batch: Any, function: Callable[[np.ndarray], Any]) -> Any:
+    """Returns `batch` with every NumPy array in its tuples, lists and mappings replaced."""
+    if isinstance(batch, np.ndarray):
+        return function(batch)
+    if isinstance(batch, Mapping):
+        return {key: map_arrays(value, function) for key, value in batch.items()}
+    if isinstance(batch, tuple | list):
+        return _rebuilt(batch, [map_arrays(value, function) for value in batch])
+    return batch
+
+
+def _stack_arrays(samples: Sequence[Any]) -> np.ndarray:
+    shapes = {np.shape(sample) for sample in samples}
+    if len(shapes) > 1:
+        raise DataError(
+            f"DataLoader: samples of one batch have different shapes, {sorted(shapes)}; "
+            "make them equal in the data set, or give a collate_fn"
+        )
+    return np.stack(samples)
+
+
+def _stack_numbers(samples: Sequence[Any]) -> np.ndarray:
+    if not all(isinstance(sample, bool | int | float | np.generic) for sample in samples):
+        names = ", ".join(sorted({type(sample).__name__ for sample in samples}))
+        raise DataError(f"DataLoader: samples of one batch are of different types, {names}")
+    if any(isinstance(sample, float | np.floating) for sample in samples):
+        return np.array(samples, np.float32)
+    if all(isinstance(sample, bool | np.bool_) for sample in samples):
+        return np.array(samples, np.bool_)
+    try:
+        return np.array(samples, np.int64)
+    except OverflowError as error:
+        raise DataError(f"DataLoader: a number of a sample does not fit int64: {error}") from error
+
+
+def _stack_members(first: tuple[Any, ...] | list[Any], samples: Sequence[Any]) -> Any:
+    if any(len(sample) != len(first) for sample in samples):
+        lengths = sorted({len(sample) for sample in samples})
+        raise DataError(f"DataLoader: samples of one batch have different lengths, {lengths}")
+    return _rebuilt(first, [default_collate(members) for members in zip(*samples, strict=True)])
+
+
+def _member(sample: Mapping[Any, Any], key: Any) -> Any:
+    if key not in sample:
+        raise DataError(f"DataLoader: a sample lacks the key {key!r} of the batch's first sample")
+    return sample[key]
+
+
+def _rebuilt(like: tuple[Any, ...] | list[Any], members: list[Any]) -> Any:
+    if hasattr(like, "_fields"):
+        return type(like)(*members)
+    return tuple(members) if isinstance(like, tuple) else members

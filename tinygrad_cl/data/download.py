@@ -1,0 +1,103 @@
+"""Fetching published files: several mirrors, a bounded size, a checksum, and never a half file."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tempfile
+import urllib.request
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+
+from tqdm import tqdm
+
+from tinygrad_cl.errors import DataError
+
+logger = logging.getLogger("tinygrad_cl.data")
+
+CHUNK = 1 << 16
+TIMEOUT = 10.0  # seconds without a byte
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A published file: its name, its size in bytes and its md5."""
+
+    name: str
+    size: int
+    md5: str
+
+
+def is_intact(path: Path, file: RemoteFile) -> bool:
+    """Tells whether `path` holds the published file."""
+    try:
+        if path.stat().st_size != file.size:
+            return False
+        return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == file.md5
+    except OSError:
+        return False
+
+
+def fetch(file: RemoteFile, mirrors: tuple[str, ...], folder: Path, timeout: float) -> Path:
+    """Fetches a file from the first mirror that delivers it whole.
+
+    Args:
+        file: what to fetch.
+        mirrors: base addresses that end in a slash.
+        folder: where it goes; made if need be.
+        timeout: seconds to wait for a mirror's next byte.
+
+    Returns:
+        The path of the file in `folder`, which appears only when it is complete.
+
+    Raises:
+        DataError: if the folder cannot be written, or no mirror delivers; names what each one did.
+    """
+    path = folder / file.name
+    reasons = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=folder, prefix=f".{file.name}.")
+        os.close(handle)
+    except OSError as error:
+        raise DataError(f"cannot write to {folder}: {error.strerror}") from error
+    temporary = Path(name)
+    try:
+        for mirror in mirrors:
+            reason = _fetch_from(mirror + file.name, file, temporary, timeout)
+            if reason is None:
+                os.replace(temporary, path)
+                return path
+            logger.info("%s%s: %s", mirror, file.name, reason)
+            reasons.append(f"{mirror}{file.name}: {reason}")
+    finally:
+        temporary.unlink(missing_ok=True)
+    raise DataError("; ".join(reasons))
+
+
+def _fetch_from(address: str, file: RemoteFile, path: Path, timeout: float) -> str | None:
+    """Downloads `address` to `path`; returns what went wrong, or None."""
+    digest = hashlib.md5(usedforsecurity=False)
+    arrived = 0
+    try:
+        with (
+            urllib.request.urlopen(address, timeout=timeout) as answer,
+            path.open("wb") as target,
+            tqdm(total=file.size, unit="B", unit_scale=True, desc=file.name, disable=None) as bar,
+        ):
+            while arrived <= file.size and (chunk := answer.read(CHUNK)):
+                target.write(chunk)
+                digest.update(chunk)
+                arrived += len(chunk)
+                bar.update(len(chunk))
+    except (OSError, HTTPException) as error:
+        return str(error) or type(error).__name__
+    if arrived > file.size:
+        return f"sends more than the {file.size} bytes that were published"
+    if arrived < file.size:
+        return f"ended after {arrived} of {file.size} bytes"
+    if digest.hexdigest() != file.md5:
+        return f"has md5 {digest.hexdigest()}, and {file.md5} was published"
+    return None

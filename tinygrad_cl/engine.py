@@ -1,0 +1,265 @@
+"""Realizing nodes: the only caller of the compiler.
+
+`realize(nodes)` walks the unrealized part of the graph once, hashes its structure, finds or builds the plan,
+binds the leaves' buffers to it, runs it, and attaches the results to the nodes. Realizing attaches buffers and
+changes no value. What nobody can need any more (the inputs of a realized node through which no gradient may
+flow) is dropped, so a training loop does not grow its history.
+
+A realized node of another signature than `data` stands in the structure as a `data` leaf of its spec.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from tinygrad_cl import dtypes, graph
+from tinygrad_cl.compiler.structure import DONOR, FREE, KEEP, WANTED, Structure, Value
+from tinygrad_cl.errors import DeviceError
+from tinygrad_cl.graph import Node
+from tinygrad_cl.runtime.device import Device, get_device
+from tinygrad_cl.runtime.memory import Buffer
+
+
+class Executable(Protocol):
+    """A plan that is ready to run on its device."""
+
+    def run(self, nodes: list[Node]) -> dict[int, Buffer]:
+        """Runs the plan on the captured nodes; returns the new buffers by position."""
+
+
+def realize(nodes: Sequence[Node]) -> None:
+    """Computes nodes now, all of them in one plan.
+
+    Living tensors that show other nodes of the same graph are computed along with them.
+
+    Raises:
+        DeviceError: if the nodes live on different devices.
+    """
+    pending = [node for node in nodes if node.buffer is None]
+    if not pending:
+        return
+    device = _common_device(pending)
+    if _deferred:
+        pending += _take_deferred(device)
+    with device.lock:
+        captured = _Capture(pending, device)
+        executable = device.plans.get(captured.key)
+        if executable is None:
+            executable = device.plans[captured.key] = _build(captured.structure(), device)
+        buffers = executable.run(captured.nodes)
+        _attach(captured.nodes, buffers, device)
+
+
+_deferred: dict[int, weakref.ref[Any]] = {}
+
+
+def defer(tensor: Any) -> None:
+    """Asks for the value of a tensor along with the next plan of its device.
+
+    It is for values that no result of a step depends on, such as the running statistics of batch
+    norm: neither computed at once nor left to grow a chain of nodes from step to step.
+    """
+    _deferred[id(tensor)] = weakref.ref(tensor)
+
+
+def _take_deferred(device: Device) -> list[Node]:
+    nodes = []
+    for key, reference in list(_deferred.items()):
+        tensor = reference()
+        if tensor is not None and tensor.node.buffer is None:
+            if tensor.node.device is not device:
+                continue
+            nodes.append(tensor.node)
+        del _deferred[key]
+    return nodes
+
+
+def numpy(node: Node) -> np.ndarray:
+    """Returns the value of a node; a read-only view where the device shares the host's memory."""
+    realize([node])
+    assert node.buffer is not None and node.device is not None
+    return node.device.view(node.buffer, node.shape, node.dtype)
+
+
+def upload(array: np.ndarray, device: Device, copy: bool = True) -> Node:
+    """Returns a realized node that holds an array.
+
+    Args:
+        array: any array of a supported dtype.
+        device: where the value will live.
+        copy: if False, a device that shares the host's memory shows the array itself, uncopied.
+    """
+    dtype = dtypes.dtype(array.dtype)
+    buffer = device.upload(array) if copy else device.wrap(array)
+    return graph.data(buffer, array.shape, dtype, device)
+
+
+def _common_device(nodes: list[Node]) -> Device:
+    device = None
+    for node in nodes:
+        if node.device is not None and node.device is not device:
+            if device is not None:
+                raise DeviceError(f"realize: nodes are on {device} and on {node.device}")
+            device = node.device
+    return device or get_device(None)
+
+
+class _Capture:
+    """The unrealized graph under some roots: nodes in order, and the key of its structure."""
+
+    def __init__(self, roots: list[Node], device: Device) -> None:
+        self.nodes: list[Node] = []
+        self.index: dict[int, int] = {}
+        self._collect(roots)
+        self.flags = self._flags(roots)
+        if device.kind != "host":
+            self._find_donors()
+        self.key = self._key()
+
+    def _collect(self, roots: list[Node]) -> None:
+        """Fills `nodes`, inputs first."""
+        nodes, index = self.nodes, self.index
+        stack = list(reversed(roots))
+        while stack:
+            node = stack[-1]
+            if id(node) in index:
+                stack.pop()
+                continue
+            waiting = False
+            if node.buffer is None:
+                for child in node.inputs:
+                    if id(child) not in index:
+                        stack.append(child)
+                        waiting = True
+            if not waiting:
+                stack.pop()
+                index[id(node)] = len(nodes)
+                nodes.append(node)
+
+    def _flags(self, roots: list[Node]) -> list[int]:
+        flags = []
+        for node in self.nodes:
+            owner = node.owner
+            if node.buffer is not None or node.scalar is not None:
+                flags.append(FREE)
+            elif owner is not None and owner() is not None:
+                flags.append(WANTED)
+            else:
+                flags.append(KEEP if node.needs_grad and not node.released else FREE)
+        for root in roots:
+            flags[self.index[id(root)]] = WANTED
+        return flags
+
+    def _find_donors(self) -> None:
+        """Flags the leaves whose buffers nobody can read once this plan has run."""
+        edges = [0] * len(self.nodes)
+        retained = [False] * len(self.nodes)
+        for at in range(len(self.nodes) - 1, -1, -1):
+            node = self.nodes[at]
+            if node.buffer is not None:
+                continue
+            keeps_inputs = retained[at] or self._survives(at, node, edges[at])
+            for child in node.inputs:
+                place = self.index[id(child)]
+                edges[place] += 1
+                if keeps_inputs:
+                    retained[place] = True
+        for at, node in enumerate(self.nodes):
+            if node.buffer is None or retained[at] or node.buffer.foreign:
+                continue
+            # One reference from `nodes`, one from the loop variable, one from the call.
+            if sys.getrefcount(node) == edges[at] + 3 and sys.getrefcount(node.buffer) == 2:
+                self.flags[at] = DONOR
+
+    def _survives(self, at: int, node: Node, edges: int) -> bool:
+        if node.needs_grad and not (node.released or node.leaf):
+            return True
+        if self.flags[at] == WANTED:
+            return False
+        # References: `nodes`, the variables `node` of two frames, and the call.
+        return sys.getrefcount(node) > edges + 4
+
+    def _key(self) -> tuple[int, ...]:
+        key: list[int] = []
+        index = self.index
+        for node, flag in zip(self.nodes, self.flags, strict=True):
+            if node.buffer is not None:
+                key.append(-_leaf_signature(node).id)
+            else:
+                key.append(node.signature.id)
+                for child in node.inputs:
+                    key.append(index[id(child)])
+            key.append(-flag)
+        return tuple(key)
+
+    def structure(self) -> Structure:
+        """Returns the frozen form of the graph."""
+        values = []
+        for node, flag in zip(self.nodes, self.flags, strict=True):
+            if node.buffer is not None:
+                values.append(Value(_leaf_signature(node), (), flag))
+            else:
+                inputs = tuple(self.index[id(child)] for child in node.inputs)
+                values.append(Value(node.signature, inputs, flag))
+        return tuple(values)
+
+
+def _leaf_signature(node: Node) -> graph.Signature:
+    if node.signature.primitive is graph.DATA:
+        return node.signature
+    return graph.data_signature(node.signature.spec)
+
+
+def _attach(nodes: list[Node], buffers: dict[int, Buffer], device: Device) -> None:
+    for at, buffer in buffers.items():
+        node = nodes[at]
+        node.buffer = buffer
+        if node.device is None:
+            node.device = device
+        if node.leaf or node.released or not node.needs_grad:
+            node.inputs = ()
+
+
+def _build(structure: Structure, device: Device) -> Executable:
+    if device.kind == "host":
+        return HostExecutable(structure, device)
+    from tinygrad_cl.compiler.execute import DeviceExecutable
+
+    return DeviceExecutable(structure, device)
+
+
+class HostExecutable:
+    """A plan of the "numpy" device: one reference call per value, intermediates freed at their last use."""
+
+    def __init__(self, structure: Structure, device: Device) -> None:
+        self.structure = structure
+        self.device = device
+        self.last_use = {i: at for at, value in enumerate(structure) for i in value.inputs}
+
+    def run(self, nodes: list[Node]) -> dict[int, Buffer]:
+        """Runs the references in order."""
+        arrays: dict[int, np.ndarray] = {}
+        buffers: dict[int, Buffer] = {}
+        for at, (node, value) in enumerate(zip(nodes, self.structure, strict=True)):
+            arrays[at] = self._compute(node, value, arrays)
+            if value.flag in (KEEP, WANTED):
+                buffers[at] = self.device.wrap(arrays[at])
+            for i in value.inputs:
+                if self.last_use[i] == at:
+                    arrays.pop(i, None)
+        return buffers
+
+    def _compute(self, node: Node, value: Value, arrays: dict[int, np.ndarray]) -> np.ndarray:
+        if node.buffer is not None:
+            return self.device.view(node.buffer, value.shape, value.dtype)
+        if value.is_scalar:
+            return np.asarray(node.scalar, dtype=value.dtype.numpy)
+        with np.errstate(all="ignore"):
+            inputs = [arrays[i] for i in value.inputs]
+            result = value.signature.primitive.reference(*inputs, **value.signature.kwargs)
+        return np.ascontiguousarray(result, dtype=value.dtype.numpy).reshape(value.shape)

@@ -1,0 +1,66 @@
+"""The exceptions of tinygrad_cl.
+
+Every error that the library raises on purpose derives from `TinygradError`, and also from the built-in
+exception that a Python user would expect (`ValueError`, `TypeError`, `RuntimeError`), so that either
+can be caught. A message names the op, what was needed, what came, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class TinygradError(Exception):
+    """Base class of every error that the library raises on purpose."""
+
+
+class ShapeError(TinygradError, ValueError):
+    """Shapes, dims or sizes that do not fit an op."""
+
+
+class DTypeError(TinygradError, TypeError):
+    """A dtype that an op, a device or a layer cannot take."""
+
+
+class DeviceError(TinygradError, RuntimeError):
+    """A device that is missing, unusable, or mixed with another one."""
+
+
+class DeviceMemoryError(DeviceError, MemoryError):
+    """A device that has no room for a buffer; the message lists the largest holders."""
+
+
+class GradientError(TinygradError, RuntimeError):
+    """A gradient that cannot be computed, such as a second `backward` through a released graph."""
+
+
+class BuildError(TinygradError, RuntimeError):
+    """OpenCL C that did not compile.
+
+    Attributes:
+        log: what the compiler said.
+        source: the source, with line numbers.
+    """
+
+    def __init__(self, message: str, log: str = "", source: str = "") -> None:
+        super().__init__(message)
+        self.log = log
+        self.source = source
+
+
+class DataError(TinygradError, ValueError):
+    """A file or data set that is missing, malformed or inconsistent."""
+
+
+class ArgumentError(TinygradError, ValueError):
+    """An argument whose value an op, a layer or an optimizer cannot take."""
+
+
+class ModuleError(TinygradError, AttributeError, TypeError):
+    """A parameter, buffer or child that a module cannot register or assign."""
+
+
+class StateError(TinygradError, RuntimeError):
+    """A saved state whose keys, shapes or groups do not fit the module or optimizer that loads it."""
+
+
+class SettingError(TinygradError, ValueError):
+    """An environment variable of the library with a value that it cannot have."""

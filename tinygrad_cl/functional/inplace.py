@@ -1,0 +1,256 @@
+"""In-place operations: the tensor gets a new value; others that show the old one keep it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tinygrad_cl.dtypes import Scalar
+from tinygrad_cl.errors import DTypeError, GradientError, ShapeError
+from tinygrad_cl.functional import base, elementwise, logic
+from tinygrad_cl.functional.base import Handle, rebind
+from tinygrad_cl.graph import Node, grad_mode
+from tinygrad_cl.primitives import elementwise as p
+
+if TYPE_CHECKING:
+    from tinygrad_cl.functional.base import Operand
+    from tinygrad_cl.tensor import Tensor
+
+
+def become(op: str, tensor: Handle, value: Node) -> Any:
+    """Gives `tensor` a new value, in its shape and dtype, and returns it; leaves stay leaves.
+
+    Raises:
+        GradientError: for a leaf that requires grad, outside of `no_grad`.
+        ShapeError: if the value does not broadcast to the tensor's shape.
+        DTypeError: if the value has a higher category of dtype, such as floats for integers.
+    """
+    old = tensor.node
+    if old.leaf and grad_mode.enabled:
+        raise GradientError(
+            f"{op}: a leaf that requires grad cannot change in place; do it inside no_grad(), "
+            "or compute a new tensor"
+        )
+    if value.dtype.category > old.dtype.category:
+        raise DTypeError(f"{op}: {value.dtype.name} results do not fit a {old.dtype.name} tensor")
+    value = base.cast(value, old.dtype)
+    if value.shape != old.shape:
+        value = _grown(op, value, old)
+    if (value.owner is not None and value.owner() is not None) or value.leaf or value is old:
+        value = p.alias(value)
+    if old.leaf:
+        value.leaf = value.needs_grad = True
+        value.hooks = old.hooks
+    rebind(tensor, value)
+    return tensor
+
+
+def _grown(op: str, value: Node, old: Node) -> Node:
+    lead = old.ndim - value.ndim
+    pairs = zip(value.shape, old.shape[max(lead, 0) :], strict=False)
+    if lead < 0 or any(have not in (1, wanted) for have, wanted in pairs):
+        raise ShapeError(
+            f"{op}: a result of shape {value.shape} does not fit a tensor of {old.shape}"
+        )
+    return base.expand(value, old.shape)
+
+
+def take(op: str, tensor: Handle, result: Tensor) -> Any:
+    """Gives `tensor` the value of a temporary one, and returns it."""
+    result.node.owner = None
+    return become(op, tensor, result.node)
+
+
+def add_(input: Tensor, other: Operand, *, alpha: Scalar = 1) -> Tensor:
+    """Adds `alpha * other` in place; returns the tensor.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.tensor([1, 2]).add_(1)
+        tensor([2, 3])
+    """
+    take("add_", input, elementwise.add(input, other, alpha=alpha))
+    return input
+
+
+def sub_(input: Tensor, other: Operand, *, alpha: Scalar = 1) -> Tensor:
+    """Subtracts `alpha * other` in place; returns the tensor.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.tensor([1, 2]).sub_(1)
+        tensor([0, 1])
+    """
+    take("sub_", input, elementwise.sub(input, other, alpha=alpha))
+    return input
+
+
+def mul_(input: Tensor, other: Operand) -> Tensor:
+    """Multiplies in place; returns the tensor.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.tensor([1, 2]).mul_(3)
+        tensor([3, 6])
+    """
+    take("mul_", input, elementwise.mul(input, other))
+    return input
+
+
+def div_(input: Tensor, other: Operand) -> Tensor:
+    """Divides in place; returns the tensor.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.tensor([1.0, 2.0]).div_(2)
+        tensor([0.5000, 1.0000])
+    """
+    take("div_", input, elementwise.div(input, other))
+    return input
+
+
+def pow_(input: Tensor, other: Operand) -> Tensor:
+    """Raises to a power in place; returns the tensor.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.tensor([2.0, 3.0]).pow_(2)
+        tensor([4., 9.])
+    """
+    take("pow_", input, elementwise.pow(input, other))
+    return input
+
+
+def neg_(input: Tensor) -> Tensor:
+    """Changes the sign in place; returns the tensor.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.tensor([1.0, -2.0]).neg_()
+        tensor([-1.,  2.])
+    """
+    take("neg_", input, elementwise.neg(input))
+    return input
+
+
+def abs_(input: Tensor) -> Tensor:
+    """Takes the absolute value in place; returns the tensor.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.tensor([1.0, -2.0]).abs_()
+        tensor([1., 2.])
+    """
+    take("abs_", input, elementwise.abs(input))
+    return input
+
+
+def exp_(input: Tensor) -> Tensor:
+    """Takes the exponential in place; returns the tensor.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.zeros(2).exp_()
+        tensor([1., 1.])
+    """
+    take("exp_", input, elementwise.exp(input))
+    return input
+
+
+def log_(input: Tensor) -> Tensor:
+    """Takes the logarithm in place; returns the tensor.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.ones(2).log_()
+        tensor([0., 0.])
+    """
+    take("log_", input, elementwise.log(input))
+    return input
+
+
+def sqrt_(input: Tensor) -> Tensor:
+    """Takes the square root in place; returns the tensor.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.tensor([4.0]).sqrt_()
+        tensor([2.])
+    """
+    take("sqrt_", input, elementwise.sqrt(input))
+    return input
+
+
+def relu_(input: Tensor) -> Tensor:
+    """Replaces what is negative by 0 in place; returns the tensor.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.tensor([-1.0, 2.0]).relu_()
+        tensor([0., 2.])
+    """
+    node = base.floating(base.unwrap("relu_", input))
+    become("relu_", input, p.relu(node))
+    return input
+
+
+def clamp_(input: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+    """Holds the tensor between `min` and `max` in place; returns it.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.tensor([-2.0, 3.0]).clamp_(0, 1)
+        tensor([0., 1.])
+    """
+    take("clamp_", input, logic.clamp(input, min, max))
+    return input
+
+
+def masked_fill_(input: Tensor, mask: Tensor, value: Operand) -> Tensor:
+    """Writes `value` where `mask` holds; returns the tensor.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.zeros(2).masked_fill_(tg.tensor([True, False]), 5)
+        tensor([5., 0.])
+    """
+    take("masked_fill_", input, logic.masked_fill(input, mask, value))
+    return input
+
+
+def copy_(input: Tensor, src: Operand) -> Tensor:
+    """Writes the values of `src`, cast and broadcast to fit; returns the tensor.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.zeros(2).copy_(tg.tensor([1, 2]))
+        tensor([1., 2.])
+    """
+    node = base.unwrap("copy_", input)
+    value = base.cast(base.operand("copy_", src, node), node.dtype)
+    become("copy_", input, value)
+    return input
+
+
+def fill_(input: Tensor, value: Scalar) -> Tensor:
+    """Writes one number everywhere; returns the tensor.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.zeros(2).fill_(3)
+        tensor([3., 3.])
+    """
+    node = base.unwrap("fill_", input)
+    full = base.fill(base.number(value), node.shape, node.dtype, base.device_of(node))
+    become("fill_", input, full)
+    return input
+
+
+def zero_(input: Tensor) -> Tensor:
+    """Writes zeros everywhere; returns the tensor.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.ones(2).zero_()
+        tensor([0., 0.])
+    """
+    return fill_(input, 0)

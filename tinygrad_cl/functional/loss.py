@@ -1,0 +1,412 @@
+"""Losses.
+
+Every loss takes `reduction`: "mean", "sum", or "none" for one value per element. Predictions and
+targets must have the same shape: nothing broadcasts silently.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tinygrad_cl.dtypes import int64
+from tinygrad_cl.errors import DTypeError, ShapeError
+from tinygrad_cl.functional import base
+from tinygrad_cl.functional.activation import log_softmax_node, softplus_node
+from tinygrad_cl.functional.base import unwrap, wrap
+from tinygrad_cl.functional.index import check_labels
+from tinygrad_cl.functional.reduce import average, total
+from tinygrad_cl.graph import Node, apply
+from tinygrad_cl.primitives import elementwise as p
+from tinygrad_cl.primitives import movement as m
+
+if TYPE_CHECKING:
+    from tinygrad_cl.tensor import Tensor
+
+
+def _check_reduction(op: str, reduction: str) -> None:
+    if reduction not in ("mean", "sum", "none"):
+        raise DTypeError(f'{op}: reduction must be "mean", "sum" or "none", got {reduction!r}')
+
+
+def _reduced(op: str, losses: Node, reduction: str) -> Tensor:
+    _check_reduction(op, reduction)
+    if reduction == "none":
+        return wrap(losses)
+    dims = tuple(range(losses.ndim))
+    if reduction == "mean":
+        return wrap(average(losses, dims, False))
+    return wrap(total(losses, dims, False))
+
+
+def _same_shape(op: str, input: Tensor, target: Tensor) -> tuple[Node, Node]:
+    x, t = base.operands(op, input, target)
+    if x.shape != t.shape:
+        raise ShapeError(
+            f"{op}: input {x.shape} and target {t.shape} must have the same shape; "
+            "reshape or expand one"
+        )
+    return base.floating(x), base.floating(t)
+
+
+# --- classes
+
+
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """Returns minus the log-probability of the target class.
+
+    Shapes: input (N, C, ...) log-probabilities, target (N, ...) class indices; or (C) and ().
+
+    Args:
+        input: log-probabilities.
+        target: integers from 0 to C - 1, or `ignore_index`.
+        weight: (C), one factor per class; "mean" divides by the sum of the factors used.
+        ignore_index: a target that counts for nothing.
+        reduction: "mean", "sum" or "none".
+
+    Raises:
+        ShapeError: if the shapes do not fit.
+        DTypeError: if the targets are not integers.
+        IndexError: when computed, if a target is no class.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> logp = tg.tensor([[0.25, 0.75]]).log()
+        >>> tg.nn.functional.nll_loss(logp, tg.tensor([1]))
+        tensor(0.2877)
+    """
+    x = base.floating(unwrap("nll_loss", input))
+    _check_reduction("nll_loss", reduction)
+    labels = _labels("nll_loss", x, unwrap("nll_loss", target))
+    return _picked("nll_loss", x, labels, weight, ignore_index, reduction, 0.0)
+
+
+def _labels(op: str, x: Node, target: Node) -> Node:
+    """Returns class indices as int64, after checking that they belong to `x`."""
+    if x.ndim == 0:
+        raise ShapeError(f"{op}: input must be (C) or (N, C, ...), got {x.shape}")
+    if not target.dtype.is_integer:
+        raise DTypeError(
+            f"{op}: class indices must be integers, got {target.dtype.name} of shape "
+            f"{target.shape}; use target.long(), or probabilities in the shape of the input"
+        )
+    expected = x.shape[:1] + x.shape[2:] if x.ndim > 1 else ()
+    if target.shape != expected:
+        hint = (
+            "; use target.squeeze(1)" if target.shape == (*expected[:1], 1, *expected[1:]) else ""
+        )
+        raise ShapeError(
+            f"{op}: input {x.shape} needs class indices of shape {expected}, "
+            f"got {target.shape}{hint}"
+        )
+    return base.cast(target, int64)
+
+
+def _class_dim(x: Node) -> int:
+    return 1 if x.ndim > 1 else 0
+
+
+def _picked(
+    op: str,
+    logp: Node,
+    labels: Node,
+    weight: Tensor | None,
+    ignore: int,
+    reduction: str,
+    smoothing: float,
+) -> Tensor:
+    """The loss for class indices; the class is picked by comparing, which fuses."""
+    dim = _class_dim(logp)
+    classes = logp.shape[dim]
+    valid = apply(p.ne, (labels, base.constant(ignore, int64)))
+    zero = base.constant(0, int64)
+    chosen = apply(p.where, (valid, check_labels(op, labels, valid, classes), zero))
+    apart = (*labels.shape[:dim], 1, *labels.shape[dim:])
+    column = m.reshape(chosen, shape=apart)
+    numbers = m.iota(shape=(classes, *(1,) * (logp.ndim - 1 - dim)))
+    mask = apply(p.eq, (column, numbers))
+    nothing = base.constant(0, logp.dtype)
+    factors = None if weight is None else _class_weight(op, weight, logp, dim)
+    weighted = logp if factors is None else logp * factors
+    losses = -total(apply(p.where, (mask, weighted, nothing)), (dim,), False)
+    if smoothing:
+        losses = losses * (1 - smoothing) - total(weighted, (dim,), False) * (smoothing / classes)
+    losses = apply(p.where, (valid, losses, nothing))
+    if reduction != "mean":
+        return _reduced(op, losses, reduction)
+    counted = _counted(valid, mask, factors, logp, dim)
+    dims = tuple(range(losses.ndim))
+    return wrap(total(losses, dims, False) / total(counted, dims, False))
+
+
+def _counted(valid: Node, mask: Node, factors: Node | None, logp: Node, dim: int) -> Node:
+    """What each target counts in the mean: 1, its class's factor, or 0 where it is ignored."""
+    if factors is None:
+        return base.cast(valid, logp.dtype)
+    nothing = base.constant(0, logp.dtype)
+    own = total(p.where(mask, factors, nothing), (dim,), False)
+    return p.where(valid, own, nothing)
+
+
+def _class_weight(op: str, weight: Tensor, logp: Node, dim: int) -> Node:
+    node = base.cast(unwrap(op, weight), logp.dtype)
+    if node.shape != (logp.shape[dim],):
+        raise ShapeError(f"{op}: weight must be ({logp.shape[dim]},), got {node.shape}")
+    return m.reshape(node, shape=(logp.shape[dim], *(1,) * (logp.ndim - 1 - dim)))
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Returns the cross-entropy of logits with classes or with probabilities.
+
+    `-log(softmax(input)[target])` for class indices; `-sum(target * log(softmax(input)))` for
+    probabilities.
+
+    Shapes: input (N, C, ...) or (C); target (N, ...) or () of integers, or of the input's shape and
+    float.
+
+    Args:
+        input: logits, not probabilities: softmax is taken here.
+        target: class indices or probabilities.
+        weight: (C), one factor per class.
+        ignore_index: a class index that counts for nothing.
+        reduction: "mean", "sum" or "none".
+        label_smoothing: the share of the target that is spread over all classes.
+
+    Raises:
+        ShapeError: if the shapes do not fit.
+        DTypeError: if class indices are not integers.
+        IndexError: when computed, if an index is no class.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.nn.functional.cross_entropy(tg.tensor([[0.0, 0.0]]), tg.tensor([1]))
+        tensor(0.6931)
+    """
+    op = "cross_entropy"
+    x, t = base.floating(unwrap(op, input)), unwrap(op, target)
+    _check_reduction(op, reduction)
+    if not 0 <= label_smoothing <= 1:
+        raise DTypeError(f"{op}: label_smoothing must lie between 0 and 1, got {label_smoothing}")
+    probabilities = t.dtype.is_floating_point and t.shape == x.shape and x.ndim > 0
+    labels = t if probabilities else _labels(op, x, t)
+    logp = log_softmax_node(x, _class_dim(x))
+    if probabilities:
+        return _expected(logp, labels, weight, reduction, label_smoothing)
+    return _picked(op, logp, labels, weight, ignore_index, reduction, label_smoothing)
+
+
+def _expected(
+    logp: Node, target: Node, weight: Tensor | None, reduction: str, smoothing: float
+) -> Tensor:
+    """The loss for probabilities."""
+    dim = _class_dim(logp)
+    share = base.cast(target, logp.dtype)
+    if smoothing:
+        share = share * (1 - smoothing) + smoothing / logp.shape[dim]
+    products = logp * share
+    if weight is not None:
+        products = products * _class_weight("cross_entropy", weight, logp, dim)
+    losses = -total(products, (dim,), False)
+    return _reduced("cross_entropy", losses, reduction)
+
+
+# --- two classes
+
+
+def binary_cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+) -> Tensor:
+    """Returns `-(t * log(x) + (1 - t) * log(1 - x))` of probabilities; logarithms stop at -100.
+
+    Raises:
+        ShapeError: if the shapes differ.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.nn.functional.binary_cross_entropy(tg.tensor([0.5]), tg.tensor([1.0]))
+        tensor(0.6931)
+    """
+    op = "binary_cross_entropy"
+    x, t = _same_shape(op, input, target)
+    losses = -(t * _log_above(x) + (1 - t) * _log_above(1 - x))
+    return _reduced(op, _weighted(op, losses, weight), reduction)
+
+
+def _log_above(x: Node) -> Node:
+    """Returns log(x), at least -100; its gradient is that of log(x) with x at least 1e-12."""
+    tiny = base.constant(1e-12, x.dtype)
+    floor = base.constant(-100.0, x.dtype)
+    logarithm = p.log(p.where(p.lt(x, tiny), tiny, x))
+    return p.where(p.gt(x, base.constant(0.0, x.dtype)), logarithm, floor)
+
+
+def _weighted(op: str, losses: Node, weight: Tensor | None) -> Node:
+    if weight is None:
+        return losses
+    return p.mul(losses, base.cast(unwrap(op, weight), losses.dtype))
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """Returns the binary cross-entropy of `sigmoid(input)`, without overflow.
+
+    `(1 - t) * x + (1 + (pos_weight - 1) * t) * log(1 + exp(-x))`.
+
+    Args:
+        input: logits.
+        target: of the same shape, between 0 and 1.
+        weight: one factor per element; broadcasts.
+        reduction: "mean", "sum" or "none".
+        pos_weight: one factor for positive targets per class; broadcasts.
+
+    Raises:
+        ShapeError: if the shapes differ.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.nn.functional.binary_cross_entropy_with_logits(tg.tensor([0.0]), tg.tensor([1.0]))
+        tensor(0.6931)
+    """
+    op = "binary_cross_entropy_with_logits"
+    x, t = _same_shape(op, input, target)
+    if pos_weight is None:
+        losses = softplus_node(x) - x * t
+    else:
+        factor = (base.cast(unwrap(op, pos_weight), x.dtype) - 1) * t + 1
+        losses = (1 - t) * x + factor * softplus_node(-x)
+    return _reduced(op, _weighted(op, losses, weight), reduction)
+
+
+# --- distances
+
+
+def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """Returns the squared differences.
+
+    Raises:
+        ShapeError: if the shapes differ.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.nn.functional.mse_loss(tg.tensor([1.0, 2.0]), tg.tensor([1.0, 4.0]))
+        tensor(2.)
+    """
+    x, t = _same_shape("mse_loss", input, target)
+    d = apply(p.sub, (x, t))
+    return _reduced("mse_loss", apply(p.mul, (d, d)), reduction)
+
+
+def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """Returns the absolute differences.
+
+    Raises:
+        ShapeError: if the shapes differ.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.nn.functional.l1_loss(tg.tensor([1.0, 2.0]), tg.tensor([1.0, 4.0]))
+        tensor(1.)
+    """
+    x, t = _same_shape("l1_loss", input, target)
+    return _reduced("l1_loss", p.abs(x - t), reduction)
+
+
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0
+) -> Tensor:
+    """Returns `d * d / 2` for |d| < delta, and `delta * (|d| - delta / 2)` beyond (Huber 1964).
+
+    Raises:
+        ShapeError: if the shapes differ.
+        DTypeError: if delta is not positive.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.nn.functional.huber_loss(tg.tensor([1.0, 4.0]), tg.tensor([0.0, 0.0]))
+        tensor(2.)
+    """
+    if delta <= 0:
+        raise DTypeError(f"huber_loss: delta must be positive, got {delta}")
+    x, t = _same_shape("huber_loss", input, target)
+    d = x - t
+    size = p.abs(d)
+    near = p.lt(size, base.constant(delta, x.dtype))
+    return _reduced("huber_loss", p.where(near, d * d * 0.5, (size - delta / 2) * delta), reduction)
+
+
+def smooth_l1_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0
+) -> Tensor:
+    """Returns `d * d / (2 * beta)` for |d| < beta, and `|d| - beta / 2` beyond.
+
+    Raises:
+        ShapeError: if the shapes differ.
+        DTypeError: if beta is negative.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.nn.functional.smooth_l1_loss(tg.tensor([1.0, 4.0]), tg.tensor([0.0, 0.0]))
+        tensor(2.)
+    """
+    if beta < 0:
+        raise DTypeError(f"smooth_l1_loss: beta must not be negative, got {beta}")
+    if beta == 0:
+        return l1_loss(input, target, reduction)
+    x, t = _same_shape("smooth_l1_loss", input, target)
+    d = x - t
+    size = p.abs(d)
+    near = p.lt(size, base.constant(beta, x.dtype))
+    return _reduced(
+        "smooth_l1_loss", p.where(near, d * d * (0.5 / beta), size - beta / 2), reduction
+    )
+
+
+def kl_div(
+    input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False
+) -> Tensor:
+    """Returns `target * (log(target) - input)`, the divergence of log-probabilities from a target.
+
+    Args:
+        input: log-probabilities.
+        target: probabilities (0 counts for nothing), or log-probabilities with `log_target`.
+        reduction: "mean", "sum", "none", or "batchmean" for the sum over the first size.
+        log_target: whether the target is in logarithms.
+
+    Raises:
+        ShapeError: if the shapes differ.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> q, p = tg.tensor([0.5, 0.5]), tg.tensor([1.0, 0.0])
+        >>> tg.nn.functional.kl_div(q.log(), p, reduction="sum")
+        tensor(0.6931)
+    """
+    x, t = _same_shape("kl_div", input, target)
+    if log_target:
+        losses = p.exp(t) * (t - x)
+    else:
+        positive = p.gt(t, base.constant(0, t.dtype))
+        safe = p.where(positive, t, base.constant(1, t.dtype))
+        losses = p.where(positive, t * p.log(safe), base.constant(0, t.dtype)) - t * x
+    if reduction == "batchmean":
+        return wrap(
+            total(losses, tuple(range(x.ndim)), False) * (1 / x.shape[0] if x.ndim else 1.0)
+        )
+    return _reduced("kl_div", losses, reduction)

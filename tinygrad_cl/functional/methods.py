@@ -1,0 +1,160 @@
+"""The functions that are also methods of Tensor: `x.sum(...)` is `sum(x, ...)`."""
+
+from __future__ import annotations
+
+from tinygrad_cl.functional import (
+    activation,
+    elementwise,
+    index,
+    inplace,
+    logic,
+    movement,
+    random,
+    reduce,
+)
+from tinygrad_cl.functional import matmul as products
+from tinygrad_cl.functional import norm as norms
+from tinygrad_cl.functional.operators import Operators
+
+
+class Methods(Operators):
+    """Functions as methods; each is documented where it is defined."""
+
+    __slots__ = ()
+
+    add = elementwise.add
+    sub = elementwise.sub
+    mul = elementwise.mul
+    div = elementwise.div
+    floor_divide = elementwise.floor_divide
+    remainder = elementwise.remainder
+    pow = elementwise.pow
+    square = elementwise.square
+    reciprocal = elementwise.reciprocal
+    maximum = elementwise.maximum
+    minimum = elementwise.minimum
+    neg = elementwise.neg
+    abs = elementwise.abs
+    sign = elementwise.sign
+    floor = elementwise.floor
+    ceil = elementwise.ceil
+    round = elementwise.round
+    trunc = elementwise.trunc
+    exp = elementwise.exp
+    log = elementwise.log
+    sqrt = elementwise.sqrt
+    rsqrt = elementwise.rsqrt
+    sin = elementwise.sin
+    cos = elementwise.cos
+    erf = elementwise.erf
+    lerp = elementwise.lerp
+
+    eq = logic.eq
+    ne = logic.ne
+    lt = logic.lt
+    le = logic.le
+    gt = logic.gt
+    ge = logic.ge
+    isnan = logic.isnan
+    isinf = logic.isinf
+    isfinite = logic.isfinite
+    equal = logic.equal
+    allclose = logic.allclose
+    logical_not = logic.logical_not
+    logical_and = logic.logical_and
+    logical_or = logic.logical_or
+    logical_xor = logic.logical_xor
+    bitwise_and = logic.bitwise_and
+    bitwise_or = logic.bitwise_or
+    bitwise_xor = logic.bitwise_xor
+    bitwise_not = logic.bitwise_not
+    masked_fill = logic.masked_fill
+    clamp = logic.clamp
+    clip = logic.clip
+
+    add_ = inplace.add_
+    sub_ = inplace.sub_
+    mul_ = inplace.mul_
+    div_ = inplace.div_
+    pow_ = inplace.pow_
+    neg_ = inplace.neg_
+    abs_ = inplace.abs_
+    exp_ = inplace.exp_
+    log_ = inplace.log_
+    sqrt_ = inplace.sqrt_
+    relu_ = inplace.relu_
+    clamp_ = inplace.clamp_
+    masked_fill_ = inplace.masked_fill_
+    copy_ = inplace.copy_
+    fill_ = inplace.fill_
+    zero_ = inplace.zero_
+
+    sum = reduce.sum
+    prod = reduce.prod
+    mean = reduce.mean
+    var = reduce.var
+    std = reduce.std
+    max = reduce.max
+    min = reduce.min
+    amax = reduce.amax
+    amin = reduce.amin
+    argmax = reduce.argmax
+    argmin = reduce.argmin
+    any = reduce.any
+    all = reduce.all
+    count_nonzero = reduce.count_nonzero
+
+    norm = norms.norm
+    logsumexp = norms.logsumexp
+
+    relu = activation.relu
+    sigmoid = activation.sigmoid
+    tanh = activation.tanh
+    softmax = activation.softmax
+    log_softmax = activation.log_softmax
+
+    reshape = movement.reshape
+    view = movement.view
+    flatten = movement.flatten
+    ravel = movement.ravel
+    unflatten = movement.unflatten
+    permute = movement.permute
+    transpose = movement.transpose
+    t = movement.t
+    movedim = movement.movedim
+    squeeze = movement.squeeze
+    unsqueeze = movement.unsqueeze
+    expand = movement.expand
+    expand_as = movement.expand_as
+    broadcast_to = movement.broadcast_to
+    repeat = movement.repeat
+    tile = movement.tile
+    narrow = movement.narrow
+    select = movement.select
+    unbind = movement.unbind
+    split = movement.split
+    chunk = movement.chunk
+    flip = movement.flip
+    roll = movement.roll
+
+    matmul = products.matmul
+    mm = products.mm
+    bmm = products.bmm
+    mv = products.mv
+    dot = products.dot
+    outer = products.outer
+    addmm = products.addmm
+
+    gather = index.gather
+    scatter_add = index.scatter_add
+    index_select = index.index_select
+    index_add = index.index_add
+    take_along_dim = index.take_along_dim
+    nonzero = index.nonzero
+    masked_select = index.masked_select
+    tril = index.tril
+    triu = index.triu
+
+    bernoulli = random.bernoulli
+    uniform_ = random.uniform_
+    normal_ = random.normal_

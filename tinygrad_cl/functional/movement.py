@@ -1,0 +1,588 @@
+"""Shapes and places: views, joins, cuts.   Primitives: primitives/movement.py.
+
+Unlike PyTorch's, these views are values of their own: writing to one never changes the other.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tinygrad_cl.dtypes import Scalar, promote
+from tinygrad_cl.errors import DTypeError, ShapeError
+from tinygrad_cl.functional import base
+from tinygrad_cl.functional.base import unwrap, wrap
+from tinygrad_cl.graph import Node
+from tinygrad_cl.primitives import elementwise
+from tinygrad_cl.primitives import movement as m
+from tinygrad_cl.shapes import (
+    Shape,
+    broadcast,
+    infer_reshape,
+    normalize_dim,
+    normalize_dims,
+    numel,
+)
+
+if TYPE_CHECKING:
+    from tinygrad_cl.tensor import Tensor
+
+
+def reshape(input: Tensor, *shape: Any) -> Tensor:
+    """Returns the same elements in another shape; one size may be -1.
+
+    Raises:
+        ShapeError: if the numbers of elements differ.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.arange(6).reshape(2, -1).shape
+        (2, 3)
+    """
+    node = unwrap("reshape", input)
+    wanted = infer_reshape(node.shape, base.size_argument("reshape", shape))
+    return wrap(m.reshape(node, shape=wanted))
+
+
+def view(input: Tensor, *shape: Any) -> Tensor:
+    """Returns `reshape(input, *shape)`; every tensor can be viewed in every shape.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.arange(6).view(3, 2).shape
+        (3, 2)
+    """
+    return reshape(input, *shape)
+
+
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Returns `input` with the dims from `start_dim` to `end_dim` made one.
+
+    Raises:
+        ShapeError: if the first dim lies behind the last.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.zeros(2, 3, 4).flatten(1).shape
+        (2, 12)
+    """
+    node = unwrap("flatten", input)
+    first = normalize_dim("flatten", start_dim, node.ndim)
+    last = normalize_dim("flatten", end_dim, node.ndim)
+    if first > last:
+        raise ShapeError(f"flatten: start_dim {start_dim} lies behind end_dim {end_dim}")
+    shape = node.shape or (1,)
+    merged = (*shape[:first], numel(shape[first : last + 1]), *shape[last + 1 :])
+    return wrap(m.reshape(node, shape=merged))
+
+
+def ravel(input: Tensor) -> Tensor:
+    """Returns all elements in one dim.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.ones(2, 3).ravel().shape
+        (6,)
+    """
+    return flatten(input)
+
+
+def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+    """Returns `input` with one dim cut into several; one of the sizes may be -1.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.zeros(2, 12).unflatten(1, (3, -1)).shape
+        (2, 3, 4)
+    """
+    node = unwrap("unflatten", input)
+    at = normalize_dim("unflatten", dim, node.ndim)
+    cut = infer_reshape((node.shape[at],), sizes)
+    return wrap(m.reshape(node, shape=(*node.shape[:at], *cut, *node.shape[at + 1 :])))
+
+
+def permute(input: Tensor, *dims: Any) -> Tensor:
+    """Returns `input` with its dims in the given order.
+
+    Raises:
+        ShapeError: if a dim is missing or named twice.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.zeros(2, 3, 4).permute(2, 0, 1).shape
+        (4, 2, 3)
+    """
+    node = unwrap("permute", input)
+    listed = base.size_argument("permute", dims)
+    order = tuple(normalize_dim("permute", d, node.ndim) for d in listed)
+    if len(order) != node.ndim:
+        raise ShapeError(f"permute: {node.shape} has {node.ndim} dims, got {listed}")
+    return wrap(m.permute(node, dims=order))
+
+
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """Returns `input` with two dims exchanged.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.zeros(2, 3, 4).transpose(0, 2).shape
+        (4, 3, 2)
+    """
+    return wrap(swap("transpose", unwrap("transpose", input), dim0, dim1))
+
+
+def swap(op: str, node: Node, dim0: int, dim1: int) -> Node:
+    """Returns a node with two dims exchanged."""
+    a, b = normalize_dim(op, dim0, node.ndim), normalize_dim(op, dim1, node.ndim)
+    order = list(range(node.ndim))
+    if order:
+        order[a], order[b] = b, a
+    return m.permute(node, dims=tuple(order))
+
+
+def t(input: Tensor) -> Tensor:
+    """Returns a matrix transposed; tensors of fewer dims as they are.
+
+    Raises:
+        ShapeError: for more than two dims.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.zeros(2, 3).t().shape
+        (3, 2)
+    """
+    node = unwrap("t", input)
+    if node.ndim > 2:
+        raise ShapeError(f"t: needs at most 2 dims, got {node.shape}; use .mT or .permute(...)")
+    return wrap(m.permute(node, dims=tuple(reversed(range(node.ndim)))))
+
+
+def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+    """Returns `input` with dims moved to other places, the rest in their order.
+
+    Raises:
+        ShapeError: if dims are named twice, or not as many places as dims are given.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.zeros(2, 3, 4).movedim(0, -1).shape
+        (3, 4, 2)
+    """
+    node = unwrap("movedim", input)
+    froms = (source,) if isinstance(source, int) else tuple(source)
+    tos = (destination,) if isinstance(destination, int) else tuple(destination)
+    if len(froms) != len(tos):
+        raise ShapeError(f"movedim: {froms} and {tos} differ in length")
+    normalize_dims("movedim", froms or None, node.ndim)
+    normalize_dims("movedim", tos or None, node.ndim)
+    moves = {
+        normalize_dim("movedim", b, node.ndim): normalize_dim("movedim", a, node.ndim)
+        for a, b in zip(froms, tos, strict=True)
+    }
+    rest = iter([d for d in range(node.ndim) if d not in moves.values()])
+    order = tuple(moves[d] if d in moves else next(rest) for d in range(node.ndim))
+    return wrap(m.permute(node, dims=order))
+
+
+def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
+    """Returns `input` without its dims of size 1: all of them, or those named.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.zeros(1, 3, 1).squeeze(0).shape
+        (3, 1)
+    """
+    node = unwrap("squeeze", input)
+    named = isinstance(dim, Sequence) and not dim  # an empty list names nothing
+    dims = () if named else normalize_dims("squeeze", dim, node.ndim)
+    shape = tuple(s for d, s in enumerate(node.shape) if s != 1 or d not in dims)
+    return wrap(m.reshape(node, shape=shape))
+
+
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
+    """Returns `input` with a new dim of size 1 in front of `dim`.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.zeros(2, 3).unsqueeze(-1).shape
+        (2, 3, 1)
+    """
+    node = unwrap("unsqueeze", input)
+    at = normalize_dim("unsqueeze", dim, node.ndim + 1)
+    return wrap(m.reshape(node, shape=(*node.shape[:at], 1, *node.shape[at:])))
+
+
+def expand(input: Tensor, *size: Any) -> Tensor:
+    """Returns `input` with its dims of size 1 repeated up to `size`; -1 keeps a size.
+
+    Raises:
+        ShapeError: if another size would have to change.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.tensor([[1], [2]]).expand(-1, 3)
+        tensor([[1, 1, 1],
+                [2, 2, 2]])
+    """
+    node = unwrap("expand", input)
+    wanted = base.size_argument("expand", size)
+    lead = len(wanted) - node.ndim
+    if lead < 0 or -1 in wanted[:lead]:
+        raise ShapeError(f"expand: {node.shape} cannot grow to {wanted}")
+    shape = tuple(
+        node.shape[i - lead] if s == -1 and i >= lead else s for i, s in enumerate(wanted)
+    )
+    return wrap(m.expand(node, shape=shape))
+
+
+def expand_as(input: Tensor, other: Tensor) -> Tensor:
+    """Returns `input` expanded to the shape of `other`.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.ones(3).expand_as(tg.ones(2, 3)).shape
+        (2, 3)
+    """
+    return expand(input, unwrap("expand_as", other).shape)
+
+
+def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
+    """Returns `input` broadcast to a shape.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.broadcast_to(tg.ones(3), (2, 3)).shape
+        (2, 3)
+    """
+    return expand(input, size)
+
+
+def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """Returns tensors broadcast to the shape in which they meet.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> [x.shape for x in tg.broadcast_tensors(tg.ones(2, 1), tg.ones(3))]
+        [(2, 3), (2, 3)]
+    """
+    nodes = [unwrap("broadcast_tensors", x) for x in tensors]
+    shape = broadcast("broadcast_tensors", *(node.shape for node in nodes))
+    return tuple(wrap(m.expand(node, shape=shape)) for node in nodes)
+
+
+def repeat(input: Tensor, *repeats: Any) -> Tensor:
+    """Returns `input` repeated along each dim; further counts in front add dims.
+
+    Raises:
+        ShapeError: if there are fewer counts than dims.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.tensor([1, 2]).repeat(2, 2)
+        tensor([[1, 2, 1, 2],
+                [1, 2, 1, 2]])
+    """
+    node = unwrap("repeat", input)
+    counts = base.size_argument("repeat", repeats)
+    lead = len(counts) - node.ndim
+    if lead < 0 or builtins.any(c < 0 for c in counts):
+        raise ShapeError(
+            f"repeat: {node.shape} needs at least one count >= 0 per dim, got {counts}"
+        )
+    sizes = (1,) * lead + node.shape
+    apart = tuple(n for s in sizes for n in (1, s))
+    wide = tuple(n for c, s in zip(counts, sizes, strict=True) for n in (c, s))
+    merged = tuple(c * s for c, s in zip(counts, sizes, strict=True))
+    grown = m.expand(base.reshape(node, apart), shape=wide)
+    return wrap(m.reshape(grown, shape=merged))
+
+
+def tile(input: Tensor, *dims: Any) -> Tensor:
+    """Returns `input` repeated along each dim; missing counts in front are 1.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.tensor([[1, 2]]).tile(2)
+        tensor([[1, 2, 1, 2]])
+    """
+    counts = base.size_argument("tile", dims)
+    missing = unwrap("tile", input).ndim - len(counts)
+    return repeat(input, (1,) * missing + counts)
+
+
+# --- joining and cutting
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
+    """Returns tensors joined along a dim; dtypes are promoted.
+
+    Raises:
+        ShapeError: if there are none, or they differ in more than this dim.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.cat([tg.tensor([1, 2]), tg.tensor([3])])
+        tensor([1, 2, 3])
+    """
+    nodes = _promoted("cat", tensors)
+    at = normalize_dim("cat", dim if axis is None else axis, nodes[0].ndim)
+    if nodes[0].ndim == 0:
+        raise ShapeError("cat: zero-dimensional tensors have no dim to join; use stack")
+    return wrap(m.cat(*nodes, dim=at))
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
+    """Returns tensors of one shape joined along a new dim.
+
+    Raises:
+        ShapeError: if there are none, or their shapes differ.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.stack([tg.tensor([1, 2]), tg.tensor([3, 4])], dim=1)
+        tensor([[1, 3],
+                [2, 4]])
+    """
+    nodes = _promoted("stack", tensors)
+    shape = nodes[0].shape
+    for node in nodes:
+        if node.shape != shape:
+            raise ShapeError(f"stack: shapes must be equal, got {shape} and {node.shape}")
+    at = normalize_dim("stack", dim if axis is None else axis, len(shape) + 1)
+    apart = (*shape[:at], 1, *shape[at:])
+    return wrap(m.cat(*[m.reshape(node, shape=apart) for node in nodes], dim=at))
+
+
+def _promoted(op: str, tensors: Sequence[Tensor]) -> list[Node]:
+    if isinstance(tensors, base.Handle):
+        raise DTypeError(f"{op}: needs a list of Tensors, got one Tensor")
+    nodes = [unwrap(op, tensor) for tensor in tensors]
+    if not nodes:
+        raise ShapeError(f"{op}: needs at least one tensor")
+    dtype = nodes[0].dtype
+    for node in nodes:
+        dtype = promote(dtype, node.dtype)
+    return [base.cast(node, dtype) for node in nodes]
+
+
+def part(node: Node, dim: int, start: int, length: int) -> Node:
+    """Returns `length` elements of a dim from `start` on."""
+    starts = tuple(start if d == dim else 0 for d in range(node.ndim))
+    shape = (*node.shape[:dim], length, *node.shape[dim + 1 :])
+    return m.slice(node, starts=starts, steps=(1,) * node.ndim, shape=shape)
+
+
+def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+    """Returns the elements from `start` to `start + length` of a dim.
+
+    Raises:
+        ShapeError: if they are not all there.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.arange(5).narrow(0, 1, 3)
+        tensor([1, 2, 3])
+    """
+    node = unwrap("narrow", input)
+    at = normalize_dim("narrow", dim, node.ndim)
+    size = node.shape[at] if node.ndim else 0
+    begin = start + size if start < 0 else start
+    if begin < 0 or length < 0 or begin + length > size:
+        raise ShapeError(
+            f"narrow: {start} and {length} more do not lie in dim {dim} of {node.shape}"
+        )
+    return wrap(part(node, at, begin, length))
+
+
+def select(input: Tensor, dim: int, index: int) -> Tensor:
+    """Returns the slice at `index` of a dim, without that dim.
+
+    Raises:
+        IndexError: if there is no such index.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.tensor([[1, 2], [3, 4]]).select(1, -1)
+        tensor([2, 4])
+    """
+    node = unwrap("select", input)
+    at = normalize_dim("select", dim, node.ndim)
+    size = node.shape[at] if node.ndim else 0
+    if not -size <= index < size:
+        raise IndexError(f"select: index {index} is out of range for dim {dim} of {node.shape}")
+    piece = part(node, at, index % size, 1)
+    return wrap(m.reshape(piece, shape=node.shape[:at] + node.shape[at + 1 :]))
+
+
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """Returns the slices of a dim.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.tensor([[1, 2], [3, 4]]).unbind()
+        (tensor([1, 2]), tensor([3, 4]))
+    """
+    node = unwrap("unbind", input)
+    at = normalize_dim("unbind", dim, node.ndim)
+    if node.ndim == 0:
+        raise ShapeError("unbind: a zero-dimensional tensor has no dim to take apart")
+    return tuple(select(input, at, i) for i in range(node.shape[at]))
+
+
+def split(
+    input: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0
+) -> tuple[Tensor, ...]:
+    """Returns pieces of a dim of one size (the last may be smaller), or of the listed sizes.
+
+    Raises:
+        ShapeError: if listed sizes do not add up, or the size is not positive.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.arange(5).split(2)
+        (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    """
+    node = unwrap("split", input)
+    at = normalize_dim("split", dim, node.ndim)
+    if node.ndim == 0:
+        raise ShapeError("split: a zero-dimensional tensor has no dim to cut")
+    whole = node.shape[at]
+    if isinstance(split_size_or_sections, int):
+        size = split_size_or_sections
+        if size <= 0:
+            raise ShapeError(f"split: the size of a piece must be positive, got {size}")
+        sizes = [builtins.min(size, whole - i) for i in range(0, whole, size)] or [0]
+    else:
+        sizes = list(split_size_or_sections)
+    if builtins.sum(sizes) != whole or builtins.any(s < 0 for s in sizes):
+        raise ShapeError(f"split: pieces of {sizes} do not add up to dim {dim} of {node.shape}")
+    starts = [builtins.sum(sizes[:i]) for i in range(len(sizes))]
+    return tuple(wrap(part(node, at, a, n)) for a, n in zip(starts, sizes, strict=True))
+
+
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """Returns at most `chunks` pieces of a dim, all of one size but perhaps the last.
+
+    Raises:
+        ShapeError: if `chunks` is not positive.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.arange(5).chunk(2)
+        (tensor([0, 1, 2]), tensor([3, 4]))
+    """
+    node = unwrap("chunk", input)
+    at = normalize_dim("chunk", dim, node.ndim)
+    if chunks < 1 or node.ndim == 0:
+        raise ShapeError(f"chunk: cannot cut {node.shape} into {chunks} pieces")
+    size = -(-node.shape[at] // chunks)
+    return split(input, size, at) if size else split(input, [0] * chunks, at)
+
+
+# --- turning and padding
+
+
+def flip(input: Tensor, *dims: Any) -> Tensor:
+    """Returns `input` with the order of elements reversed in some dims.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.arange(3).flip(0)
+        tensor([2, 1, 0])
+    """
+    node = unwrap("flip", input)
+    listed = base.size_argument("flip", dims)
+    turned = normalize_dims("flip", listed, node.ndim) if listed else ()
+    starts = tuple(builtins.max(s - 1, 0) if d in turned else 0 for d, s in enumerate(node.shape))
+    steps = tuple(-1 if d in turned else 1 for d in range(node.ndim))
+    return wrap(m.slice(node, starts=starts, steps=steps, shape=node.shape))
+
+
+def roll(
+    input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None
+) -> Tensor:
+    """Returns `input` with elements shifted along dims; what leaves comes back in front.
+
+    Without dims, the flat tensor is shifted.
+
+    Raises:
+        ShapeError: if not as many shifts as dims are given.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.arange(4).roll(1)
+        tensor([3, 0, 1, 2])
+    """
+    node = unwrap("roll", input)
+    if dims is None:
+        if not isinstance(shifts, int):
+            raise ShapeError("roll: several shifts need as many dims")
+        flat = _rolled(base.reshape(node, (numel(node.shape),)), 0, shifts)
+        return wrap(m.reshape(flat, shape=node.shape))
+    moves = (shifts,) if isinstance(shifts, int) else tuple(shifts)
+    places = (dims,) if isinstance(dims, int) else tuple(dims)
+    if len(moves) != len(places):
+        raise ShapeError(f"roll: {len(moves)} shifts for {len(places)} dims")
+    result = node
+    for shift, dim in zip(moves, places, strict=True):
+        result = _rolled(result, normalize_dim("roll", dim, node.ndim), shift)
+    return wrap(elementwise.alias(node) if result is node else result)
+
+
+def _rolled(node: Node, dim: int, shift: int) -> Node:
+    size = node.shape[dim] if node.ndim else 0
+    first = -shift % size if size else 0
+    if not first:
+        return node
+    return m.cat(part(node, dim, first, size - first), part(node, dim, 0, first), dim=dim)
+
+
+def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: Scalar = 0) -> Tensor:
+    """Returns `input` with elements put around it; negative widths cut off.
+
+    Args:
+        input: any tensor.
+        pad: widths, from the last dim on: before, after, before, after, ...
+        mode: "constant".
+        value: what is put there.
+
+    Raises:
+        ShapeError: if there are too many widths, an odd number of them, or more is cut off than
+            there is.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.nn.functional.pad(tg.tensor([1, 2]), (1, 2), value=9)
+        tensor([9, 1, 2, 9, 9])
+    """
+    node = unwrap("pad", input)
+    if mode != "constant":
+        raise DTypeError(f'pad: the mode must be "constant", got {mode!r}')
+    if len(pad) % 2 or len(pad) > 2 * node.ndim:
+        raise ShapeError(f"pad: {tuple(pad)} is not two widths for each of up to {node.ndim} dims")
+    widths = [(int(a), int(b)) for a, b in zip(pad[::2], pad[1::2], strict=True)]
+    around = [(0, 0)] * (node.ndim - len(widths)) + widths[::-1]
+    return wrap(padded(node, around, value))
+
+
+def padded(node: Node, around: Sequence[tuple[int, int]], value: Scalar) -> Node:
+    """Returns a node with `value` around it; negative widths cut its borders off."""
+    if builtins.any(a < 0 or b < 0 for a, b in around):
+        starts = tuple(builtins.max(-a, 0) for a, _ in around)
+        shape = tuple(
+            s + builtins.min(a, 0) + builtins.min(b, 0)
+            for s, (a, b) in zip(node.shape, around, strict=True)
+        )
+        if builtins.any(s < 0 for s in shape):
+            raise ShapeError(
+                f"pad: more than all of {node.shape} would be cut off by {tuple(around)}"
+            )
+        node = m.slice(node, starts=starts, steps=(1,) * node.ndim, shape=shape)
+    before = tuple(builtins.max(a, 0) for a, _ in around)
+    after = tuple(builtins.max(b, 0) for _, b in around)
+    if value == 0:
+        return m.pad(node, before=before, after=after)
+    outer: Shape = tuple(b + s + a for b, s, a in zip(before, node.shape, after, strict=True))
+    whole = base.fill(value, outer, node.dtype, node.device)
+    return m.slice_scatter(whole, node, starts=before, steps=(1,) * node.ndim)

@@ -1,0 +1,231 @@
+"""Python's operators on tensors: `Operators`, the part of Tensor that gives them a meaning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_cl.functional import elementwise, indexing, inplace, logic, matmul
+from tinygrad_cl.functional.base import Handle
+
+if TYPE_CHECKING:
+    from tinygrad_cl.functional.base import Operand
+    from tinygrad_cl.tensor import Tensor
+
+_OPERANDS = (Handle, bool, int, float, np.ndarray, np.generic)
+
+
+class Operators(Handle):
+    """Operators; what is no tensor, array or number is left to its own class."""
+
+    __slots__ = ()
+    __array_priority__ = 1000  # NumPy's operators leave the work to this class
+    __hash__ = object.__hash__
+
+    def __add__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return elementwise.add(self, other)
+
+    def __radd__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return elementwise.add(other, self)
+
+    def __sub__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return elementwise.sub(self, other)
+
+    def __rsub__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return elementwise.sub(other, self)
+
+    def __mul__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return elementwise.mul(self, other)
+
+    def __rmul__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return elementwise.mul(other, self)
+
+    def __truediv__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return elementwise.div(self, other)
+
+    def __rtruediv__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return elementwise.div(other, self)
+
+    def __floordiv__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return elementwise.floor_divide(self, other)
+
+    def __rfloordiv__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return elementwise.floor_divide(other, self)
+
+    def __mod__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return elementwise.remainder(self, other)
+
+    def __rmod__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return elementwise.remainder(other, self)
+
+    def __pow__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return elementwise.pow(self, other)
+
+    def __rpow__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return elementwise.pow(other, self)
+
+    def __matmul__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return matmul.matmul(self, other)
+
+    def __rmatmul__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return matmul.matmul(other, self)
+
+    def __and__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return logic.bitwise_and(self, other)
+
+    def __rand__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return logic.bitwise_and(other, self)
+
+    def __or__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return logic.bitwise_or(self, other)
+
+    def __ror__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return logic.bitwise_or(other, self)
+
+    def __xor__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return logic.bitwise_xor(self, other)
+
+    def __rxor__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return logic.bitwise_xor(other, self)
+
+    def __eq__(self, other: Operand) -> Tensor:  # type: ignore[override]
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return logic.eq(self, other)
+
+    def __ne__(self, other: Operand) -> Tensor:  # type: ignore[override]
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return logic.ne(self, other)
+
+    def __lt__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return logic.lt(self, other)
+
+    def __le__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return logic.le(self, other)
+
+    def __gt__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return logic.gt(self, other)
+
+    def __ge__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return logic.ge(self, other)
+
+    def __iadd__(self, other: Operand) -> Any:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return inplace.take("+=", self, elementwise.add(self, other))
+
+    def __isub__(self, other: Operand) -> Any:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return inplace.take("-=", self, elementwise.sub(self, other))
+
+    def __imul__(self, other: Operand) -> Any:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return inplace.take("*=", self, elementwise.mul(self, other))
+
+    def __itruediv__(self, other: Operand) -> Any:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return inplace.take("/=", self, elementwise.div(self, other))
+
+    def __ifloordiv__(self, other: Operand) -> Any:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return inplace.take("//=", self, elementwise.floor_divide(self, other))
+
+    def __imod__(self, other: Operand) -> Any:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return inplace.take("%=", self, elementwise.remainder(self, other))
+
+    def __ipow__(self, other: Operand) -> Any:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return inplace.take("**=", self, elementwise.pow(self, other))
+
+    def __imatmul__(self, other: Operand) -> Any:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return inplace.take("@=", self, matmul.matmul(self, other))
+
+    def __iand__(self, other: Operand) -> Any:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return inplace.take("&=", self, logic.bitwise_and(self, other))
+
+    def __ior__(self, other: Operand) -> Any:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return inplace.take("|=", self, logic.bitwise_or(self, other))
+
+    def __ixor__(self, other: Operand) -> Any:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return inplace.take("^=", self, logic.bitwise_xor(self, other))
+
+    __neg__ = elementwise.neg
+    __abs__ = elementwise.abs
+    __invert__ = logic.bitwise_not
+
+    def __pos__(self: Any) -> Any:
+        return self
+
+    __getitem__ = indexing.getitem
+
+    def __setitem__(self, index: Any, value: Operand) -> None:
+        inplace.become("setitem", self, indexing.setitem(self, index, value))

@@ -1,0 +1,231 @@
+"""Plans of the matrix product: which kernel of ops/matmul.cl runs, with which register tile, on which grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from tinygrad_cl.lowering import Attrs, DeviceTraits, Grid, Host, Pass, TemplatePlan
+from tinygrad_cl.primitives.plans_dense import (
+    Types,
+    gpu_pass,
+    gpu_slices,
+    register_types,
+    sum_slices,
+)
+from tinygrad_cl.shapes import Layout, Shape, numel
+
+PANEL = 32768  # elements of private memory for the panel of B: half of a core's L2 with float32
+DEPTH = 1024  # of the panel, at most
+CHUNK = 128  # rows that share a packed panel, at most
+TASK_FLOPS = 2_000_000  # of a work-item, at least, where there is work enough: about 5 us
+TASKS = 16  # work-items per compute unit, at most
+SPLIT_DEPTH = 256  # of a slice of K, at least
+
+# (rows, vectors): register tiles and how near to the peak they come.
+TILES = (
+    ((1, 8), 0.30),
+    ((2, 8), 0.55),
+    ((4, 6), 0.90),
+    ((6, 4), 1.0),
+    ((8, 3), 1.0),
+    ((8, 2), 0.97),
+    ((12, 2), 1.0),
+    ((14, 1), 0.80),
+    ((7, 1), 0.50),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """out[b] = A[b] @ B[b], every operand with strides: (batch0, batch1, batch2, rows, columns)."""
+
+    batch: tuple[int, int, int]
+    m: int
+    n: int
+    k: int
+    a: tuple[int, ...]
+    b: tuple[int, ...]
+    a_first: int
+    b_first: int
+
+    @property
+    def batches(self) -> int:
+        """The number of products."""
+        return numel(self.batch)
+
+    @property
+    def b_end(self) -> int:
+        """One past the last element of B."""
+        sizes = (*self.batch, self.k, self.n)
+        if 0 in sizes:
+            return 0
+        return self.b_first + 1 + sum((s - 1) * t for s, t in zip(sizes, self.b, strict=True))
+
+
+# --- From layouts to a product ------------------------------------------------------------------------------
+
+
+def accepts_operand(i: int, layout: Layout, attrs: Attrs) -> bool:
+    """Tells whether the kernels read an operand through this layout.
+
+    Rows or columns must lie side by side, and the batch dims must be at most two runs of equal strides (a
+    permuted, sliced or broadcast batch is).
+    """
+    if layout.bounds is not None or min(layout.strides, default=0) < 0:
+        return False
+    rows, columns = layout.shape[-2:]
+    row, column = layout.strides[-2:]
+    side_by_side = column == 1 or row == 1 or rows <= 1 or columns <= 1
+    batch = zip(layout.shape[:-2], layout.strides[:-2], strict=True)
+    return side_by_side and len(_runs(tuple((size, stride) for size, stride in batch))) <= 2
+
+
+def _runs(dims: tuple[tuple[int, ...], ...]) -> list[list[int]]:
+    """Merges neighboring dims (size, stride of each operand) that are one run for every operand."""
+    runs: list[list[int]] = []
+    for size, *strides in dims:
+        if size == 1:
+            continue
+        if runs and all(
+            outer == size * inner for outer, inner in zip(runs[-1][1:], strides, strict=True)
+        ):
+            runs[-1] = [runs[-1][0] * size, *strides]
+        else:
+            runs.append([size, *strides])
+    return runs
+
+
+def product_of(a: Layout, b: Layout) -> Product:
+    """Returns the product of two accepted operands, in the form that is cheapest to run.
+
+    A batch that B does not have becomes rows of A; a single column becomes a single row of the transposed product.
+    """
+    dims = zip(a.shape[:-2], a.strides[:-2], b.strides[:-2], strict=True)
+    runs = _runs(tuple(dims))
+    (m, k), n = a.shape[-2:], b.shape[-1]
+    (a_m, a_k), (b_k, b_n) = a.strides[-2:], b.strides[-2:]
+    if m == 1:
+        a_m = 0
+    if len(runs) == 1 and runs[0][2] == 0 and (m == 1 or runs[0][1] == m * a_m):
+        a_m = runs[0][1] if m == 1 else a_m
+        m, runs = m * runs[0][0], []
+    runs = [[1, 0, 0]] * (3 - len(runs)) + runs
+    batch = (runs[0][0], runs[1][0], runs[2][0])
+    a_batch, b_batch = [r[1] for r in runs], [r[2] for r in runs]
+    if n == 1 and m > 1:
+        left, right = (*b_batch, b_n, b_k), (*a_batch, a_k, a_m)
+        return Product(batch, 1, m, k, left, right, b.offset, a.offset)
+    left, right = (*a_batch, a_m, a_k), (*b_batch, b_k, b_n)
+    return Product(batch, m, n, k, left, right, a.offset, b.offset)
+
+
+# --- Plans --------------------------------------------------------------------------------------------------
+
+
+def plan_matmul(
+    inputs: tuple[Layout, ...],
+    out_shape: Shape,
+    tags: tuple[str, ...],
+    attrs: Attrs,
+    traits: DeviceTraits,
+) -> TemplatePlan | Host:
+    """Returns the passes of a matrix product; their domain is (batches, rows, columns) after folding."""
+    types = register_types(tags[0], traits)
+    if types is None:
+        return Host("integer matmul has no kernel")
+    product = product_of(*inputs)
+    swapped = inputs[1].shape[-1] == 1 and product.n != 1
+    return _plan(product, types, traits, swapped)
+
+
+@lru_cache(maxsize=1024)
+def _plan(
+    product: Product, types: Types, traits: DeviceTraits, swapped: bool
+) -> TemplatePlan:
+    make = _gpu_plan if traits.kind == "gpu" else _cpu_plan
+    return make(product, types, traits, ("in", 1 if swapped else 0), ("in", 0 if swapped else 1))
+
+
+def _cpu_plan(
+    p: Product,
+    types: Types,
+    traits: DeviceTraits,
+    a: tuple[str, int],
+    b: tuple[str, int],
+) -> TemplatePlan:
+    vec = types.vec
+    rows, cols = _tile(p.m, p.n, vec)
+    depth = min(DEPTH, PANEL // (cols * vec)) // vec * vec
+    across = -(-p.n // (cols * vec))
+    chunk = _chunk(p, rows, across, traits)
+    tiles = p.batches * across * -(-p.m // chunk)
+    slices = _slices(p, tiles, traits)
+    split = -(-p.k // slices)
+    tiles *= slices
+    flops = 2 * chunk * cols * vec * max(split, 1)
+    per = max(1, min(-(-TASK_FLOPS // flops), tiles // (2 * traits.units)))
+    per = max(per, -(-tiles // (TASKS * traits.units)))
+    deep = split > depth
+    defines = types.defines(types.acc if slices > 1 else None) + (
+        ("TRANSPOSED", int(p.b[4] != 1 and p.n > 1)),
+        ("PACK_A", int(types.storage == "half")),
+        ("ROWS", rows),
+        ("COLS", cols),
+        ("KC", depth),
+        ("DEEP", int(deep)),
+        ("CHUNK", -(-CHUNK // rows) * rows if deep else rows),
+    )
+    out = ("scratch", 0) if slices > 1 else ("out", 0)
+    arguments = (out, a, b, *_sizes(p), ("int", chunk), ("int", per), ("int", slices), ("int", split))
+    grid = Grid((max(1, -(-tiles // per)),), (1,))
+    product = Pass("matmul", "matmul", defines, arguments, grid, slices == 1)
+    return sum_slices(product, (p.batches, p.m, p.n), slices, types, traits)
+
+
+def _sizes(p: Product) -> tuple[tuple[str, int], ...]:
+    ints = (p.m, p.n, p.k, p.batches, p.batch[1], p.batch[2])
+    longs = (p.a_first, *p.a, p.b_first, *p.b, p.b_end)
+    return (*(("int", max(i, 0)) for i in ints), *(("long", i) for i in longs))
+
+
+def _tile(m: int, n: int, vec: int) -> tuple[int, int]:
+    def cost(entry: tuple[tuple[int, int], float]) -> float:
+        (rows, cols), rate = entry
+        down, across = -(-m // rows) * rows, -(-n // (cols * vec)) * cols
+        return down * across / rate
+
+    return min(TILES, key=cost)[0]
+
+
+def _chunk(p: Product, rows: int, across: int, traits: DeviceTraits) -> int:
+    """Rows of a tile: many share the packed panel, but every unit should have some tiles."""
+    most = CHUNK // rows * rows
+    wanted = -(-4 * traits.units // max(1, p.batches * across))  # chunks down
+    least = 4 * rows if p.m > 4 * rows else rows
+    chunk = min(most, max(least, -(-p.m // wanted)))
+    down = -(-p.m // chunk)
+    return -(-(-(-p.m // max(down, 1))) // rows) * rows or rows
+
+
+def _slices(p: Product, tiles: int, traits: DeviceTraits) -> int:
+    """Slices of K: more than one only where there are too few tiles to keep the units busy."""
+    wanted = 2 * traits.units
+    if tiles >= wanted or p.k < 2 * SPLIT_DEPTH:
+        return 1
+    return max(1, min(-(-2 * wanted // max(tiles, 1)), p.k // SPLIT_DEPTH))
+
+
+def _gpu_plan(
+    p: Product,
+    types: Types,
+    traits: DeviceTraits,
+    a: tuple[str, int],
+    b: tuple[str, int],
+) -> TemplatePlan:
+    slices = gpu_slices(p.batches, p.m, p.n, p.k, traits)
+    out = ("scratch", 0) if slices > 1 else ("out", 0)
+    product = gpu_pass(
+        "MATMUL", "matmul", types, (p.batches, p.m, p.n, p.k), slices, (out, a, b), _sizes(p)
+    )
+    return sum_slices(product, (p.batches, p.m, p.n), slices, types, traits)

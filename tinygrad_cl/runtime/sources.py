@@ -1,0 +1,35 @@
+"""Where the OpenCL C templates are: in the installed package, or in `ops/` of a checkout."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from tinygrad_cl.errors import BuildError
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+FOLDERS = (_PACKAGE / "ops", _PACKAGE.parent / "ops")
+
+
+@cache
+def template_source(name: str) -> str:
+    """Returns the text of `<name>.cl`.
+
+    Raises:
+        BuildError: if no such template is installed.
+    """
+    for folder in FOLDERS:
+        path = folder / f"{name}.cl"
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
+    places = " or ".join(str(folder) for folder in FOLDERS)
+    raise BuildError(f"template {name}.cl is not in {places}; reinstall tinygrad-cl")
+
+
+def template_names() -> tuple[str, ...]:
+    """Returns the names of all templates, sorted."""
+    for folder in FOLDERS:
+        names = sorted(path.stem for path in folder.glob("*.cl"))
+        if names:
+            return tuple(names)
+    return ()

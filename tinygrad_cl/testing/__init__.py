@@ -1,0 +1,29 @@
+"""Tools for tests: gradient checks and comparisons.
+
+The rooms: compare.py (`assert_close`), gradcheck.py, and behind it evaluation.py (a function of arrays),
+numeric.py (measured derivatives), directions.py (one comparison), report.py (what is shown).
+"""
+
+from __future__ import annotations
+
+from tinygrad_cl.testing.compare import assert_close as assert_close
+from tinygrad_cl.testing.compare import ulps as ulps
+from tinygrad_cl.testing.gradcheck import gradcheck as gradcheck
+from tinygrad_cl.testing.gradcheck import gradgradcheck as gradgradcheck
+from tinygrad_cl.testing.report import Element as Element
+from tinygrad_cl.testing.report import Finding as Finding
+from tinygrad_cl.testing.report import GradcheckError as GradcheckError
+from tinygrad_cl.testing.report import Report as Report
+from tinygrad_cl.testing.report import Verdict as Verdict
+
+__all__ = [
+    "Element",
+    "Finding",
+    "GradcheckError",
+    "Report",
+    "Verdict",
+    "assert_close",
+    "gradcheck",
+    "gradgradcheck",
+    "ulps",
+]
