@@ -2,8 +2,8 @@
  *
  * Twins: tinygrad_cl/primitives/index.py, tinygrad_cl/functional/index.py.
  *
- * x is (outer, size, inner), the output is (outer, count, inner). Elements are copied bit by bit, so T is only as wide as
- * they are. An index out of range is reported in `flags`, reads nothing, and gives 0.
+ * x is (outer, size, inner), the output is (outer, count, inner). Elements are copied bit by bit, so T only says how
+ * wide they are. An index out of range is reported in `flags`, reads nothing, and gives 0.
  *
  * Macros
  *   T     uchar, ushort, uint or ulong
@@ -41,9 +41,12 @@ VECTOR_KERNEL __kernel void KERNEL(__global T *out, __global const T *x, __globa
     const size_t units = outer * count * cells;
     const size_t chunk = (units + get_global_size(0) - 1) / get_global_size(0);
     const size_t end = min(units, (get_global_id(0) + 1) * chunk);
-    for (size_t unit = get_global_id(0) * chunk; unit < end; unit++) {
-        const size_t row = unit / cells, cell = unit % cells, block = row / count;
-        const long found = index[ROWS ? row % count : unit];
+    size_t unit = get_global_id(0) * chunk;
+    if (unit >= end)
+        return;
+    size_t row = unit / cells, cell = unit % cells, block = row / count, k = row % count;
+    for (; unit < end; unit++) {
+        const long found = index[ROWS ? k : unit];
         const int inside = found >= 0 && found < size;
         if (!inside)
             REPORT_INDEX(flags, code, found, size);
@@ -53,6 +56,14 @@ VECTOR_KERNEL __kernel void KERNEL(__global T *out, __global const T *x, __globa
 #else
         out[unit] = inside ? x[from] : 0;
 #endif
+        if (++cell == cells) {
+            cell = 0;
+            row++;
+            if (++k == (size_t)count) {
+                k = 0;
+                block++;
+            }
+        }
     }
 }
 

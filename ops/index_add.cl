@@ -2,9 +2,9 @@
  *
  * Twins: tinygrad_cl/primitives/index.py, tinygrad_cl/functional/index.py.
  *
- * out = x is (outer, size, inner), src is (outer, count, inner). Each work-item owns a slab of columns and a range of rows of
- * some outer positions: it walks through the whole index and adds what falls there, in the order of the index. So sums
- * are deterministic without atomics. An index out of range is reported in `flags` and adds nothing.
+ * out = x is (outer, size, inner), src is (outer, count, inner). Each work-item owns a slab of columns and a range of
+ * rows of some outer positions: it walks through the whole index and adds what falls there, in the order of the index.
+ * So sums are deterministic without atomics. An index out of range is reported in `flags` and adds nothing.
  *
  * Macros
  *   TAG    register tag: f32 f64 i32 i64 u8
@@ -35,6 +35,27 @@ static inline void NAME(add)(__global SUM_T *to, __global const IO_T *src, size_
         const int m = (int)min((size_t)VEC, n - i);
         const V sum = CAT(LOADP_, SUM_T)(to, i, m) + CAT(LOADP_, IO_T)(src, at + i, m);
         CAT(STOREP_, SUM_T)(sum, to, i, m);
+    }
+}
+#endif
+
+/* Copies n elements of x, or its one number, to where sums are kept. */
+static inline void NAME(begin)(__global SUM_T *sums, __global const IO_T *x, size_t at, size_t n, int step)
+{
+    for (size_t i = 0; i < n; i += VEC) {
+        const int m = (int)min((size_t)VEC, n - i);
+        const V old = step ? CAT(LOADP_, IO_T)(x, at + i, m) : (V)(CAT(LOAD1_, IO_T)(x, 0));
+        CAT(STOREP_, SUM_T)(old, sums, at + i, m);
+    }
+}
+
+#if SEPARATE
+/* Rounds n sums to their storage type. */
+static inline void NAME(end)(__global IO_T *out, __global const SUM_T *sums, size_t at, size_t n)
+{
+    for (size_t i = 0; i < n; i += VEC) {
+        const int m = (int)min((size_t)VEC, n - i);
+        CAT(STOREP_, IO_T)(CAT(LOADP_, SUM_T)(sums, at + i, m), out, at + i, m);
     }
 }
 #endif
@@ -77,28 +98,20 @@ VECTOR_KERNEL __kernel void KERNEL(__global IO_T *out, __global const IO_T *x, c
 #endif
     const size_t left = get_global_id(1) * slab, wide = min((size_t)slab, inner - left);
     const long first = get_global_id(2) * range, last = min(size, first + range);
-    if (left >= (size_t)inner)
+    if (left >= (size_t)inner || (first > 0 && first >= last)) /* the first range reports bad indices */
         return;
     for (size_t block = get_global_id(0); block < (size_t)outer; block += get_global_size(0)) {
         const size_t base = block * size * inner + left;
-        for (long d = first; d < last; d++) {
-            const size_t at = base + d * inner;
-            for (size_t i = 0; i < wide; i += VEC) {
-                const int n = (int)min((size_t)VEC, wide - i);
-                const V old = step ? CAT(LOADP_, IO_T)(x, at + i, n) : (V)(CAT(LOAD1_, IO_T)(x, 0));
-                CAT(STOREP_, SUM_T)(old, sums, at + i, n);
-            }
-        }
+        /* Rows of whole width lie end to end. */
+        const size_t runs = wide == (size_t)inner ? 1 : last - first;
+        const size_t run = wide == (size_t)inner ? (last - first) * inner : wide;
+        for (size_t r = 0; r < runs; r++)
+            NAME(begin)(sums, x, base + (first + r) * inner, run, step);
         const size_t src_at = block * count * inner + left;
         NAME(walk)(sums + base, src, src_at, index, flags, code, count, size, inner, wide, first, last);
 #if SEPARATE
-        for (long d = first; d < last; d++) {
-            const size_t at = base + d * inner;
-            for (size_t i = 0; i < wide; i += VEC) {
-                const int n = (int)min((size_t)VEC, wide - i);
-                CAT(STOREP_, IO_T)(CAT(LOADP_, SUM_T)(sums, at + i, n), out, at + i, n);
-            }
-        }
+        for (size_t r = 0; r < runs; r++)
+            NAME(end)(out, sums, base + (first + r) * inner, run);
 #endif
     }
 }

@@ -22,12 +22,7 @@
  * Hole
  *   EPILOGUE(value, batch, row, column, n)  takes n sums of a row
  */
-#ifndef TAG
-#define TAG f32
-#define ACC float
-#define IN_T float
-#define OUT_T float
-#endif
+#include "dense_tile.cl"
 #ifndef TRANSPOSED
 #define TRANSPOSED 0
 #endif
@@ -54,63 +49,9 @@
 #define EPILOGUE_ARGS
 #endif
 
-#define V CAT(V_, TAG)
-#define VLOAD(p) CAT(vload, VEC)(0, p)
-#define VSTORE(value, p) CAT(vstore, VEC)(value, 0, p)
-#define UNROLLED(n) __attribute__((opencl_unroll_hint(n)))
 #define WIDTH (COLS * VEC)
 
-/* VEC elements of B from b[at] on, for the register; those at `end` and beyond are not read. */
-static inline V NAME(load)(__global const IN_T *b, size_t at, size_t end)
-{
-    if (at + VEC <= end)
-        return CAT(LOADP_, IN_T)(b, at, VEC);
-    if (at >= end)
-        return (V)(0);
-    return CAT(LOADP_, IN_T)(b, at, (int)(end - at));
-}
-
 #if TRANSPOSED
-#if VEC == 16
-#define MASK uint16
-#define MASK64 ulong16
-#define LOW1 (0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30)
-#define HIGH1 (1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31)
-#define LOW2 (0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
-#define HIGH2 (2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
-#define LOW4 (0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27)
-#define HIGH4 (4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31)
-#define LOW8 (0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
-#define HIGH8 (8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31)
-#elif VEC == 8
-#define MASK uint8
-#define MASK64 ulong8
-#define LOW1 (0, 8, 2, 10, 4, 12, 6, 14)
-#define HIGH1 (1, 9, 3, 11, 5, 13, 7, 15)
-#define LOW2 (0, 1, 8, 9, 4, 5, 12, 13)
-#define HIGH2 (2, 3, 10, 11, 6, 7, 14, 15)
-#define LOW4 (0, 1, 2, 3, 8, 9, 10, 11)
-#define HIGH4 (4, 5, 6, 7, 12, 13, 14, 15)
-#else
-#define MASK uint4
-#define MASK64 ulong4
-#define LOW1 (0, 4, 2, 6)
-#define HIGH1 (1, 5, 3, 7)
-#define LOW2 (0, 1, 4, 5)
-#define HIGH2 (2, 3, 6, 7)
-#endif
-#define MASK_TYPE_f32 MASK
-#define MASK_TYPE_f64 MASK64
-#define MASK_TYPE CAT(MASK_TYPE_, TAG)
-/* Exchanges the blocks of size d off the diagonal of every 2d x 2d block. */
-#define EXCHANGE(d)                                                           \
-    UNROLLED(VEC) for (int i = 0; i < VEC; i++)                               \
-        if (!(i & d)) {                                                       \
-            const V x = t[i], y = t[i + d];                                   \
-            t[i] = shuffle2(x, y, (MASK_TYPE)LOW##d);                         \
-            t[i + d] = shuffle2(x, y, (MASK_TYPE)HIGH##d);                    \
-        }
-
 /* Packs a panel of columns that lie along K: VEC x VEC blocks are transposed in registers. */
 static inline void NAME(pack)(ACC *panel, __global const IN_T *b, size_t first, size_t b_k, size_t b_n, size_t end,
                               int depth, int columns)
@@ -120,14 +61,7 @@ static inline void NAME(pack)(ACC *panel, __global const IN_T *b, size_t first, 
             V t[VEC];
             UNROLLED(VEC) for (int i = 0; i < VEC; i++)
                 t[i] = NAME(load)(b, first + min(v * VEC + i, columns - 1) * b_n + k, end);
-            EXCHANGE(1)
-            EXCHANGE(2)
-#if VEC > 4
-            EXCHANGE(4)
-#endif
-#if VEC > 8
-            EXCHANGE(8)
-#endif
+            STAGES(EXCHANGE)
             UNROLLED(VEC) for (int i = 0; i < VEC; i++)
                 VSTORE(t[i], panel + ((k + i) * COLS + v) * VEC);
         }
@@ -160,10 +94,10 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *a, 
                                    const long b_k, const long b_n, const long b_end, const int chunk, const int per,
                                    const int slices, const int split EPILOGUE_PARAMS)
 {
-    ACC panel[KC * WIDTH] __attribute__((aligned(64)));
-    ACC sums[CHUNK * WIDTH] __attribute__((aligned(64)));
+    PRIVATE(ACC, panel, KC * WIDTH);
+    PRIVATE(ACC, sums, CHUNK * WIDTH);
 #if PACK_A
-    ACC rows[ROWS * KC] __attribute__((aligned(64)));
+    PRIVATE(ACC, rows, ROWS * KC);
 #endif
     const int across = (N + WIDTH - 1) / WIDTH, down = (M + chunk - 1) / chunk;
     const size_t tiles = (size_t)batches * slices * across * down;
@@ -225,12 +159,3 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *a, 
         } while (k0 < k1);
     }
 }
-
-#undef V
-#undef VLOAD
-#undef VSTORE
-#undef UNROLLED
-#undef WIDTH
-#undef EMIT
-#undef MASK_TYPE
-#undef EXCHANGE

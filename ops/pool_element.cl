@@ -1,8 +1,8 @@
-/* pool_element.cl: pooling and its gradients, one output element after another: for GPUs, and for the widest windows.
+/* pool_element.cl: pooling and its gradients, one output element after another: for GPUs and the widest windows.
  *
  * Twins: tinygrad_cl/primitives/pool.py, tinygrad_cl/functional/pool.py.
  *
- * Registers are single lanes (VEC is 1). Gradients are gathered: each input pixel asks the windows that hold it, in order.
+ * Registers are single lanes (VEC is 1). Gradients are gathered: each pixel asks the windows that hold it, in order.
  *
  * Macros
  *   TAG, SCALAR  register tag and type: f32 float, f64 double, i32 int, i64 long, u8 uchar

@@ -39,23 +39,26 @@
 #define VSTORE(value, p) CAT(vstore, VEC)(value, 0, p)
 #if AVERAGE
 #define FOLD(a, b) ((a) + (b))
+#define FINISH(value) ((value) / (V)(divisor))
 #else
 #define FOLD(a, b) MAXIMUM(a, b)
+#define FINISH(value) (value)
 #endif
 
-/* The windows over x[at] and x[at + width]: n of them count. Elements at `limit` and beyond are not read. */
-static inline V NAME(windows)(__global const IN_T *x, size_t at, size_t width, size_t limit, int n)
+/* The windows over x[at] and x[at + width]; if `both`, the right half of the register lies `ahead` elements further.
+ * Elements at `limit` and beyond are not read. */
+static inline V NAME(windows)(__global const IN_T *x, size_t at, size_t width, size_t limit, const int both,
+                              size_t ahead)
 {
-    const int near = at + width + 2 * VEC > limit; /* the end of x */
-    const size_t below = at + width;
+    const size_t below = at + width, right = at + ahead, last = below + ahead;
+    const int near = (both ? last : below) + VEC > limit; /* the end of x */
     const V a = CAT(LOADP_, IN_T)(x, at, near ? (int)min((size_t)VEC, limit - at) : VEC);
     const V c = CAT(LOADP_, IN_T)(x, below, near ? (int)min((size_t)VEC, limit - below) : VEC);
     const V left = FOLD(a, c);
     V even = left, odd = left;
     even.lo = left.even;
     odd.lo = left.odd;
-    if (n > VEC / 2) {
-        const size_t right = at + VEC, last = below + VEC;
+    if (both) {
         const V b = CAT(LOADP_, IN_T)(x, right, near ? (int)min((size_t)VEC, limit - right) : VEC);
         const V d = CAT(LOADP_, IN_T)(x, last, near ? (int)min((size_t)VEC, limit - last) : VEC);
         const V other = FOLD(b, d);
@@ -69,29 +72,36 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
                                    const int width, const int out_height, const int out_width,
                                    const int divisor EPILOGUE_PARAMS)
 {
-    SCALAR stage[2 * ROOM + VEC];
+    SCALAR stage[2 * ROOM + 2 * VEC];
     const size_t rows = (size_t)planes * out_height, limit = (size_t)planes * height * width;
     const size_t first = rows * get_global_id(0) / get_global_size(0);
     const size_t last = rows * (get_global_id(0) + 1) / get_global_size(0);
     size_t done = first * out_width; /* where stage[0] belongs */
     size_t at = (first / out_height * height + first % out_height * 2) * width;
+    const int odd = height & 1, narrow = out_width <= VEC / 2;
     int filled = 0, oh = (int)(first % out_height);
-    for (size_t row = first; row < last; row++) {
-        for (int ow = 0; ow < out_width; ow += VEC) {
-            const V value = NAME(windows)(x, at + 2 * ow, width, limit, out_width - ow);
-#if AVERAGE
-            VSTORE(value / (V)(divisor), stage + filled + ow);
-#else
-            VSTORE(value, stage + filled + ow);
-#endif
+    for (size_t row = first, count; row < last; row += count) {
+        SCALAR *to = stage + filled;
+        /* Two narrow rows, which may be of two planes if no row lies between them, share a register. */
+        count = narrow && row + 1 < last && (!odd || oh + 1 < out_height) ? 2 : 1;
+        if (narrow) {
+            const V value = FINISH(NAME(windows)(x, at, width, limit, count == 2, 2 * width));
+            V next = value;
+            next.lo = value.hi;
+            VSTORE(value, to);
+            VSTORE(next, to + out_width);
+        } else {
+            for (int ow = 0; ow < out_width; ow += VEC)
+                VSTORE(FINISH(NAME(windows)(x, at + 2 * ow, width, limit, out_width - ow > VEC / 2, VEC)), to + ow);
         }
-        filled += out_width;
-        at += 2 * (size_t)width;
-        if (++oh == out_height) {
-            oh = 0;
-            at += (size_t)(height & 1) * width;
+        filled += (int)count * out_width;
+        at += 2 * count * width;
+        oh += (int)count;
+        if (oh >= out_height) {
+            oh -= out_height;
+            at += odd ? width : 0;
         }
-        if (filled >= ROOM || row + 1 == last) {
+        if (filled >= ROOM || row + count == last) {
             int sent = 0;
             for (; sent + VEC <= filled; sent += VEC)
                 EPILOGUE(VLOAD(stage + sent), done + sent, VEC);
@@ -117,3 +127,4 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
 #undef VLOAD
 #undef VSTORE
 #undef FOLD
+#undef FINISH

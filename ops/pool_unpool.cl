@@ -40,40 +40,58 @@
 #define VSTORE(value, p) CAT(vstore, VEC)(value, 0, p)
 #define BEATS(a, b) (!((a) <= (b)) & ((b) == (b)))
 
-/* Writes even[0], odd[0], even[1], ... to p, at most `n` pairs and what shares a register with them. */
-static inline void NAME(interleave)(SCALAR *p, V even, V odd, int n)
+/* Writes even[0], odd[0], even[1], ... of the left or the right half of two registers. */
+static inline void NAME(low)(SCALAR *p, V even, V odd)
 {
-    V low, high;
-    low.even = even.lo;
-    low.odd = odd.lo;
-    VSTORE(low, p);
-    if (n > VEC / 2) {
-        high.even = even.hi;
-        high.odd = odd.hi;
-        VSTORE(high, p + VEC);
-    }
+    V pairs;
+    pairs.even = even.lo;
+    pairs.odd = odd.lo;
+    VSTORE(pairs, p);
+}
+
+static inline void NAME(high)(SCALAR *p, V even, V odd)
+{
+    V pairs;
+    pairs.even = even.hi;
+    pairs.odd = odd.hi;
+    VSTORE(pairs, p);
+}
+
+/* Writes two rows of windows' cotangents, as (even, odd) columns. The right half of the register belongs `ahead`
+ * elements further: it continues the row, or (`narrow`) it is the next row of windows. What a register writes beyond
+ * its row is overwritten by what comes later. */
+static inline void NAME(write)(SCALAR *top, int width, V even0, V odd0, V even1, V odd1, const int both,
+                               const int narrow, int ahead)
+{
+    SCALAR *bottom = top + width;
+    NAME(low)(top, even0, odd0);
+    if (both && !narrow)
+        NAME(high)(top + ahead, even0, odd0);
+    NAME(low)(bottom, even1, odd1);
+    if (both && narrow)
+        NAME(high)(top + ahead, even0, odd0);
+    if (both)
+        NAME(high)(bottom + ahead, even1, odd1);
 }
 
 #if AVERAGE
-/* The shares of n windows, into two rows of the gradient. */
-static inline void NAME(windows)(SCALAR *top, SCALAR *bottom, V g, int n, int divisor)
+static inline void NAME(windows)(SCALAR *top, int width, V g, const int both, const int narrow, int ahead,
+                                 int divisor)
 {
     const V share = g / (V)(divisor);
-    NAME(interleave)(top, share, share, n);
-    NAME(interleave)(bottom, share, share, n);
+    NAME(write)(top, width, share, share, share, share, both, narrow, ahead);
 }
 #else
-/* The cotangents of n windows over x[at] and x[at + width], into two rows of the gradient.
- * Elements at `limit` and beyond are not read. */
-static inline void NAME(windows)(SCALAR *top, SCALAR *bottom, V g, int n, __global const IN_T *x, size_t at,
-                                 int width, size_t limit)
+/* Sends the cotangents of the windows over x[at] and x[at + width]; elements at `limit` and beyond are not read. */
+static inline void NAME(windows)(SCALAR *top, int width, V g, const int both, const int narrow, int ahead,
+                                 __global const IN_T *x, size_t at, size_t limit)
 {
-    const size_t below = at + width, right = at + VEC, last = below + VEC;
-    const int near = last + VEC > limit; /* the end of x */
+    const size_t below = at + width, right = at + ahead, last = below + ahead;
+    const int near = (both ? last : below) + VEC > limit; /* the end of x */
     const V a = CAT(LOADP_, IN_T)(x, at, near ? (int)min((size_t)VEC, limit - at) : VEC);
     const V c = CAT(LOADP_, IN_T)(x, below, near ? (int)min((size_t)VEC, limit - below) : VEC);
     V b = a, d = c;
-    if (n > VEC / 2) {
+    if (both) {
         b = CAT(LOADP_, IN_T)(x, right, near ? (int)min((size_t)VEC, limit - right) : VEC);
         d = CAT(LOADP_, IN_T)(x, last, near ? (int)min((size_t)VEC, limit - last) : VEC);
     }
@@ -89,9 +107,16 @@ static inline void NAME(windows)(SCALAR *top, SCALAR *bottom, V g, int n, __glob
     const V zero = (V)(0);
     const V upper = MAXIMUM(x00, x01), lower = MAXIMUM(x10, x11);
     const V g0 = BEATS(lower, upper) ? zero : g, g1 = BEATS(lower, upper) ? g : zero;
-    NAME(interleave)(top, BEATS(x01, x00) ? zero : g0, BEATS(x01, x00) ? g0 : zero, n);
-    NAME(interleave)(bottom, BEATS(x11, x10) ? zero : g1, BEATS(x11, x10) ? g1 : zero, n);
+    NAME(write)(top, width, BEATS(x01, x00) ? zero : g0, BEATS(x01, x00) ? g0 : zero,
+                BEATS(x11, x10) ? zero : g1, BEATS(x11, x10) ? g1 : zero, both, narrow, ahead);
 }
+#endif
+
+/* What `windows` needs beside g. */
+#if AVERAGE
+#define GIVEN(at) divisor
+#else
+#define GIVEN(at) x, at, limit
 #endif
 
 /* Hands out the full registers of `stage`, moves the rest to its start, and returns how many were handed out. */
@@ -117,29 +142,42 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *g,
     const size_t first = (size_t)planes * get_global_id(0) / get_global_size(0);
     const size_t last = (size_t)planes * (get_global_id(0) + 1) / get_global_size(0);
     const size_t limit = (size_t)planes * height * width, g_limit = (size_t)planes * out_height * out_width;
-    size_t done = first * height * width; /* where stage[0] belongs */
-    int filled = 0;
-    for (size_t plane = first; plane < last; plane++) {
-        for (int oh = 0; oh < out_height; oh++) {
-            SCALAR *top = stage + filled, *bottom = top + width;
-            const size_t at = (plane * height + 2 * oh) * width, g_at = (plane * out_height + oh) * out_width;
-            /* From the right: what a register writes beyond its row is overwritten by what comes later. */
-            for (int ow = (out_width - 1) / VEC * VEC; ow >= 0; ow -= VEC) {
-                const int n = min(VEC, out_width - ow);
-                const size_t room = min((size_t)VEC, g_limit - g_at - ow);
-                const V cotangent = CAT(LOADP_, IN_T)(g, g_at + ow, (int)room);
-#if AVERAGE
-                NAME(windows)(top + 2 * ow, bottom + 2 * ow, cotangent, n, divisor);
-#else
-                NAME(windows)(top + 2 * ow, bottom + 2 * ow, cotangent, n, x, at + 2 * ow, width, limit);
-#endif
+    /* Planes of even height are one tall plane. */
+    const int odd = height & 1, narrow = out_width <= VEC / 2;
+    const size_t tall = odd ? out_height : (last - first) * out_height;
+    size_t done = first * height * width, at = done, g_at = first * out_height * out_width;
+    int filled = 0; /* `done` is where stage[0] belongs */
+    for (size_t plane = first; plane < last; plane += odd ? 1 : last - first) {
+        for (size_t oh = 0, rows; oh < tall; oh += rows) {
+            rows = narrow && oh + 1 < tall ? 2 : 1;
+            SCALAR *top = stage + filled;
+            if (narrow) {
+                V cotangent = CAT(LOADP_, IN_T)(g, g_at, (int)min((size_t)VEC, g_limit - g_at));
+                if (rows == 2) {
+                    const size_t next = g_at + out_width;
+                    cotangent.hi = CAT(LOADP_, IN_T)(g, next, (int)min((size_t)VEC, g_limit - next)).lo;
+                }
+                NAME(windows)(top, width, cotangent, rows == 2, 1, 2 * width, GIVEN(at));
+            } else {
+                /* From the right, so that what a register writes beyond its row is overwritten. */
+                for (int ow = (out_width - 1) / VEC * VEC; ow >= 0; ow -= VEC) {
+                    const size_t next = g_at + ow;
+                    const V cotangent = CAT(LOADP_, IN_T)(g, next, (int)min((size_t)VEC, g_limit - next));
+                    const int both = out_width - ow > VEC / 2;
+                    NAME(windows)(top + 2 * ow, width, cotangent, both, 0, VEC, GIVEN(at + 2 * ow));
+                }
             }
             if (width & 1)
-                top[width - 1] = bottom[width - 1] = 0;
-            filled += 2 * width;
-            if ((height & 1) && oh == out_height - 1)
+                for (int r = 1; r <= 2 * (int)rows; r++)
+                    top[r * width - 1] = 0;
+            filled += 2 * (int)rows * width;
+            at += 2 * rows * width;
+            g_at += rows * out_width;
+            if (odd && oh + rows == tall) {
                 for (int t = 0; t < width; t++)
                     stage[filled++] = 0;
+                at += width;
+            }
             if (filled >= ROOM / 2) {
                 const int sent = NAME(flush)(stage, filled, done, out EPILOGUE_ARGS);
                 done += sent;
@@ -165,3 +203,4 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *g,
 #undef VLOAD
 #undef VSTORE
 #undef BEATS
+#undef GIVEN

@@ -3,12 +3,12 @@
  * Twins: vector.cl (the functions behind some of these names, for one width after another),
  * tinygrad_cl/primitives/elementwise.py and tinygrad_cl/compiler/render.py (which write these names).
  *
- * A register holds VEC lanes (16, 8, 4 or 1) of one dtype, named by a tag: f32 float, f64 double, i32 int, i64 long, u8 uchar,
- * and b, a mask of ints that are 0 or -1. Every macro expands where it is used, with the VEC of that place: after
- * `#define VEC 8` the same names mean registers of 8 lanes. Arguments are evaluated more than once.
+ * A register holds VEC lanes (16, 8, 4 or 1) of one dtype, named by a tag: f32 float, f64 double, i32 int, i64 long,
+ * u8 uchar, and b, a mask of ints that are 0 or -1. Every macro expands where it is used, with the VEC of that place:
+ * after `#define VEC 8` the same names mean registers of 8 lanes. Arguments are evaluated more than once.
  *
- * Other names end in a storage type (float double int long uchar half bool): half is loaded into f32, bool (uchar 0 or 1
- * in memory) into b. A pointer `p`, an offset `at` in elements, a number of lanes `n` (at most VEC):
+ * Other names end in a storage type (float double int long uchar half bool): half is loaded into f32, bool (uchar 0 or
+ * 1 in memory) into b. A pointer `p`, an offset `at` in elements, a number of lanes `n` (at most VEC):
  *
  *   V_<tag>                                a register
  *   LOADP_<storage>(p, at, n)              n elements from p[at] on; the other lanes are 0
@@ -23,8 +23,10 @@
  *   MASK_<tag>(comparison)                 the mask of a comparison of two <tag> registers
  *   SELECT_<tag>(mask, if_true, if_false)  lane by lane
  *   CAST_<tag>_<tag>(x)                    from the first to the second
- *   FOLD_<kind>_<tag>(acc, x), IDENTITY_<kind>_<tag>, HFOLD_<kind>_<tag>(v)  joins two registers; the neutral scalar; joins
- *                                          the lanes of one into a scalar. Kinds: sum prod max min; any all (b only)
+ *   ROUND_half(x)                          an f32 register rounded to what half can hold
+ *   FOLD_<kind>_<tag>(acc, x)              joins two registers. Kinds: sum prod max min; any all (b only)
+ *   HFOLD_<kind>_<tag>(v)                  joins the lanes of one into a scalar
+ *   IDENTITY_<kind>_<tag>                  the scalar that changes nothing
  *
  * Macros
  *   HAVE_FP64  defined by the runtime if the device has doubles
@@ -55,7 +57,8 @@
 #define VECTOR_KERNEL
 #endif
 
-/* A type or built-in of VEC lanes (not by CAT, which then could not be used around it). One lane has no names of its own: */
+/* A type or built-in of VEC lanes (not by CAT, which then could not be used around it). OpenCL C has no names for one
+ * lane: */
 #define WIDE__(name, n) name##n
 #define WIDE_(name, n) WIDE__(name, n)
 #define WIDE(name) WIDE_(name, VEC)
@@ -116,7 +119,7 @@
 #define SCALAR_u8(scalars, slot) SCALAR_AT(uchar, scalars, slot)
 #define SCALAR_b(scalars, slot) SCALAR_AT(int, scalars, slot)
 
-/* ---- Loads and stores. A full register that lies in one run is one instruction; nothing outside the lanes is touched. ---- */
+/* ---- Loads and stores: a full register in one run is one instruction; nothing outside the lanes is touched ---- */
 
 #define IS_RUN(stride, first, last) ((stride) == 1 && (first) == 0 && (last) == VEC)
 #define LOAD_LANES(T, p, at, stride, first, last)                  \
@@ -128,6 +131,7 @@
 
 #define FROM_half(bits) WIDE(bits_to_float)(bits)
 #define TO_half(value) WIDE(float_to_bits)(value)
+#define ROUND_half(value) FROM_half(TO_half(value))
 #define HALF_BITS(p) ((__global const ushort *)(p))
 #define HALF_PLACE(p) ((__global ushort *)(p))
 #define FROM_bool(bytes) as_mask((bytes) != (V_u8)(0))
@@ -288,6 +292,7 @@
 /* ---- Indices that come from data ---- */
 
 #define CHECK_INDEX(index, size, flags, code) check_index(index, size, flags, code)
+#define CHECK_LABEL(label, size, ignore, flags, code) check_label(label, size, ignore, flags, code)
 #define REPORT_INDEX(flags, code, index, size) \
     do {                                       \
         (flags)[0] = (code);                   \

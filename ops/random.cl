@@ -1,10 +1,11 @@
-/* random.cl: counter-based random numbers, Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011).
+/* random.cl: counter-based random numbers.
  *
  * Twins: tinygrad_cl/primitives/random.py (the same bits with NumPy), tinygrad_cl/functional/random.py.
  *
- * Element i takes the block of the 128-bit counter `counter + i` (its upper 64 bits are 0) under the 64-bit `key`: the first
- * 32-bit word makes a uniform number, the first two make a normal one. It comes after prelude.cl and does not depend on VEC:
- * functions are overloaded over the widths of `index`.
+ * Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011). Element i takes the block of the
+ * 128-bit counter `counter + i` (its upper 64 bits are 0) under the 64-bit `key`: the first 32-bit word makes a uniform
+ * number, the first two make a normal one. It comes after prelude.cl and does not depend on VEC: functions are
+ * overloaded over the widths of `index`.
  */
 #define PHILOX_UNIFORM(index, key, counter) philox_uniform(index, key, counter)
 #define PHILOX_NORMAL(index, key, counter) philox_normal(index, key, counter)
@@ -14,8 +15,8 @@
 #define PHILOX_W0 0x9E3779B9ul
 #define PHILOX_W1 0xBB67AE85ul
 
-/* For N lanes (nothing for one): the first two words of a block, and the numbers made of them. Words are held in the lower
- * halves of ulongs, because a product of two of them is one instruction; what stands in the upper halves does not matter. */
+/* For N lanes (nothing for one): the first two words of a block, and the numbers made of them. Words are held in the
+ * lower halves of ulongs, because their product is one instruction; what stands in the upper halves does not matter. */
 #define DEFINE_PHILOX(N)                                                                                       \
     OVERLOAD void philox_words(long##N counter, long##N key, uint##N *first, uint##N *second)                  \
     {                                                                                                          \

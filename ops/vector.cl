@@ -49,7 +49,7 @@ OVERLOAD V_b as_mask(WIDE(char) c)
 #define LANE_LOOP __attribute__((opencl_unroll_hint))
 #endif
 
-/* Lanes first..last-1 of a register whose lane i lies at p[i * stride]; the other lanes are 0, and not touched in memory. */
+/* Lanes first..last-1 of a register whose lane i lies at p[i * stride]; the others are 0, and not touched in memory. */
 #define DEFINE_PARTS(T)                                                                                             \
     static inline WIDE(T) WIDE(part_load_##T)(__global const T *p, const long stride, const int first, const int last) \
     {                                                                                                               \
@@ -157,8 +157,8 @@ DEFINE_POWER(V_i32, 31)
 DEFINE_POWER(V_i64, 63)
 DEFINE_POWER(V_u8, 8)
 
-/* erf(x) = x P(x^2) / Q(x^2), fitted on |x| <= 3.83 for the least relative error (1.4e-8; 3.6e-7 after rounding); beyond,
- * erf rounds to 1. The built-in of Intel's runtime takes four times as long. */
+/* erf(x) = x P(x^2) / Q(x^2), fitted on |x| <= 3.83 for the least relative error (1.4e-8; 3.6e-7 after rounding);
+ * beyond, erf rounds to 1. The built-in of Intel's runtime takes four times as long. */
 OVERLOAD V_f32 rational_erf(const V_f32 x)
 {
     const V_f32 low = x < -3.83f ? (V_f32)(-3.83f) : x, y = low > 3.83f ? (V_f32)(3.83f) : low, t = y * y;
@@ -187,6 +187,24 @@ OVERLOAD V_i64 check_index(const V_i64 index, const V_i64 size, __global int *fl
             REPORT_INDEX(flags, code, given, end.lanes[i]);
             at.lanes[i] = 0;
         }
+    }
+    return at.all;
+}
+
+/* Labels from 0 to size - 1 pass, `ignore` becomes -1; any other is reported and becomes -1. */
+OVERLOAD V_i64 check_label(
+    const V_i64 label, const V_i64 size, const V_i64 ignore, __global int *flags, const int code)
+{
+    union { V_i64 all; long lanes[VEC]; } at, end, skip;
+    at.all = label;
+    end.all = size;
+    skip.all = ignore;
+    for (int i = 0; i < VEC; i++) {
+        const long given = at.lanes[i];
+        const int bad = given < 0 || given >= end.lanes[i];
+        if (bad && given != skip.lanes[i])
+            REPORT_INDEX(flags, code, given, end.lanes[i]);
+        at.lanes[i] = bad || given == skip.lanes[i] ? -1 : given;
     }
     return at.all;
 }

@@ -1,8 +1,9 @@
 """Devices as parameters of tests, and what they ran on.
 
-A test that takes `device` runs on "numpy" and on every usable OpenCL device; one that takes `opencl_device` on the
-latter only. `--device NAME` picks some of them. At the end a summary says on which devices tests ran and which were
-missing, with the reason; `--require-opencl`, or TINYGRAD_CL_REQUIRE_OPENCL=1, makes it a failure if none ran.
+A test that takes `device` runs on "numpy" and on every usable OpenCL device; one that takes
+`opencl_device` on the latter only. `--device NAME` picks some of them. At the end a summary says on
+which devices tests ran and which were missing, with the reason; `--require-opencl`, or
+TINYGRAD_CL_REQUIRE_OPENCL=1, makes it a failure if none ran.
 """
 
 from __future__ import annotations
@@ -120,8 +121,17 @@ def pytest_report_header(config: pytest.Config) -> str:
 def _seeded() -> None:
     """Every test starts from the same random numbers."""
     random.seed(0)
-    np.random.seed(0)  # noqa: NPY002 - for code that uses the global generator
+    np.random.seed(0)
     tinygrad_cl.manual_seed(0)
+
+
+@pytest.fixture
+def default_device(device: str) -> Iterator[str]:
+    """Makes each device the default one while the test runs."""
+    before = tinygrad_cl.get_default_device()
+    tinygrad_cl.set_default_device(device)
+    yield device
+    tinygrad_cl.set_default_device(before)
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """The plans whose generated text is kept under tests/kernels/ and read by people.
 
-`python tools/goldens.py` writes the files anew; `test_goldens.py` compares them with what the generator writes now.
+`python tools/goldens.py` writes the files anew; `test_goldens.py` compares them with what the
+generator writes now.
 """
 
 from __future__ import annotations

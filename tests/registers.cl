@@ -1,9 +1,9 @@
 /* registers.cl: runs every expression, load, store and fold over arrays, for test_registers.py.
  *
- * Comes after prelude.cl, random.cl and vector.cl, once per VEC. Buffers are bytes; offsets in bytes are part of the text.
+ * Comes after prelude.cl, random.cl and vector.cl. Buffers are bytes; offsets in bytes are part of the text.
  *
  * Hole
- *   CASES  `case 7: RUN(...) break;` for each expression: one work-item runs one case over n elements (a multiple of VEC)
+ *   CASES  `case 7: RUN(...) break;` for each expression: a work-item runs it over n elements, a multiple of VEC
  */
 #define IN(T, offset) ((__global const T *)(in + (offset)))
 #define OUT(T, offset) ((__global T *)(out + (offset)))
@@ -23,20 +23,21 @@ VECTOR_KERNEL __kernel void NAME(expressions)(__global uchar *out, __global cons
 
 /* Each task: how, at, stride, first, last, where to store, that stride, how many. `how` picks the macros; the output of
  * a task lies 64 elements after that of the one before, its lane 0 at 32. */
-#define DEFINE_MEMORY(S, T)                                                                                        \
-    VECTOR_KERNEL __kernel void NAME(memory_##S)(__global T *out, __global const T *in, __global const int *tasks, \
-                                                 const int count)                                                  \
-    {                                                                                                              \
-        for (int i = 0; i < count; i++) {                                                                          \
-            const int how = tasks[8 * i], at = tasks[8 * i + 1], stride = tasks[8 * i + 2], first = tasks[8 * i + 3]; \
-            const int last = tasks[8 * i + 4], to = tasks[8 * i + 5] + 64 * i, step = tasks[8 * i + 6], n = tasks[8 * i + 7]; \
-            if (how == 0)                                                                                          \
-                STOREP_##S(LOADP_##S(in, at, last), out, to, n);                                                   \
-            else if (how == 1)                                                                                     \
-                STORESP_##S(LOADSP_##S(in, at, stride, last), out, to, step, n);                                   \
-            else                                                                                                   \
-                STORESP_##S(LOADB_##S(in, at, stride, first, last), out, to, step, n);                             \
-        }                                                                                                          \
+#define DEFINE_MEMORY(S, T)                                                                         \
+    VECTOR_KERNEL __kernel void NAME(memory_##S)(__global T *out, __global const T *in,             \
+                                                 __global const int8 *tasks, const int count)       \
+    {                                                                                               \
+        for (int i = 0; i < count; i++) {                                                           \
+            const int how = tasks[i].s0, at = tasks[i].s1, stride = tasks[i].s2;                    \
+            const int first = tasks[i].s3, last = tasks[i].s4;                                      \
+            const int to = tasks[i].s5 + 64 * i, step = tasks[i].s6, n = tasks[i].s7;               \
+            if (how == 0)                                                                           \
+                STOREP_##S(LOADP_##S(in, at, last), out, to, n);                                    \
+            else if (how == 1)                                                                      \
+                STORESP_##S(LOADSP_##S(in, at, stride, last), out, to, step, n);                    \
+            else                                                                                    \
+                STORESP_##S(LOADB_##S(in, at, stride, first, last), out, to, step, n);              \
+        }                                                                                           \
     }
 DEFINE_MEMORY(float, float)
 DEFINE_MEMORY(int, int)

@@ -17,8 +17,7 @@ GPU = DeviceTraits(kind="gpu", units=16, vector=1, max_work_group=1024)
 
 def leaf(*shape: int, dtype: dtypes.DType = dtypes.float32) -> Node:
     """A node that stands for a realized one."""
-    node = Node(graph.data_signature(TensorSpec(shape, dtype)), (), None, False)
-    return node
+    return Node(graph.data_signature(TensorSpec(shape, dtype)), (), None, False)
 
 
 def structure(

@@ -1,4 +1,4 @@
-"""The compiler's decisions, without a device: what fuses, what does not and why, where values live."""
+"""The compiler's decisions, without a device: what fuses and what does not, and why."""
 
 from __future__ import annotations
 

@@ -547,7 +547,7 @@ def test_download_repairs_a_damaged_cache(tmp_path: Path, cache: Path, serve) ->
     datasets.load(source, None, train=False, download=True)
     file = cache / "tiny" / "t10k-labels-idx1-ubyte.gz"
     file.write_bytes(b"x" * file.stat().st_size)
-    with pytest.raises(DataError, match="has no whole one"):
+    with pytest.raises(DataError, match="has no intact copy"):
         datasets.load(source, None, train=False, download=False)
     datasets.load(source, None, train=False, download=True)
     assert file.read_bytes() == contents[file.name]

@@ -1,7 +1,7 @@
 """Every row of the test table: first and second derivatives, and gradients at corners.
 
-On each device derivatives are measured in float64 by gradcheck; gradients in float32 are compared with those of
-"numpy". Nothing here names an op.
+On each device derivatives are measured in float64 by gradcheck; gradients in float32 are compared
+with those of "numpy". Nothing here names an op.
 """
 
 from __future__ import annotations
@@ -75,7 +75,12 @@ def test_device_matches_numpy(case: Case, opencl_device: str) -> None:
     for i, (actual, expected) in enumerate(zip(there, here, strict=True)):
         # Derivatives are as large as 20, and made of several roundings.
         assert_close(
-            actual, expected, rtol=10 * rtol + 1e-5, atol=20 * atol + 1e-5, equal_nan=True, name=f"[{i}]"
+            actual,
+            expected,
+            rtol=10 * rtol + 1e-5,
+            atol=20 * atol + 1e-5,
+            equal_nan=True,
+            name=f"[{i}]",
         )
 
 
@@ -100,7 +105,6 @@ def test_corners(case: Case, device: str) -> None:
             assert_close(leaf.grad, np.asarray(expected, np.float64), rtol=1e-12, atol=0)
 
 
-
 @with_gradient
 def test_gradients_have_the_dtype_of_their_inputs(case: Case) -> None:
     for dtype in case.dtypes:
@@ -112,9 +116,7 @@ def test_gradients_have_the_dtype_of_their_inputs(case: Case) -> None:
         outputs = [y for y in gradient_function(case, samples)(*leaves) if y.requires_grad]
         if not outputs:
             continue
-        found = autograd.grad(
-            outputs, wanted, [y.detach() for y in outputs], allow_unused=True
-        )
+        found = autograd.grad(outputs, wanted, [y.detach() for y in outputs], allow_unused=True)
         for leaf, gradient in zip(wanted, found, strict=True):
             if gradient is not None:
                 assert gradient.dtype is leaf.dtype

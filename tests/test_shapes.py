@@ -111,11 +111,7 @@ class Walk:
 
 def is_view(array: Array, shape: tuple[int, ...]) -> bool:
     """Tells whether NumPy reshapes without a copy."""
-    try:
-        array.reshape(shape, copy=False)
-    except ValueError:
-        return False
-    return True
+    return np.shares_memory(array, array.reshape(shape))
 
 
 @st.composite

@@ -1,18 +1,19 @@
 """Element types and their promotion.
 
-A `DType` names one element type in the three places where it appears: NumPy (`numpy`), device memory
-(`storage`, the OpenCL C type of a buffer's elements) and registers (`tag`, the suffix of the macros in
-`ops/prelude.cl`). `float16` is a storage type only: kernels load it into `f32` registers. `bool` is
-stored as `uchar` 0 or 1 and computed as a mask, 0 or -1 in each lane of an `int` register.
+A `DType` names one element type in the three places where it appears: NumPy (`numpy`), device
+memory (`storage`, the OpenCL C type of a buffer's elements) and registers (`tag`, the suffix of the
+macros in `ops/prelude.cl`). `float16` is a storage type only: kernels load it into `f32` registers.
+`bool` is stored as `uchar` 0 or 1 and computed as a mask, 0 or -1 in each lane of an `int`
+register.
 
-Promotion follows PyTorch: the category (bool < integer < float) decides first, then the width; a Python
-scalar is weak, it only ever raises the category (NEP 50).
+Promotion follows PyTorch: the category (bool < integer < float) decides first, then the width; a
+Python scalar is weak, it only ever raises the category (NEP 50).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
@@ -106,7 +107,7 @@ def dtype(of: object) -> DType:
     return _BY_NAME[name]
 
 
-@lru_cache(maxsize=None)
+@cache
 def promote(a: DType, b: DType) -> DType:
     """Returns the dtype in which `a` and `b` meet, as PyTorch promotes two tensors.
 

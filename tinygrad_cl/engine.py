@@ -1,11 +1,12 @@
 """Realizing nodes: the only caller of the compiler.
 
-`realize(nodes)` walks the unrealized part of the graph once, hashes its structure, finds or builds the plan,
-binds the leaves' buffers to it, runs it, and attaches the results to the nodes. Realizing attaches buffers and
-changes no value. What nobody can need any more (the inputs of a realized node through which no gradient may
-flow) is dropped, so a training loop does not grow its history.
+`realize(nodes)` walks the unrealized part of the graph once, hashes its structure, finds or builds
+the plan, binds the leaves' buffers to it, runs it, and attaches the results to the nodes. Realizing
+attaches buffers and changes no value. What nobody can need any more (the inputs of a realized node
+through which no gradient may flow) is dropped, so a training loop does not grow its history.
 
-A realized node of another signature than `data` stands in the structure as a `data` leaf of its spec.
+A realized node of another signature than `data` stands in the structure as a `data` leaf of its
+spec.
 """
 
 from __future__ import annotations
@@ -75,14 +76,15 @@ def _take_deferred(device: Device) -> list[Node]:
             if tensor.node.device is not device:
                 continue
             nodes.append(tensor.node)
-        del _deferred[key]
+        _deferred.pop(key, None)
     return nodes
 
 
 def numpy(node: Node) -> np.ndarray:
     """Returns the value of a node; a read-only view where the device shares the host's memory."""
     realize([node])
-    assert node.buffer is not None and node.device is not None
+    assert node.buffer is not None
+    assert node.device is not None
     return node.device.view(node.buffer, node.shape, node.dtype)
 
 
@@ -160,29 +162,26 @@ class _Capture:
         edges = [0] * len(self.nodes)
         retained = [False] * len(self.nodes)
         for at in range(len(self.nodes) - 1, -1, -1):
-            node = self.nodes[at]
-            if node.buffer is not None:
+            if self.nodes[at].buffer is not None:
                 continue
-            keeps_inputs = retained[at] or self._survives(at, node, edges[at])
-            for child in node.inputs:
-                place = self.index[id(child)]
+            keeps_inputs = retained[at] or self._survives(at, edges[at])
+            for place in [self.index[id(child)] for child in self.nodes[at].inputs]:
                 edges[place] += 1
                 if keeps_inputs:
                     retained[place] = True
-        for at, node in enumerate(self.nodes):
-            if node.buffer is None or retained[at] or node.buffer.foreign:
+        for at, place in enumerate(edges):
+            held = [self.nodes[at].buffer]
+            if held[0] is None or retained[at] or held[0].foreign:
                 continue
-            # One reference from `nodes`, one from the loop variable, one from the call.
-            if sys.getrefcount(node) == edges[at] + 3 and sys.getrefcount(node.buffer) == 2:
+            unseen = _unseen_references(self.nodes, at) - place
+            if unseen == 0 and _unseen_references(held, 0) == 1:  # the node's own
                 self.flags[at] = DONOR
 
-    def _survives(self, at: int, node: Node, edges: int) -> bool:
-        if node.needs_grad and not (node.released or node.leaf):
+    def _survives(self, at: int, edges: int) -> bool:
+        """Whether an unrealized node keeps its inputs alive after the plan has run."""
+        if self.nodes[at].needs_grad and not (self.nodes[at].released or self.nodes[at].leaf):
             return True
-        if self.flags[at] == WANTED:
-            return False
-        # References: `nodes`, the variables `node` of two frames, and the call.
-        return sys.getrefcount(node) > edges + 4
+        return self.flags[at] != WANTED and _unseen_references(self.nodes, at) > edges
 
     def _key(self) -> tuple[int, ...]:
         key: list[int] = []
@@ -207,6 +206,16 @@ class _Capture:
                 inputs = tuple(self.index[id(child)] for child in node.inputs)
                 values.append(Value(node.signature, inputs, flag))
         return tuple(values)
+
+
+def _unseen_references(objects: list[Any], at: int) -> int:
+    """The references to `objects[at]` besides the list's own."""
+    return sys.getrefcount(objects[at]) - _OWN_REFERENCES
+
+
+# What `_unseen_references` counts of an object that only a list holds; interpreters differ.
+_OWN_REFERENCES = 0
+_OWN_REFERENCES = _unseen_references([object()], 0)
 
 
 def _leaf_signature(node: Node) -> graph.Signature:
@@ -234,7 +243,7 @@ def _build(structure: Structure, device: Device) -> Executable:
 
 
 class HostExecutable:
-    """A plan of the "numpy" device: one reference call per value, intermediates freed at their last use."""
+    """A plan of the "numpy" device: one reference call per value."""
 
     def __init__(self, structure: Structure, device: Device) -> None:
         self.structure = structure
@@ -257,9 +266,9 @@ class HostExecutable:
     def _compute(self, node: Node, value: Value, arrays: dict[int, np.ndarray]) -> np.ndarray:
         if node.buffer is not None:
             return self.device.view(node.buffer, value.shape, value.dtype)
-        if value.is_scalar:
-            return np.asarray(node.scalar, dtype=value.dtype.numpy)
         with np.errstate(all="ignore"):
+            if value.is_scalar:
+                return np.asarray(node.scalar, dtype=value.dtype.numpy)
             inputs = [arrays[i] for i in value.inputs]
             result = value.signature.primitive.reference(*inputs, **value.signature.kwargs)
         return np.ascontiguousarray(result, dtype=value.dtype.numpy).reshape(value.shape)

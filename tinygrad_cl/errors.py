@@ -1,8 +1,8 @@
 """The exceptions of tinygrad_cl.
 
-Every error that the library raises on purpose derives from `TinygradError`, and also from the built-in
-exception that a Python user would expect (`ValueError`, `TypeError`, `RuntimeError`), so that either
-can be caught. A message names the op, what was needed, what came, and what to do.
+Every error that the library raises on purpose derives from `TinygradError`, and also from the
+built-in exception that a Python user would expect (`ValueError`, `TypeError`, `RuntimeError`), so
+that either can be caught. A message names the op, what was needed, what came, and what to do.
 """
 
 from __future__ import annotations

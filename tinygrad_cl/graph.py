@@ -1,11 +1,12 @@
 """The graph: immutable nodes, the primitives they apply, and the walk over them.
 
-A `Node` is one value that may not have been computed yet. It applies a `Primitive` to other nodes; what it
-has in common with every other application of that primitive to such inputs (attrs, input specs, output spec) is
-its `Signature`, which is interned: equal signatures are one object, so spec rules run once per kind of call and
-the structure of a graph can be hashed as a row of small ints.
+A `Node` is one value that may not have been computed yet. It applies a `Primitive` to other nodes;
+what it has in common with every other application of that primitive to such inputs (attrs, input
+specs, output spec) is its `Signature`, which is interned: equal signatures are one object, so spec
+rules run once per kind of call and the structure of a graph can be hashed as a row of small ints.
 
-Node arithmetic (`a * b`, `1 - a`) looks the primitives up by name, so that gradient rules read as formulas.
+Node arithmetic (`a * b`, `1 - a`) looks the primitives up by name, so that gradient rules read as
+formulas.
 """
 
 from __future__ import annotations
@@ -44,14 +45,17 @@ class Primitive:
 
     Args:
         name: unique; the registry is keyed by it.
-        spec: `spec(*input_specs, **attrs)` returns the output's `TensorSpec`; raises ShapeError or DTypeError.
+        spec: `spec(*input_specs, **attrs)` returns the output's `TensorSpec`; raises ShapeError or
+            DTypeError.
         reference: `reference(*arrays, **attrs)` computes the value with NumPy.
         lowering: the device side, see `tinygrad_cl.lowering`.
         vjps: per input, `vjp(g, y, *inputs, **attrs)`, a node: the cotangent of that input from the
-            cotangent `g` of the output `y`; None where there is no gradient. The cotangent may have the broadcast
-            shape: the walk sums it down. The tuple's last rule also serves all further inputs (cat);
-            an empty tuple means that nothing is differentiable. A rule of variadic primitives receives
-            the input's position as keyword `argument`.
+            cotangent `g` of the output `y`; None where there is no gradient. The cotangent may have
+            the broadcast
+            shape: the walk sums it down. The tuple's last rule also serves all further inputs
+                (cat);
+            an empty tuple means that nothing is differentiable. A rule of variadic primitives
+            receives the input's position as keyword `argument`.
         attrs: names of the static arguments, in the order in which a signature holds them.
         variadic: True if any number of inputs is taken (their vjp receives `argument`).
     """
@@ -66,7 +70,7 @@ class Primitive:
 
     def __call__(self, *inputs: Node, **attrs: Any) -> Node:
         """Returns the node of this primitive applied to `inputs`."""
-        return apply(self, inputs, tuple(attrs[name] for name in self.attrs))
+        return apply(self, inputs, tuple([attrs[name] for name in self.attrs]) if attrs else ())
 
     def vjp(self, position: int) -> Vjp | None:
         """Returns the gradient rule of the input at `position`."""
@@ -135,7 +139,9 @@ def _intern(
 ) -> Signature:
     if spec is None:
         spec = primitive.spec(*specs, **dict(zip(primitive.attrs, attrs, strict=True)))
-    return _SIGNATURES.setdefault(key, Signature(primitive, attrs, specs, spec, len(_SIGNATURES) + 1))
+    return _SIGNATURES.setdefault(
+        key, Signature(primitive, attrs, specs, spec, len(_SIGNATURES) + 1)
+    )
 
 
 class GradMode:
@@ -178,7 +184,11 @@ class Node:
     )
 
     def __init__(
-        self, signature: Signature, inputs: tuple[Node, ...], device: Device | None, needs_grad: bool
+        self,
+        signature: Signature,
+        inputs: tuple[Node, ...],
+        device: Device | None,
+        needs_grad: bool,
     ) -> None:
         self.signature = signature
         self.inputs = inputs
@@ -303,7 +313,7 @@ def data(buffer: Buffer, shape: Shape, dtype: DType, device: Device) -> Node:
 
 
 def scalar(value: Scalar, dtype: DType) -> Node:
-    """Returns a zero-dimensional node whose value is a run-time argument: it is no part of the structure."""
+    """Returns a zero-dimensional node whose value is an argument, no part of the structure."""
     key = (SCALAR, (), dtype)
     signature = _SIGNATURES.get(key) or _intern(SCALAR, (), (), key, TensorSpec((), dtype))
     node = Node(signature, (), None, False)

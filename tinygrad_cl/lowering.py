@@ -9,7 +9,8 @@ A primitive's `lowering` is one of
 - `Template`: a kernel of its own in an `ops/*.cl` file, described by a `TemplatePlan`;
 - `Host`: no kernel; the NumPy reference is run, and counted as a fallback with its reason.
 
-The compiler asks for these objects and never for a primitive's name. They hold data and pure functions only.
+The compiler asks for these objects and never for a primitive's name. They hold data and pure
+functions only.
 """
 
 from __future__ import annotations
@@ -28,12 +29,13 @@ class Expr:
 
     In `text`, `{0}`, `{1}`, ... are the inputs' registers; `{t}` is the register tag of the output,
     `{t0}`, `{t1}`, ... those of the inputs (`f32 f64 i32 i64 u8 b`). Registers are vectors of `VEC`
-    lanes, or scalars: an expression must be right for both, so it uses OpenCL built-ins and the macros of
-    `ops/prelude.cl` (`MASK_f32(a < b)`, `SELECT_f32(mask, a, b)`, ...). Attrs are not available:
-    numbers are inputs.
+    lanes, or scalars: an expression must be right for both, so it uses OpenCL built-ins and the
+    macros of `ops/prelude.cl` (`MASK_f32(a < b)`, `SELECT_f32(mask, a, b)`, ...). Attrs are not
+    available: numbers are inputs.
 
-    `by_tag` overrides `text` for output tags that need another expression, e.g. `{"b": "{0} | {1}"}`.
-    With `flag`, the text may report a bad index through `{flags}` (a pointer) and `{code}` (see `flag_code`).
+    `by_tag` overrides `text` for output tags that need another expression, e.g. `{"b": "{0} |
+    {1}"}`. With `flag`, the text may report a bad index through `{flags}` (a pointer) and `{code}`
+    (see `flag_code`).
     """
 
     text: str
@@ -61,7 +63,8 @@ class Index:
 class Reduction:
     """A fold over the dims of the attr `dim`: `acc = combine(acc, x)` from `identity`.
 
-    `kind` names the fold of `ops/reduce.cl`: "sum", "prod", "max", "min", "argmax", "argmin", "any", "all".
+    `kind` names the fold of `ops/reduce.cl`: "sum", "prod", "max", "min", "argmax", "argmin",
+    "any", "all".
     """
 
     kind: str
@@ -69,7 +72,10 @@ class Reduction:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A change of layout. `apply(layout, attrs)` returns the new layout, or None if strides cannot say it."""
+    """A change of layout.
+
+    `apply(layout, shape, attrs)` returns the new layout, or None if strides cannot say it.
+    """
 
     apply: Callable[[Layout, Shape, Attrs], Layout | None]
 
@@ -120,11 +126,12 @@ class Pass:
         file: the `.cl` file without its ending.
         kernel: what it does, for the kernel's name: "matmul", "conv_weight_grad".
         defines: macros that fill the template (tunables, flags): compile-time; few variants.
-        arguments: what the kernel receives, in order: `("in", i)` input i's buffer, `("out", 0)` the
-            output buffer, `("scratch", i)`, `("int", value)` a run-time 32-bit size or stride, `("long", value)`,
-            `("flags", 0)` the buffer in which an out-of-range index is reported.
+        arguments: what the kernel receives, in order: `("in", i)` input i's buffer, `("out", 0)`
+            the output buffer, `("scratch", i)`, `("int", value)` a run-time 32-bit size or stride,
+            `("long", value)`, `("flags", 0)` the buffer in which an out-of-range index is reported.
         grid: the ND-range.
-        epilogue: True if the kernel calls the epilogue hole, that is, may be followed by fused elementwise nodes.
+        epilogue: True if the kernel calls the epilogue hole, that is, may be followed by fused
+            elementwise nodes.
     """
 
     file: str
@@ -137,10 +144,13 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class TemplatePlan:
-    """How one node runs: its passes, the sizes of their scratch buffers in bytes, and the epilogue's domain.
+    """How one node runs.
 
-    `domain` are the dims (outer to inner) in which the last pass stores its output; their product is the
-    output's number of elements and the output is contiguous in them.
+    Args:
+        passes: the launches, in order.
+        scratch: the sizes of their scratch buffers, in bytes.
+        domain: the dims (outer to inner) in which the last pass stores its output; their product is
+            the output's number of elements, and the output is contiguous in them.
     """
 
     passes: tuple[Pass, ...]
@@ -153,11 +163,11 @@ class Template:
     """A kernel of its own.
 
     Args:
-        plan: `plan(inputs, out_shape, tags, attrs, traits)` returns the `TemplatePlan`, or a `Host` if the
-            device cannot run it. `inputs` are the layouts of the input buffers; `tags` the storage types of the
-            inputs followed by that of the output.
-        accepts: `accepts(i, layout, attrs)` tells whether input i may be read through this layout; what is
-            refused is made contiguous first.
+        plan: `plan(inputs, out_shape, tags, attrs, traits)` returns the `TemplatePlan`, or a `Host`
+            if the device cannot run it. `inputs` are the layouts of the input buffers; `tags` the
+            storage types of the inputs followed by that of the output.
+        accepts: `accepts(i, layout, attrs)` tells whether input i may be read through this layout;
+            what is refused is made contiguous first.
     """
 
     plan: Callable[

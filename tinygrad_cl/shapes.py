@@ -56,11 +56,14 @@ def normalize_dim(op: str, dim: int, ndim: int) -> int:
     """Returns `dim` counted from the front.
 
     Raises:
-        ShapeError: if there is no such dim (a zero-dimensional tensor has dims 0 and -1, as in PyTorch).
+        ShapeError: if there is no such dim (a zero-dimensional tensor has dims 0 and -1, as in
+            PyTorch).
     """
     limit = max(ndim, 1)
     if not -limit <= dim < limit:
-        raise ShapeError(f"{op}: dim {dim} is out of range; a {ndim}-d tensor has {-limit} to {limit - 1}")
+        raise ShapeError(
+            f"{op}: dim {dim} is out of range; a {ndim}-d tensor has {-limit} to {limit - 1}"
+        )
     return dim % limit
 
 
@@ -101,9 +104,7 @@ def infer_reshape(shape: Shape, wanted: Sequence[int]) -> Shape:
             raise ShapeError(f"reshape: {shape} cannot become {out}")
         out = tuple(numel(shape) // known if s == -1 else s for s in out)
     if numel(out) != numel(shape):
-        raise ShapeError(
-            f"reshape: {shape} has {numel(shape)} elements and {out} has {numel(out)}"
-        )
+        raise ShapeError(f"reshape: {shape} has {numel(shape)} elements and {out} has {numel(out)}")
     return out
 
 
@@ -111,8 +112,9 @@ def infer_reshape(shape: Shape, wanted: Sequence[int]) -> Shape:
 class Layout:
     """Where the elements of a view lie in a buffer.
 
-    Element `i` of the view is at `offset + sum(i[d] * strides[d])`. Where `bounds` is given, an element
-    with `i[d]` outside `bounds[d] = (first, end)` for any `d` is not read at all: it is zero.
+    Element `i` of the view is at `offset + sum(i[d] * strides[d])`. Where `bounds` is given, an
+    element with `i[d]` outside `bounds[d] = (first, end)` for any `d` is not read at all: it is
+    zero.
 
     Example:
         >>> Layout.contiguous((2, 3)).permute((1, 0)).strides
@@ -209,7 +211,8 @@ def _drop_trivial(shape: Shape, bounds: Bounds) -> Bounds | None:
     return None if all(b == (0, s) for b, s in zip(bounds, shape, strict=True)) else bounds
 
 
-# A run is dims that are contiguous with one another: (size, stride of the innermost, bound or None).
+# A run is dims that are contiguous with one another: (size, stride of the innermost, bound or
+# None).
 _Run = tuple[int, int, tuple[int, int] | None]
 
 

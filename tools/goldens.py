@@ -1,4 +1,4 @@
-"""Writes tests/kernels/*.cl anew: the generated text of some plans, to be read by people and compared by a test."""
+"""Writes tests/kernels/*.cl anew: the generated text of some plans, for people and a test."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from goldens import FOLDER, GOLDENS, golden_text  # noqa: E402
+from goldens import FOLDER, GOLDENS, golden_text
 
 
 def main() -> None:

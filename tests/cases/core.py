@@ -18,7 +18,7 @@ ANY = (*NUMBERS, "bool")
 
 # Relative and absolute, between a device and an oracle that computes in float64.
 TOLERANCES = {"float64": (1e-12, 1e-13), "float32": (2e-6, 1e-6), "float16": (1.5e-3, 1e-4)}
-EXACT = {name: (0.0, 0.0) for name in FLOATS}
+EXACT = dict.fromkeys(FLOATS, (0.0, 0.0))
 
 
 @dataclass(frozen=True)
@@ -172,14 +172,18 @@ class Draw:
         if self.dtype.kind == "b":
             return np.asarray(self.rng.random(shape) < 0.5)
         first = max(int(low), 0) if self.dtype.kind == "u" else int(low)
-        return np.asarray(self.rng.integers(first, max(int(high), first) + 1, shape).astype(self.dtype))
+        return np.asarray(
+            self.rng.integers(first, max(int(high), first) + 1, shape).astype(self.dtype)
+        )
 
     def distinct(self, *shape: int) -> np.ndarray:
         """Values in random order, well apart, around 0 but never 0 (as far as the dtype allows)."""
         count = int(np.prod(shape, dtype=np.int64))
         values = np.arange(count) - count // 2
         if self.is_float:
-            return np.asarray((self.rng.permutation(values + 0.5) / 8).reshape(shape).astype(self.dtype))
+            return np.asarray(
+                (self.rng.permutation(values + 0.5) / 8).reshape(shape).astype(self.dtype)
+            )
         return np.asarray(self.rng.permutation(values).reshape(shape).astype(self.dtype))
 
     def away(self, *shape: int) -> np.ndarray:
@@ -239,7 +243,8 @@ class Case:
         dtypes: the dtypes of the samples.
         result: the dtype of the result: "same", a name, or a function of the dtype's name.
         tolerances: relative and absolute, for float dtypes that differ from the default.
-        gradient: False where there is none; else first and second derivatives are checked in float64.
+        gradient: False where there is none; else first and second derivatives are checked in
+            float64.
         check: keyword arguments for `gradcheck`.
         ties: gradients at corners.
         errors: calls that must fail.

@@ -196,7 +196,9 @@ def clamp_samples(d: Draw) -> Iterator[Sample]:
     yield Sample(sliced(d.normal(4, 5)), 1, 0)
     if d.dtype.kind != "u":
         yield Sample(d.normal(), -1, 1)
-        yield Sample(d.distinct(4, 5), d.distinct(5) - 1, d.distinct(4, 1) + 1)
+        yield Sample(
+            d.distinct(4, 5), d.distinct(5) - d.array(1.03), d.distinct(4, 1) + d.array(1.05)
+        )
     if d.is_float:
         yield Sample(d.array([NAN, INF, -INF, 0.0]), -0.5, 0.5, grad=False)
 

@@ -14,7 +14,7 @@ from tinygrad_cl.errors import ShapeError
 
 # Sums of up to 130 products in float32.
 PRODUCTS = {"float32": (1e-5, 2e-5), "float16": (2e-3, 2e-3), "float64": (1e-11, 1e-12)}
-NO_KERNEL = dict.fromkeys(INTS, "integer products have no kernel")
+NO_KERNEL = dict.fromkeys(INTS, "integer matmul has no kernel")
 
 
 def matmul_samples(d: Draw) -> Iterator[Sample]:

@@ -1,9 +1,11 @@
 """Bodies: what one kernel computes per element, resolved down to loads.
 
-A `Body` is a straight line of items over one domain (a shape): loads of buffers through layouts, scalar arguments,
-indices, and expressions over earlier items. It is found by walking up from an output: expressions become
-`Compute` items, movements are carried along as a chain and applied to the layouts of the loads below them. Where a
-chain cannot be said in strides, the walk raises `Refusal`, and fusion realizes the value named there.
+A `Body` is a straight line of items over one domain (a shape): loads of buffers through layouts,
+scalar arguments, indices, and expressions over earlier items. It is found by walking up from an
+output: expressions become `Compute` items, movements are carried along as a chain and applied to
+    the layouts of the loads below them. Where a
+chain cannot be said in strides, the walk raises `Refusal`, and fusion realizes the value named
+there.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Execution: a plan bound to a device.
 
-Building an executable builds the kernels that the device does not have yet (all in one program), sets every argument that
-never changes, and remembers where the changing ones go. Running it is a short loop: bind leaves and new buffers, write the
-block of numbers if it changed, replay the launches.
+Building an executable builds the kernels that the device does not have yet (all in one program),
+sets every argument that never changes, and remembers where the changing ones go. Running it is a
+short loop: bind leaves and new buffers, write the block of numbers if it changed, replay the
+launches.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tinygrad_cl.compiler.plan import HostCall, Launch, Plan, Storage, make_plan
 from tinygrad_cl.compiler.render import Kernel as RenderedKernel
 from tinygrad_cl.compiler.structure import Structure, Value
 from tinygrad_cl.compiler.templates import program_source
+from tinygrad_cl.runtime.base import Device
 from tinygrad_cl.runtime.memory import Buffer
 from tinygrad_cl.runtime.opencl import Kernel, OpenCLDevice
 
@@ -46,7 +48,8 @@ def build_kernels(device: OpenCLDevice, kernels: Iterable[RenderedKernel]) -> No
 class DeviceExecutable:
     """A plan that is ready to run on an OpenCL device."""
 
-    def __init__(self, structure: Structure, device: OpenCLDevice) -> None:
+    def __init__(self, structure: Structure, device: Device) -> None:
+        assert isinstance(device, OpenCLDevice)
         self.device = device
         self.plan: Plan = make_plan(structure, device.traits)
         log.debug("%s", self.plan)
@@ -65,7 +68,9 @@ class DeviceExecutable:
 
     # ---- building
 
-    def _prepare(self) -> list[list[tuple[Kernel, tuple[int, ...], tuple[int, ...] | None]] | HostCall]:
+    def _prepare(
+        self,
+    ) -> list[list[tuple[Kernel, tuple[int, ...], tuple[int, ...] | None]] | HostCall]:
         """The steps: runs of launches, and host calls between them."""
         work: list[list[tuple[Kernel, tuple[int, ...], tuple[int, ...] | None]] | HostCall] = []
         for step in self.plan.steps:
@@ -82,7 +87,7 @@ class DeviceExecutable:
 
     def _kernel(self, step: Launch) -> Kernel:
         rendered = step.kernel
-        kernel = self.device.kernel_programs[rendered.name].kernel(rendered.name)
+        kernel: Kernel = self.device.kernel_programs[rendered.name].kernel(rendered.name)
         for i, (kind, number) in enumerate(rendered.arguments):
             if kind == "value":
                 self._place(kernel, i, self.plan.home(number))
@@ -186,7 +191,7 @@ class DeviceExecutable:
 
 
 class _Numbers:
-    """The block of a plan's run-time numbers: one 8-byte slot each, written when a number changed."""
+    """The block of a plan's run-time numbers, 8 bytes each; written when one changed."""
 
     def __init__(self, plan: Plan, device: OpenCLDevice) -> None:
         self._device = device
@@ -213,7 +218,7 @@ class _Numbers:
 
 
 def _fitted(value: bool | int | float | None, tag: str) -> bool | int | float:
-    """A number that its C type can hold: floats overflow to infinity, integers wrap, masks are 0 or -1."""
+    """A number that its C type can hold: floats overflow, integers wrap, masks are 0 or -1."""
     assert value is not None
     with np.errstate(all="ignore"):
         if tag == "f32":

@@ -1,4 +1,4 @@
-"""Host fallbacks, counted: what ran with NumPy although its data lives on an OpenCL device, and why."""
+"""Host fallbacks, counted: what ran with NumPy although its data lives on a device, and why."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def count_fallback(primitive: str, reason: str) -> None:
 
 
 def fallbacks() -> dict[tuple[str, str], int]:
-    """Returns how often each primitive ran on the host instead of an OpenCL device, with the reason.
+    """Returns how often each primitive ran on the host instead of its device, by reason.
 
     Example:
         >>> all(isinstance(count, int) for count in fallbacks().values())

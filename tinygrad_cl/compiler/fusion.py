@@ -2,13 +2,16 @@
 
 Three passes over a structure, each a pure function of it:
 
-1. *Realize*: which values get a buffer. Wanted values, results of reductions and templates, inputs of templates, and
-   expressions with several users do; expressions that are cheap to compute again are inlined into every user.
-2. *Merge*: a kernel joins the one whose result it reads, if both run over the same elements in the same order and no third
-   kernel lies between them. So chains grow, and expressions become epilogues of reductions and templates.
+1. *Realize*: which values get a buffer. Wanted values, results of reductions and templates, inputs
+   of templates, and expressions with several users do; expressions that are cheap to compute again
+   are inlined into every user.
+2. *Merge*: a kernel joins the one whose result it reads, if both run over the same elements in the
+   same order and no third kernel lies between them. So chains grow, and expressions become
+   epilogues of reductions and templates.
 3. *Drop*: results that only their own kernel reads stay in registers.
 
-What may join what is the table `JOINS`. Every "no" is a `Border` with a reason that `print(plan)` shows.
+What may join what is the table `JOINS`. Every "no" is a `Border` with a reason that `print(plan)`
+shows.
 """
 
 from __future__ import annotations
@@ -34,7 +37,9 @@ from tinygrad_cl.shapes import Layout, Shape, numel
 JOINS = {"elementwise": True, "reduce": True, "template": True, "assemble": False, "host": False}
 
 MAX_ITEMS = 48  # of one body: longer ones compile slowly and spill registers
-MAX_INLINE = 4  # expressions computed again rather than stored, if they read at most one full buffer
+MAX_INLINE = (
+    4  # expressions computed again rather than stored, if they read at most one full buffer
+)
 MAX_INLINE_FREE = 12  # the same, if they read none
 MAX_DEPTH = 24  # expressions inlined on top of one another
 
@@ -57,7 +62,8 @@ class Group:
         outputs: values written to buffers.
         domain: the shape over which the elementwise part runs.
         body: that part.
-        inner: the part before the anchor: what a reduction folds, what an assembly writes (one per input).
+        inner: the part before the anchor: what a reduction folds, what an assembly writes (one per
+            input).
         template: how the template runs.
         inputs: buffers read by the anchor itself, with their layouts.
     """
@@ -188,7 +194,9 @@ class _Fuser:
             base = i
             if isinstance(value.lowering, Template):
                 base, _ = self._peel(value.lowering, position, i, at)
-            self.required.setdefault(base, f"INPUT: {value.signature.primitive.name} reads a buffer")
+            self.required.setdefault(
+                base, f"INPUT: {value.signature.primitive.name} reads a buffer"
+            )
 
     def _peel(self, template: Template, position: int, at: int, user: int) -> tuple[int, Layout]:
         """Walks down views that the template can read through; returns the base and its layout."""
@@ -222,7 +230,8 @@ class _Fuser:
                 try:
                     self.producer[at] = self._group(at)
                 except Refusal as refusal:
-                    assert refusal.value not in self.realized, refusal
+                    if refusal.value in self.realized:
+                        raise AssertionError(f"fusion cannot resolve {refusal}") from refusal
                     self.realized.add(refusal.value)
                     self.borders[refusal.value] = refusal.reason
                     refused = True
@@ -231,6 +240,8 @@ class _Fuser:
     def _group(self, at: int) -> Group:
         value = self.structure[at]
         lowering = value.lowering
+        if value.numel == 0:
+            return Group("elementwise", None, [at], value.shape, Body(value.shape, (), ()))
         if isinstance(lowering, Reduction):
             return self._reduction(at)
         if isinstance(lowering, Template):
@@ -359,7 +370,8 @@ class _Fuser:
     def _is_update(self, anchor: int, group: Group) -> bool:
         """Whether a group renews leaves from a value that is stored anyway, as optimizers do.
 
-        Joined with its like over all parameters it is one launch; in many epilogues it would be many kernels.
+        Joined with its like over all parameters it is one launch; in many epilogues it would be
+        many kernels.
         """
         structure = self.structure
         leaves = [

@@ -1,8 +1,8 @@
 """From groups to kernels: which template runs a group, over which ND-range, filled with what.
 
-One function per kind of group; each returns the launches of the group in order and the sizes of its scratch buffers.
-Work-items on a CPU are fat (a chunk of at least `MIN_CHUNK` elements) and few; on a GPU one item takes one element at a time
-and neighbors stand side by side.
+One function per kind of group; each returns the launches of the group in order and the sizes of its
+scratch buffers. Work-items on a CPU are fat (a chunk of at least `MIN_CHUNK` elements) and few; on
+a GPU one item takes one element at a time and neighbors stand side by side.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _defines(*pairs: tuple[str, str | int]) -> str:
 
 
 def _template(structure: Structure, group: Group, traits: DeviceTraits) -> Rendered:
-    assert group.template is not None and group.anchor is not None
+    assert group.template is not None
     plan = group.template
     kernels = []
     for number, step in enumerate(plan.passes):
@@ -249,7 +249,7 @@ def _split_sizes(dims: Dims) -> tuple[int, int, int, bool]:
 
 
 def _slices(dims: Dims, kind: str, traits: DeviceTraits) -> int:
-    """Into how many slices the folds are cut when there are too few results to keep every unit busy."""
+    """Into how many slices the folds are cut when too few results would keep units idle."""
     kept, folds, cols, inner = _split_sizes(dims)
     total = kept * folds * cols
     tasks = kept if inner else kept * -(-cols // _vector(traits))
@@ -272,7 +272,9 @@ def _fold_kernel(
     anchor = structure[group.anchor]
     source = structure[anchor.inputs[0]].dtype.tag
     indices, kept_names, fold_names = _reduce_indices(dims)
-    load = BodyWriter(structure, group.inner[0], Dims(dims.sizes, dims.marks, dims.layouts), indices, "x")
+    load = BodyWriter(
+        structure, group.inner[0], Dims(dims.sizes, dims.marks, dims.layouts), indices, "x"
+    )
     load.write_return()
     head = "".join(f"const size_t {name}, " for name in indices[:-1])
     text = load.function(f"V_{source} NAME(element)({head}const size_t j, const int n")
@@ -328,7 +330,14 @@ def _sizes_of(dims: Dims, folded: bool) -> tuple[int, ...]:
 
 
 def _kind_defines(kind: str, tag: str, result: str) -> str:
-    ctypes = {"f32": "float", "f64": "double", "i32": "int", "i64": "long", "u8": "uchar", "b": "int"}
+    ctypes = {
+        "f32": "float",
+        "f64": "double",
+        "i32": "int",
+        "i64": "long",
+        "u8": "uchar",
+        "b": "int",
+    }
     fold = {"argmax": "max", "argmin": "min"}.get(kind, kind)
     text = _defines(
         ("KIND_T", ctypes[tag]),
@@ -346,9 +355,7 @@ def _kind_defines(kind: str, tag: str, result: str) -> str:
     return text
 
 
-def _finish(
-    structure: Structure, group: Group, slices: int, tag: str
-) -> tuple[BodyWriter, str]:
+def _finish(structure: Structure, group: Group, slices: int, tag: str) -> tuple[BodyWriter, str]:
     """The epilogue of a reduction, or the store of its partial results."""
     assert group.anchor is not None
     layouts = tuple(body_layouts(group.body))
@@ -360,13 +367,22 @@ def _finish(
         writer.lines.append(f"STOREP_{access}(value, partial, j, n);")
     else:
         writer.write()
-    function = writer.function(f"void NAME(finish)(const V_{tag} value, const size_t j, const int n")
+    function = writer.function(
+        f"void NAME(finish)(const V_{tag} value, const size_t j, const int n"
+    )
     call = f"NAME(finish)(value, at, n{writer.argument_text()})"
     return writer, function + _defines(("EPILOGUE(value, at, n)", call))
 
 
 def _partial_storage(tag: str) -> str:
-    return {"f32": "float", "f64": "double", "i32": "int", "i64": "long", "u8": "uchar", "b": "int"}[tag]
+    return {
+        "f32": "float",
+        "f64": "double",
+        "i32": "int",
+        "i64": "long",
+        "u8": "uchar",
+        "b": "int",
+    }[tag]
 
 
 def _gather_slices(
@@ -390,10 +406,14 @@ def _gather_slices(
     )
     text += _kind_defines(kind, tag, tag)
     finish, epilogue_text = _finish(structure, group, 1, tag)
-    parameters = f", const long results, __global const {storage} *partial" + finish.parameter_text()
+    parameters = (
+        f", const long results, __global const {storage} *partial" + finish.parameter_text()
+    )
     text += epilogue_text + _defines(("PARAMS", parameters), ("LANES", 1), ("UNROLL", 1))
     chunk, groups = _reduce_chunks(1, slices, results, False, 1, traits)
-    sizes: list[KernelArgument] = [("long", s) for s in (1, slices, results, chunk, slices, results)]
+    sizes: list[KernelArgument] = [
+        ("long", s) for s in (1, slices, results, chunk, slices, results)
+    ]
     arguments = (*sizes, ("long", results), ("scratch", 0), *finish.arguments())
     name = label(structure, group.body, f"{kind}_slices")
     return Kernel(name, "reduce", text, _vector(traits), arguments, Grid((groups, 1), (1, 1)))
@@ -402,7 +422,7 @@ def _gather_slices(
 def _reduce_chunks(
     kept: int, folds: int, cols: int, inner: bool, slices: int, traits: DeviceTraits
 ) -> tuple[int, int]:
-    """Results (INNER) or blocks of results (OUTER) of a work-group, and the number of work-groups."""
+    """Results (INNER) or blocks of them (OUTER) of a work-group, and the work-groups."""
     vector = _vector(traits)
     units = kept if inner else kept * -(-cols // vector)
     weight = folds * cols // slices if inner else folds * vector // slices
@@ -422,5 +442,3 @@ def _merged_arguments(first: BodyWriter, second: BodyWriter) -> tuple[KernelArgu
 
 def _without_repeats(parameters: str) -> str:
     return "".join(f",{p}" for p in dict.fromkeys(parameters.split(",")[1:]))
-
-

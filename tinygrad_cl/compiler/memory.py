@@ -1,7 +1,7 @@
 """Memory: where the values that live only inside a plan stand in its arena.
 
-Each gets an interval of steps; two values whose intervals overlap get different bytes. Larger ones are placed first, each
-at the lowest offset that is free during its interval.
+Each gets an interval of steps; two values whose intervals overlap get different bytes. Larger ones
+are placed first, each at the lowest offset that is free during its interval.
 """
 
 from __future__ import annotations

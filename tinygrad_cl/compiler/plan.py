@@ -1,8 +1,8 @@
 """Plans: ordered work with a place for every value, as plain data.
 
-`make_plan(structure, traits)` is a pure function: fuse, render, join equal launches over different buffers, order, and give
-each value its storage. Nothing here touches a device; `print(plan)` shows the launches with their nodes, and between them
-the borders with their reasons.
+`make_plan(structure, traits)` is a pure function: fuse, render, join equal launches over different
+buffers, order, and give each value its storage. Nothing here touches a device; `print(plan)` shows
+the launches with their nodes, and between them the borders with their reasons.
 """
 
 from __future__ import annotations
@@ -23,8 +23,11 @@ MAX_SEGMENTS = 64
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """Where a value lives. Kinds: "leaf" (its node's buffer), "fresh" (a new buffer that its node keeps),
-    "donated" (the buffer of leaf `at`, overwritten), "arena" (at byte `at`), "alias" (that of value `at`)."""
+    """Where a value lives.
+
+    Kinds: "leaf" (its node's buffer), "fresh" (a new buffer that its node keeps), "donated" (the
+    buffer of leaf `at`, overwritten), "arena" (at byte `at`), "alias" (that of value `at`).
+    """
 
     kind: str
     at: int = 0
@@ -33,7 +36,7 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A kernel over buffers; `scratch` are the arena offsets and sizes of its group's scratch buffers."""
+    """A kernel over buffers; `scratch`: offsets and sizes of its group's scratch buffers."""
 
     kernel: Kernel
     groups: tuple[int, ...]
@@ -111,9 +114,7 @@ def make_plan(structure: Structure, traits: DeviceTraits) -> Plan:
     attached = tuple(at for at in realized if structure[at].flag in (KEEP, WANTED))
     storage, scratch, arena = _store(structure, fusion.groups, units, aliases, set(attached))
     steps = tuple(_steps(units, scratch))
-    flags = any(
-        ("flags", 0) in step.kernel.arguments for step in steps if isinstance(step, Launch)
-    )
+    flags = any(("flags", 0) in step.kernel.arguments for step in steps if isinstance(step, Launch))
     return Plan(
         structure, fusion.groups, fusion.borders, steps, storage, attached, arena, slots, flags
     )
@@ -169,7 +170,7 @@ def _rooted(kernel: Kernel, aliases: dict[int, int]) -> Kernel:
 
 
 def _join(units: list[_Unit], traits: DeviceTraits) -> list[_Unit]:
-    """Joins independent units that run the same flat kernel: an optimizer's update of all parameters is one launch."""
+    """Joins independent units of one flat kernel: an optimizer's updates become one launch."""
     candidates: dict[tuple[object, ...], list[_Unit]] = {}
     for unit in units:
         if len(unit.kernels) == 1 and unit.kernels[0].parameters:
@@ -319,7 +320,7 @@ def _store(
     aliases: dict[int, int],
     attached: set[int],
 ) -> tuple[dict[int, Storage], dict[tuple[int, int], tuple[int, int]], int]:
-    """Returns the storage of values, the arena places of scratch by (unit, number), and the arena's size."""
+    """Returns values' storage, scratch's places by (unit, number), and the arena's size."""
     storage = {at: Storage("leaf") for at, value in enumerate(structure) if value.is_data}
     kept = {_root(aliases, at) for at in attached}
     last = {at: number for number, unit in enumerate(units) for at in unit.reads}
@@ -364,7 +365,7 @@ def _donations(
     last: dict[int, int],
     kept: set[int],
 ) -> dict[int, int]:
-    """Which output may overwrite which leaf: the leaf's last reader makes the output, element by element."""
+    """Which output may overwrite which leaf: the leaf's last reader makes it in place."""
     donated: dict[int, int] = {}
     used: set[int] = set()
     for number, unit in enumerate(units):
@@ -407,9 +408,7 @@ def _donor(
     return None
 
 
-def _steps(
-    units: list[_Unit], scratch: dict[tuple[int, int], tuple[int, int]]
-) -> Iterable[Step]:
+def _steps(units: list[_Unit], scratch: dict[tuple[int, int], tuple[int, int]]) -> Iterable[Step]:
     for number, unit in enumerate(units):
         if unit.host is not None:
             yield unit.host

@@ -1,8 +1,9 @@
 """Rendering: from a group to the text that fills a `.cl` template.
 
-The generator writes only `#define`s and one straight-line `static` function per body, a node per line as comment. Loops,
-barriers and kernels stand in `ops/*.cl`. Sizes and strides are run-time arguments, so that one kernel serves many shapes;
-what changes the text is structure: dtypes, which strides are 0 or 1, the number of dims.
+The generator writes only `#define`s and one straight-line `static` function per body, a node per
+line as comment. Loops, barriers and kernels stand in `ops/*.cl`. Sizes and strides are run-time
+arguments, so that one kernel serves many shapes; what changes the text is structure: dtypes, which
+strides are 0 or 1, the number of dims.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from tinygrad_cl.compiler.structure import Structure
 from tinygrad_cl.lowering import Expr, Grid, flag_code
 from tinygrad_cl.shapes import Bounds, Layout, Shape
 
-# What a kernel receives: (kind, number). Kinds: "value" (the buffer of a value), "scratch" (a buffer of this group),
-# "scalars" (the plan's block of numbers), "slot" (the place of a scalar value in it), "flags", "int" and "long".
+# What a kernel receives: (kind, number). Kinds: "value" (the buffer of a value), "scratch" (a
+# buffer of this group), "scalars" (the plan's block of numbers), "slot" (the place of a scalar
+# value in it), "flags", "int" and "long".
 KernelArgument = tuple[str, int]
 
 
@@ -32,7 +34,8 @@ class Kernel:
         vec: lanes of its registers.
         arguments: what it receives, in order.
         grid: its ND-range.
-        parameters: C type and name of the last arguments, where launches over different buffers may be joined.
+        parameters: C type and name of the last arguments, where launches over different buffers may
+            be joined.
         segments: how many equal kernels over different buffers it runs in one launch.
     """
 
@@ -135,7 +138,8 @@ class BodyWriter:
     Args:
         structure: the graph.
         body: what to write.
-        dims: the domain, with one layout per address item and load of the body, then one per output.
+        dims: the domain, with one layout per address item and load of the body, then one per
+            output.
         indices: the C names of the indices of `dims`; the last one is the start of a vector.
         prefix: of parameter names, so that two bodies of one kernel do not clash.
     """
@@ -196,7 +200,7 @@ class BodyWriter:
             self._store(value, item, layout)
 
     def write_return(self) -> None:
-        """Fills `lines` and `parameters`: the items, and the return of the only output's register."""
+        """Fills `lines` and `parameters`: the items, and the return of the output."""
         self._write_items()
         self.lines.append(f"return r{self.body.outputs[0][1]};")
 
@@ -204,7 +208,8 @@ class BodyWriter:
         layouts = iter(self.dims.layouts)
         for number, item in enumerate(self.body.items):
             if isinstance(item, Anchor):
-                self.lines.append(f"const V_{self._tag(number)} r{number} = value;")
+                text = self._rounded(item.value, "value")
+                self.lines.append(f"const V_{self._tag(number)} r{number} = {text};")
                 continue
             layout = next(layouts) if isinstance(item, Load | Address) else None
             text = self._expression(item, layout)
@@ -244,7 +249,12 @@ class BodyWriter:
             self._need("__global int *", "flags", ("flags", 0))
             code = flag_code(str(value.signature.kwargs.get("op", value.signature.primitive.name)))
         registers = tuple(f"r{i}" for i in item.operands)
-        return value.lowering.format(value.dtype.tag, tags, registers, code)
+        text = value.lowering.format(value.dtype.tag, tags, registers, code)
+        return self._rounded(item.value, text)
+
+    def _rounded(self, value: int, text: str) -> str:
+        """A float16 value fused into its reader is what memory would have held."""
+        return f"ROUND_half({text})" if self.structure[value].dtype.storage == "half" else text
 
     def _offset(self, layout: Layout, with_last: bool) -> str:
         """The address of the first lane, in elements."""
@@ -322,7 +332,7 @@ class BodyWriter:
 
 
 def body_layouts(body: Body, outputs: Sequence[Layout] | None = None) -> list[Layout]:
-    """The layouts that a body reads and writes through, in the order in which `BodyWriter` wants them."""
+    """The layouts that a body reads and writes through, in the order that `BodyWriter` wants."""
     reads = [item.layout for item in body.items if isinstance(item, Load | Address)]
     if outputs is None:
         outputs = [Layout.contiguous(body.domain) for _ in body.outputs]

@@ -1,7 +1,7 @@
 """The frozen form of a graph that the compiler reads.
 
-A `Structure` is a tuple of `Value`s, inputs before users: one per node, without buffers and numbers. Two steps of a
-training loop have equal structures, so one plan serves both.
+A `Structure` is a tuple of `Value`s, inputs before users: one per node, without buffers and
+numbers. Two steps of a training loop have equal structures, so one plan serves both.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Programs: the source of many kernels in one text.
 
-A program is `ops/prelude.cl` and `ops/vector.cl` once, then for each kernel: the width of its registers, the macros and
-bodies that the generator wrote, the template file, and the undoing of all macros of the two. One build for many kernels costs about
-half of one build each.
+A program is `ops/prelude.cl` and `ops/vector.cl` once, then for each kernel: the width of its
+registers, the macros and bodies that the generator wrote, the template file, and the undoing of all
+macros of the two. One build for many kernels costs about half of one build each.
 """
 
 from __future__ import annotations
@@ -22,7 +22,12 @@ def program_source(kernels: Iterable[Kernel]) -> str:
     parts = [template_source("prelude"), template_source("vector")]
     if any("PHILOX" in kernel.text for kernel in unique.values()):
         parts.append(template_source("random"))
-    parts += [kernel_source(kernel) for kernel in unique.values()]
+    widths: set[int] = set()
+    for kernel in unique.values():
+        if kernel.vec not in widths:
+            widths.add(kernel.vec)
+            parts.append(f"#undef VEC\n#define VEC {kernel.vec}\n" + template_source("vector"))
+        parts.append(kernel_source(kernel))
     return "\n".join(parts)
 
 
@@ -38,4 +43,5 @@ def kernel_source(kernel: Kernel) -> str:
 
 def readable_source(kernel: Kernel) -> str:
     """Returns what the generator wrote for one kernel: the template is named, not repeated."""
-    return f"#define KERNEL {kernel.name}\n#define VEC {kernel.vec}\n{kernel.text}#include \"{kernel.file}.cl\"\n"
+    head = f"#define KERNEL {kernel.name}\n#define VEC {kernel.vec}\n"
+    return f'{head}{kernel.text}#include "{kernel.file}.cl"\n'

@@ -234,7 +234,7 @@ def _find(
     cache = cache_folder() / source.name
     if is_intact(cache / file.name, file):
         return cache / file.name
-    tried.append(f"the cache {cache} has no whole one")
+    tried.append(f"the cache {cache} has no intact copy")
     if not download:
         tried.append("downloading was not allowed")
     else:

@@ -93,7 +93,8 @@ def _fetch_from(address: str, file: RemoteFile, path: Path, timeout: float) -> s
                 arrived += len(chunk)
                 bar.update(len(chunk))
     except (OSError, HTTPException) as error:
-        return str(error) or type(error).__name__
+        text = str(error).removeprefix("<urlopen error ").removesuffix(">")
+        return text or type(error).__name__
     if arrived > file.size:
         return f"sends more than the {file.size} bytes that were published"
     if arrived < file.size:

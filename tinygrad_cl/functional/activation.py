@@ -34,7 +34,10 @@ def relu(input: Tensor) -> Tensor:
         >>> tg.relu(tg.tensor([-1.0, 2.0]))
         tensor([0., 2.])
     """
-    return unary_float(p.relu, input)
+    node = unwrap("relu", input)
+    if node.dtype.is_floating_point:
+        return wrap(apply(p.relu, (node,)))
+    return wrap(p.maximum(node, base.constant(0, node.dtype)))
 
 
 def sigmoid(input: Tensor) -> Tensor:

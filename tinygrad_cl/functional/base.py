@@ -150,10 +150,15 @@ def operands(op: str, a: Any, b: Any) -> tuple[Node, Node]:
 
 def binary(primitive: Primitive, a: Any, b: Any) -> Tensor:
     """Returns a primitive of two operands, in the dtype in which they meet."""
-    if isinstance(a, Handle) and isinstance(b, Handle):
-        left, right = a.node, b.node
-        if left.signature.spec[1] is right.signature.spec[1]:
-            return wrap(apply(primitive, (left, right)))
+    if isinstance(a, Handle):
+        left = a.node
+        dtype = left.signature.spec[1]
+        if isinstance(b, Handle):
+            right = b.node
+            if right.signature.spec[1] is dtype:
+                return wrap(apply(primitive, (left, right)))
+        elif dtype.kind == "f" and (type(b) is float or type(b) is int):
+            return wrap(apply(primitive, (left, scalar(float(b), dtype))))
     return wrap(apply(primitive, operands(primitive.name, a, b)))
 
 
@@ -191,11 +196,11 @@ def size_argument(op: str, size: tuple[Any, ...]) -> Shape:
     Raises:
         ShapeError: if one is no integer.
     """
-    if len(size) == 1 and not hasattr(size[0], "__index__"):
+    if len(size) == 1 and isinstance(size[0], Sequence | np.ndarray):
         size = tuple(size[0])
     try:
         return tuple([s.__index__() for s in size])
-    except AttributeError:
+    except (AttributeError, TypeError):
         raise ShapeError(f"{op}: sizes must be integers, got {size}") from None
 
 

@@ -57,6 +57,7 @@ def conv2d(
     """
     x, w = base.operands("conv2d", input, weight)
     x, single = _batched("conv2d", x, w, 4)
+    _check_channels("conv2d", x, w, groups)
     attrs: dict[str, Any] = {
         "stride": base.pair("conv2d", "stride", stride),
         "dilation": base.pair("conv2d", "dilation", dilation),
@@ -64,6 +65,14 @@ def conv2d(
     }
     x, attrs["padding"] = _pad("conv2d", x, w, padding, attrs["stride"], attrs["dilation"])
     return wrap(_finish("conv2d", primitive.conv2d(x, w, **attrs), bias, single))
+
+
+def _check_channels(op: str, x: Node, w: Node, groups: int) -> None:
+    if groups < 1 or x.shape[1] != w.shape[1] * groups or w.shape[0] % groups:
+        raise ShapeError(
+            f"{op}: input {x.shape} in {groups} groups does not fit weight {w.shape}; weight must be "
+            "(O, C / groups, ...) with O divisible by groups"
+        )
 
 
 def _batched(op: str, x: Node, w: Node, ndim: int) -> tuple[Node, bool]:
@@ -129,6 +138,7 @@ def conv1d(
     """
     x, w = base.operands("conv1d", input, weight)
     x, single = _batched("conv1d", x, w, 3)
+    _check_channels("conv1d", x, w, groups)
     steps = (1, _one("conv1d", "stride", stride))
     spread = (1, _one("conv1d", "dilation", dilation))
     around = padding if isinstance(padding, str) else (0, _one("conv1d", "padding", padding))
@@ -163,8 +173,8 @@ def conv_transpose2d(
 ) -> Tensor:
     """Returns the transposed convolution: the input's gradient of `conv2d`, as an op.
 
-    Shapes: input (N, C, H, W) or (C, H, W), weight (C, O / groups, KH, KW), bias (O) -> (N, O, OH,
-    OW) with OH = (H - 1) * stride - 2 * padding + dilation * (KH - 1) + output_padding + 1.
+    Shapes: input (N, C, H, W) or (C, H, W), weight (C, O / groups, KH, KW), bias (O) ->
+    (N, O, OH, OW) with OH = (H - 1) * stride - 2 * padding + dilation * (KH - 1) + output_padding + 1.
 
     Raises:
         ShapeError: if shapes, channels or groups do not fit, or `output_padding` is not smaller
@@ -172,8 +182,9 @@ def conv_transpose2d(
 
     Example:
         >>> import tinygrad_cl as tg
-        >>> y = tg.nn.functional.conv_transpose2d(tg.ones(1, 1, 2, 2), tg.ones(1, 1, 2, 2),
-        stride=2) >>> y.shape (1, 1, 4, 4)
+        >>> ones = tg.ones(1, 1, 2, 2)
+        >>> tg.nn.functional.conv_transpose2d(ones, ones, stride=2).shape
+        (1, 1, 4, 4)
     """
     op = "conv_transpose2d"
     x, w = base.operands(op, input, weight)

@@ -158,17 +158,6 @@ def reciprocal(input: Tensor) -> Tensor:
     return wrap(1 / base.floating(base.unwrap("reciprocal", input)))
 
 
-def rsub(input: Operand, other: Operand) -> Tensor:
-    """Returns `other - input`.
-
-    Example:
-        >>> import tinygrad_cl as tg
-        >>> tg.rsub(tg.tensor([1, 2]), 10)
-        tensor([9, 8])
-    """
-    return binary(p.sub, other, input)
-
-
 def maximum(input: Operand, other: Operand) -> Tensor:
     """Returns the larger of two operands; NaN if one is NaN. Equal ones share the gradient.
 

@@ -15,11 +15,11 @@ from tinygrad_cl.dtypes import int64
 from tinygrad_cl.errors import DTypeError, ShapeError
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.base import unwrap, wrap
-from tinygrad_cl.graph import Node
+from tinygrad_cl.graph import Node, apply
 from tinygrad_cl.primitives import elementwise as p
 from tinygrad_cl.primitives import index as primitive
 from tinygrad_cl.primitives import movement as m
-from tinygrad_cl.shapes import broadcast, normalize_dim, numel
+from tinygrad_cl.shapes import Shape, broadcast, normalize_dim, numel
 
 if TYPE_CHECKING:
     from tinygrad_cl.tensor import Tensor
@@ -35,6 +35,15 @@ def index_node(op: str, index: object) -> Node:
     if not node.dtype.is_integer:
         raise DTypeError(f"{op}: the index must hold integers, got {node.dtype.name}; use .long()")
     return base.cast(node, int64)
+
+
+def _corner(x: Node, shape: Shape, dim: int | None) -> Node:
+    """Returns the part of `x` that an index of this shape meets: the corner, but all of `dim`."""
+    if len(shape) != x.ndim:
+        return x  # the primitive refuses it
+    sizes = tuple(h if d == dim else min(h, shape[d]) for d, h in enumerate(x.shape))
+    whole = (0,) * x.ndim, (1,) * x.ndim
+    return x if sizes == x.shape else m.slice(x, starts=whole[0], steps=whole[1], shape=sizes)
 
 
 def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -56,7 +65,8 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
         line = base.reshape(places, (numel(places.shape),))
         found = primitive.gather(m.reshape(x, shape=(1,)), line, dim=0, op="gather")
         return wrap(m.reshape(found, shape=places.shape))
-    return wrap(primitive.gather(x, places, dim=at, op="gather"))
+    part = _corner(x, places.shape, at)
+    return wrap(primitive.gather(part, places, dim=at, op="gather"))
 
 
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
@@ -76,7 +86,11 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     x, places = unwrap("scatter_add", input), index_node("scatter_add", index)
     given = base.cast(unwrap("scatter_add", src), x.dtype)
     at = normalize_dim("scatter_add", dim, x.ndim)
-    return wrap(primitive.scatter_add(x, places, given, dim=at, op="scatter_add"))
+    part, given = _corner(x, places.shape, at), _corner(given, places.shape, None)
+    found = primitive.scatter_add(part, places, given, dim=at, op="scatter_add")
+    if part is not x:
+        found = m.slice_scatter(x, found, starts=(0,) * x.ndim, steps=(1,) * x.ndim)
+    return wrap(found)
 
 
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -212,19 +226,15 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
         num_classes = int(engine.numpy(labels).max()) + 1
     if num_classes < 1:
         raise ShapeError(f"one_hot: num_classes must be positive, got {num_classes}")
-    checked = check_labels("one_hot", labels, None, num_classes)
+    checked = check_labels("one_hot", labels, num_classes)
     column = m.reshape(checked, shape=(*labels.shape, 1))
     return wrap(base.cast(p.eq(column, m.iota(shape=(num_classes,))), int64))
 
 
-def check_labels(op: str, labels: Node, valid: Node | None, classes: int) -> Node:
-    """Returns labels with a check on the device that all valid ones are classes."""
-    zero = base.constant(0, int64)
-    # check_index counts negative ones from the end; shifted by the size, they are out of range for
-    # sure.
-    shifted = p.where(p.lt(labels, zero), labels - classes, labels)
-    within = shifted if valid is None else p.where(valid, shifted, zero)
-    return p.check_index(within, base.constant(classes, int64), op=op)
+def check_labels(op: str, labels: Node, classes: int, ignore: int = -(2**63)) -> Node:
+    """Returns labels after a check on the device that all are classes; -1 for the ignored one."""
+    limits = base.constant(classes, int64), base.constant(ignore, int64)
+    return apply(p.check_label, (labels, *limits), (op,))
 
 
 # --- places that depend on values: these compute their input now

@@ -26,6 +26,7 @@ from tinygrad_cl.dtypes import bool_, int64
 from tinygrad_cl.errors import DTypeError, ShapeError
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.base import Handle, wrap
+from tinygrad_cl.functional.movement import select
 from tinygrad_cl.graph import Node
 from tinygrad_cl.primitives import elementwise as p
 from tinygrad_cl.primitives import index as index_primitives
@@ -251,6 +252,8 @@ def getitem(input: Tensor, index: Any) -> Tensor:
         tensor([4, 5])
     """
     x = base.unwrap("getitem", input)
+    if type(index) is int and x.ndim:
+        return select(input, 0, index)
     found = plan(index, x.shape)
     y = _cut(x, found)
     if found.arrays:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinygrad_cl.dtypes import Scalar
 from tinygrad_cl.errors import DTypeError, GradientError, ShapeError
-from tinygrad_cl.functional import base, elementwise, logic
+from tinygrad_cl.functional import activation, base, elementwise, logic
 from tinygrad_cl.functional.base import Handle, rebind
 from tinygrad_cl.graph import Node, grad_mode
 from tinygrad_cl.primitives import elementwise as p
@@ -188,8 +188,7 @@ def relu_(input: Tensor) -> Tensor:
         >>> tg.tensor([-1.0, 2.0]).relu_()
         tensor([0., 2.])
     """
-    node = base.floating(base.unwrap("relu_", input))
-    become("relu_", input, p.relu(node))
+    take("relu_", input, activation.relu(input))
     return input
 
 

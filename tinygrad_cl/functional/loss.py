@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tinygrad_cl.autograd.modes import no_grad
 from tinygrad_cl.dtypes import int64
 from tinygrad_cl.errors import DTypeError, ShapeError
 from tinygrad_cl.functional import base
@@ -123,34 +124,26 @@ def _picked(
     """The loss for class indices; the class is picked by comparing, which fuses."""
     dim = _class_dim(logp)
     classes = logp.shape[dim]
-    valid = apply(p.ne, (labels, base.constant(ignore, int64)))
-    zero = base.constant(0, int64)
-    chosen = apply(p.where, (valid, check_labels(op, labels, valid, classes), zero))
-    apart = (*labels.shape[:dim], 1, *labels.shape[dim:])
-    column = m.reshape(chosen, shape=apart)
+    chosen = check_labels(op, labels, classes, ignore)
+    column = m.reshape(chosen, shape=(*labels.shape[:dim], 1, *labels.shape[dim:]))
     numbers = m.iota(shape=(classes, *(1,) * (logp.ndim - 1 - dim)))
-    mask = apply(p.eq, (column, numbers))
+    mask = apply(p.eq, (column, numbers))  # nowhere true for an ignored target
     nothing = base.constant(0, logp.dtype)
     factors = None if weight is None else _class_weight(op, weight, logp, dim)
     weighted = logp if factors is None else logp * factors
     losses = -total(apply(p.where, (mask, weighted, nothing)), (dim,), False)
+    valid = apply(p.ge, (chosen, base.constant(0, int64)))
     if smoothing:
-        losses = losses * (1 - smoothing) - total(weighted, (dim,), False) * (smoothing / classes)
-    losses = apply(p.where, (valid, losses, nothing))
+        smooth = p.where(valid, total(weighted, (dim,), False), nothing)
+        losses = losses * (1 - smoothing) - smooth * (smoothing / classes)
     if reduction != "mean":
         return _reduced(op, losses, reduction)
-    counted = _counted(valid, mask, factors, logp, dim)
+    if factors is None:
+        counted = base.cast(valid, logp.dtype)
+    else:
+        counted = total(p.where(mask, factors, nothing), (dim,), False)
     dims = tuple(range(losses.ndim))
     return wrap(total(losses, dims, False) / total(counted, dims, False))
-
-
-def _counted(valid: Node, mask: Node, factors: Node | None, logp: Node, dim: int) -> Node:
-    """What each target counts in the mean: 1, its class's factor, or 0 where it is ignored."""
-    if factors is None:
-        return base.cast(valid, logp.dtype)
-    nothing = base.constant(0, logp.dtype)
-    own = total(p.where(mask, factors, nothing), (dim,), False)
-    return p.where(valid, own, nothing)
 
 
 def _class_weight(op: str, weight: Tensor, logp: Node, dim: int) -> Node:
@@ -245,11 +238,12 @@ def binary_cross_entropy(
 
 
 def _log_above(x: Node) -> Node:
-    """Returns log(x), at least -100; its gradient is that of log(x) with x at least 1e-12."""
-    tiny = base.constant(1e-12, x.dtype)
-    floor = base.constant(-100.0, x.dtype)
-    logarithm = p.log(p.where(p.lt(x, tiny), tiny, x))
-    return p.where(p.gt(x, base.constant(0.0, x.dtype)), logarithm, floor)
+    """Returns log(x), at least -100; its gradient is 1 / max(x, tiny): 0 is no dead end."""
+    tiny = base.constant(6e-8 if x.dtype.itemsize == 2 else 1e-12, x.dtype)
+    with no_grad():
+        lift = p.maximum(x, tiny) - x
+        shift = p.maximum(p.log(x), base.constant(-100, x.dtype)) - p.log(p.maximum(x, tiny))
+    return p.log(x + lift) + shift
 
 
 def _weighted(op: str, losses: Node, weight: Tensor | None) -> Node:

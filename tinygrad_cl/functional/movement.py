@@ -13,7 +13,7 @@ from tinygrad_cl.dtypes import Scalar, promote
 from tinygrad_cl.errors import DTypeError, ShapeError
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.base import unwrap, wrap
-from tinygrad_cl.graph import Node
+from tinygrad_cl.graph import Node, apply
 from tinygrad_cl.primitives import elementwise
 from tinygrad_cl.primitives import movement as m
 from tinygrad_cl.shapes import (
@@ -368,9 +368,11 @@ def _promoted(op: str, tensors: Sequence[Tensor]) -> list[Node]:
 
 def part(node: Node, dim: int, start: int, length: int) -> Node:
     """Returns `length` elements of a dim from `start` on."""
-    starts = tuple(start if d == dim else 0 for d in range(node.ndim))
-    shape = (*node.shape[:dim], length, *node.shape[dim + 1 :])
-    return m.slice(node, starts=starts, steps=(1,) * node.ndim, shape=shape)
+    shape = node.shape
+    ndim = len(shape)
+    starts = (0,) * dim + (start,) + (0,) * (ndim - dim - 1)
+    kept = (*shape[:dim], length, *shape[dim + 1 :])
+    return apply(m.slice, (node,), (starts, (1,) * ndim, kept))
 
 
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:

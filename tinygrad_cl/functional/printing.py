@@ -54,7 +54,7 @@ def _body(array: np.ndarray[Any, Any]) -> str:
     write = _writer(shown)
     if array.ndim == 0:
         return write(array.item())
-    return np.array2string(
+    body = np.array2string(
         array,
         max_line_width=_LINE,
         separator=", ",
@@ -63,6 +63,7 @@ def _body(array: np.ndarray[Any, Any]) -> str:
         edgeitems=_EDGE,
         formatter={"all": write},
     )
+    return body.replace(", ...,", ",  ...,")
 
 
 def _shown(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -80,8 +81,9 @@ def _writer(shown: np.ndarray[Any, Any]) -> Callable[[Any], str]:
         width = max(len(str(v)) for v in shown.tolist())
         return lambda v: str(v).rjust(width)
     values = [float(v) for v in shown]
-    write = _float_writer([abs(v) for v in values if math.isfinite(v) and v != 0])
-    width = max(len(write(v)) for v in values)
+    counted = [v for v in values if math.isfinite(v) and v != 0]
+    write = _float_writer([abs(v) for v in counted])
+    width = max((len(write(v)) for v in counted), default=1)
     return lambda v: write(float(v)).rjust(width)
 
 

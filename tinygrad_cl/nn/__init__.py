@@ -25,6 +25,7 @@ from tinygrad_cl.nn.activation import Sigmoid as Sigmoid
 from tinygrad_cl.nn.activation import SiLU as SiLU
 from tinygrad_cl.nn.activation import Softmax as Softmax
 from tinygrad_cl.nn.activation import Softplus as Softplus
+from tinygrad_cl.nn.activation import Softsign as Softsign
 from tinygrad_cl.nn.activation import Tanh as Tanh
 from tinygrad_cl.nn.containers import ModuleDict as ModuleDict
 from tinygrad_cl.nn.containers import ModuleList as ModuleList
@@ -56,7 +57,9 @@ from tinygrad_cl.nn.norm import BatchNorm2d as BatchNorm2d
 from tinygrad_cl.nn.norm import GroupNorm as GroupNorm
 from tinygrad_cl.nn.norm import LayerNorm as LayerNorm
 from tinygrad_cl.nn.pool import AdaptiveAvgPool2d as AdaptiveAvgPool2d
+from tinygrad_cl.nn.pool import AvgPool1d as AvgPool1d
 from tinygrad_cl.nn.pool import AvgPool2d as AvgPool2d
+from tinygrad_cl.nn.pool import MaxPool1d as MaxPool1d
 from tinygrad_cl.nn.pool import MaxPool2d as MaxPool2d
 from tinygrad_cl.tensor import Parameter as Parameter
 
@@ -65,6 +68,7 @@ __all__ = [
     "GELU",
     "SELU",
     "AdaptiveAvgPool2d",
+    "AvgPool1d",
     "AvgPool2d",
     "BCELoss",
     "BCEWithLogitsLoss",
@@ -90,6 +94,7 @@ __all__ = [
     "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
+    "MaxPool1d",
     "MaxPool2d",
     "Mish",
     "Module",
@@ -108,6 +113,7 @@ __all__ = [
     "SmoothL1Loss",
     "Softmax",
     "Softplus",
+    "Softsign",
     "Tanh",
     "Unflatten",
     "functional",

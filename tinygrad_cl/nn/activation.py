@@ -182,6 +182,14 @@ class Tanh(Module):
         return F.tanh(x)
 
 
+class Softsign(Module):
+    """`x / (1 + |x|)`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns the activation of `x`."""
+        return F.softsign(x)
+
+
 class Hardtanh(Module):
     """`x` limited to `[min_val, max_val]`.
 

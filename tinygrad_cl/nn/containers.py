@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from tinygrad_cl.errors import ModuleError
@@ -65,7 +65,8 @@ class _Numbered(Module):
         self._renumber(entries)
 
     def _part(self, items: list[Any], names: list[str]) -> Any:
-        return type(self)(items)
+        make: Callable[[list[Any]], Any] = type(self)
+        return make(items)
 
 
 class Sequential(_Numbered):
@@ -85,12 +86,10 @@ class Sequential(_Numbered):
 
     def __init__(self, *layers: Module | Mapping[str, Module]) -> None:
         super().__init__()
-        if len(layers) == 1 and isinstance(layers[0], Mapping):
-            for name, layer in layers[0].items():
-                self.register_module(name, layer)
-        else:
-            for i, layer in enumerate(layers):
-                self.register_module(str(i), layer)  # type: ignore[arg-type]
+        first = layers[0] if len(layers) == 1 else None
+        named: Iterable[tuple[str, Any]] = ((str(i), layer) for i, layer in enumerate(layers))
+        for name, layer in first.items() if isinstance(first, Mapping) else named:
+            self.register_module(name, layer)
 
     def forward(self, x: Any) -> Any:
         """Returns `x` after all layers."""

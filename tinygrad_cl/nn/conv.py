@@ -252,6 +252,7 @@ class ConvTranspose2d(_Conv):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the transposed convolution of `x`."""
+        assert not isinstance(self.padding, str)
         return F.conv_transpose2d(
             x,
             self.weight,

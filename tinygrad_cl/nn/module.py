@@ -26,6 +26,7 @@ Self = TypeVar("Self", bound="Module")
 
 
 def _forward_unimplemented(self: Module, *args: Any, **kwargs: Any) -> Any:
+    """Computes the module's output; subclasses define it."""
     raise NotImplementedError(f"{type(self).__name__} has no forward method; define one")
 
 
@@ -195,6 +196,10 @@ class Module(Tree):
                 if grad is not None:
                     tensor.grad = fn(grad.detach())
         return self
+
+    def cpu(self: Self) -> Self:
+        """Moves parameters and buffers to the host, the device "numpy"; returns the module."""
+        return self.to(device="numpy")
 
     def float(self: Self) -> Self:
         """Casts floating-point parameters and buffers to float32; returns the module."""

@@ -77,6 +77,10 @@ class _BatchNorm(Module):
         self.register_buffer(
             "num_batches_tracked", zeros((), dtype=int64, device=device) if track else None
         )
+        for buffer in self.buffers():
+            engine.defer(
+                buffer
+            )  # there before the first step, which then has the form of all others
 
     def reset_running_stats(self) -> None:
         """Forgets what was seen: mean 0, variance 1, no batches."""

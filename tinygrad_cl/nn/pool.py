@@ -68,6 +68,41 @@ class MaxPool2d(Module):
         )
 
 
+class MaxPool1d(Module):
+    """The largest value of each window of an `(N, C, L)` input.
+
+    Args:
+        kernel_size: length of the window.
+        stride: steps of the window; `kernel_size` by default.
+        padding: places of minus infinity on both sides; at most half a window.
+        dilation: distance between the window's elements.
+        ceil_mode: count windows that begin inside and end outside, too.
+    """
+
+    def __init__(
+        self,
+        kernel_size: int,
+        stride: int | None = None,
+        padding: int = 0,
+        dilation: int = 1,
+        ceil_mode: bool = False,
+    ) -> None:
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.stride = kernel_size if stride is None else stride
+        self.padding = padding
+        self.dilation = dilation
+        self.ceil_mode = ceil_mode
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns the pooled tensor."""
+        return F.max_pool1d(
+            x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode
+        )
+
+    extra_repr = MaxPool2d.extra_repr
+
+
 class AvgPool2d(Module):
     """The mean of each window of an `(N, C, H, W)` input.
 
@@ -118,6 +153,50 @@ class AvgPool2d(Module):
     def extra_repr(self) -> str:
         """Returns the sizes."""
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class AvgPool1d(Module):
+    """The mean of each window of an `(N, C, L)` input.
+
+    Args:
+        kernel_size: length of the window.
+        stride: steps of the window; `kernel_size` by default.
+        padding: zeros on both sides.
+        ceil_mode: count windows that begin inside and end outside, too.
+        count_include_pad: if False, the padding's zeros do not count in the mean.
+    """
+
+    def __init__(
+        self,
+        kernel_size: int,
+        stride: int | None = None,
+        padding: int = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.stride = kernel_size if stride is None else stride
+        self.padding = padding
+        self.ceil_mode = ceil_mode
+        self.count_include_pad = count_include_pad
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns the pooled tensor."""
+        return F.avg_pool1d(
+            x,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+        )
+
+    def extra_repr(self) -> str:
+        """Returns the sizes."""
+        return (
+            f"kernel_size=({self.kernel_size},), stride=({self.stride},), padding=({self.padding},)"
+        )
 
 
 class AdaptiveAvgPool2d(Module):

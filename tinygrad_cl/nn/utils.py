@@ -115,9 +115,8 @@ def _grad(tensor: Tensor) -> Tensor:
 
 def _norm(grads: list[Tensor], p: float) -> Tensor:
     if p == math.inf:
-        return stack([grad.abs().max() for grad in grads]).max()
-    if p == 2:
-        total = sum(((grad * grad).sum() for grad in grads), start=0.0)
-        return sqrt(total)
-    total = sum(((grad.abs() ** p).sum() for grad in grads), start=0.0)
-    return pow(total, 1 / p)
+        largest: Tensor = stack([grad.abs().max() for grad in grads]).max()
+        return largest
+    powers = [grad * grad if p == 2 else grad.abs() ** p for grad in grads]
+    total = stack([power.sum() for power in powers]).sum()
+    return sqrt(total) if p == 2 else pow(total, 1 / p)

@@ -19,7 +19,8 @@ from tinygrad_cl.autograd.handle import rebind, wrap
 from tinygrad_cl.dtypes import DType, float16, float32
 from tinygrad_cl.errors import ArgumentError, GradientError
 from tinygrad_cl.graph import Node, scalar
-from tinygrad_cl.optim import state as states
+from tinygrad_cl.optim import state as saved_state
+from tinygrad_cl.optim.formula import Formula
 from tinygrad_cl.primitives.elementwise import cast as cast_node
 from tinygrad_cl.primitives.elementwise import neg
 from tinygrad_cl.runtime.device import get_device
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 Group = dict[str, Any]
 State = dict[str, Any]
 Params = Iterable[Tensor] | Iterable[Group]
+
+# By optimizer, truth of its settings, and spec of the parameter: all that a formula may depend on.
+_FORMULAS: dict[tuple[Any, ...], Formula] = {}
 
 
 class Optimizer:
@@ -91,7 +95,11 @@ class Optimizer:
     def _formula(
         self, group: Group, p: Node, g: Node, s: dict[str, Node], n: dict[str, Node]
     ) -> Node:
-        """Returns the new value of `p` from the gradient `g`; renews the states `s`."""
+        """Returns the new value of `p` from the gradient `g`; renews the states `s`.
+
+        Which nodes it builds may depend on which settings of the group are zero, not on their
+        values otherwise.
+        """
         raise NotImplementedError
 
     # ------------------------------------------------------------------------------------ groups
@@ -183,13 +191,12 @@ class Optimizer:
 
     def _update(self, group: Group, fresh: list[Node]) -> None:
         slots = self._slots(group)
+        form = (type(self), *[bool(group[key]) for key in self.defaults])
         shared: dict[tuple[DType, int], dict[str, Node]] = {}
         for p in group["params"]:
             if p.grad is None:
                 continue
-            state = self.state.get(p)
-            if state is None:
-                state = self.state[p] = {"step": 0}
+            state = self._ready_state(p, slots)
             state["step"] = step = state["step"] + 1
             dtype = _working_dtype(p.dtype)
             numbers = shared.get((dtype, step))
@@ -197,38 +204,59 @@ class Optimizer:
                 found = self._numbers(group, step)
                 numbers = {name: scalar(value, dtype) for name, value in found.items()}
                 shared[dtype, step] = numbers
-            self._update_one(group, p, state, slots, numbers, fresh)
+            self._update_one(group, p, [state[name] for name in slots], numbers, form, fresh)
+
+    def _ready_state(self, p: Tensor, slots: dict[str, float]) -> State:
+        state = self.state.get(p)
+        if state is None:
+            state = self.state[p] = {"step": 0}
+        for name, start in slots.items():
+            if state.get(name) is None:
+                state[name] = _filled(p.node, start)
+        return state
 
     def _update_one(
         self,
         group: Group,
         p: Tensor,
-        state: State,
-        slots: dict[str, float],
+        held: list[Tensor],
         numbers: dict[str, Node],
+        form: tuple[Any, ...],
         fresh: list[Node],
     ) -> None:
-        old, dtype = p.node, _working_dtype(p.dtype)
-        value, g = old, p.grad.node  # type: ignore[union-attr]
-        if dtype is not old.dtype:
-            value, g = cast_node(old, dtype=dtype), cast_node(g, dtype=dtype)
-        if group["maximize"]:
-            g = neg(g)
-        nodes: dict[str, Node] = {}
-        for name, start in slots.items():
-            if state.get(name) is None:
-                state[name] = _filled(old, start, dtype)
-            nodes[name] = state[name].node
-        new = self._formula(group, value, g, nodes, numbers)
-        for name, node in nodes.items():
-            if node is not state[name].node:
-                rebind(state[name], node)
-                fresh.append(node)
-        if dtype is not old.dtype:
-            new = cast_node(new, dtype=old.dtype)
+        """Gives a parameter and its states new values; `form` is what the formula depends on."""
+        old = p.node
+        inputs = [old, p.grad.node, *[tensor.node for tensor in held], *numbers.values()]  # type: ignore[union-attr]
+        key = (form, old.signature.spec)
+        formula = _FORMULAS.get(key)
+        if formula is None:
+            outputs = self._written(group, inputs, list(numbers))
+            if len({id(node) for node in inputs}) == len(inputs):
+                _FORMULAS[key] = Formula(inputs, outputs)
+        else:
+            outputs = formula(inputs)
+        new = outputs[0]
         new.leaf, new.needs_grad, new.hooks = old.leaf, old.needs_grad, old.hooks
         rebind(p, new)
-        fresh.append(new)
+        for tensor, node in zip(held, outputs[1:], strict=True):
+            rebind(tensor, node)
+        fresh += outputs
+
+    def _written(self, group: Group, inputs: list[Node], names: list[str]) -> list[Node]:
+        """Returns the new parameter and states, by way of `_formula`."""
+        old, g = inputs[:2]
+        slots = list(self._slots(group))
+        states = dict(zip(slots, inputs[2:], strict=False))
+        numbers = dict(zip(names, inputs[2 + len(slots) :], strict=True))
+        dtype, p = _working_dtype(old.dtype), old
+        if dtype is not old.dtype:
+            p, g = cast_node(p, dtype=dtype), cast_node(g, dtype=dtype)
+        if group["maximize"]:
+            g = neg(g)
+        new = self._formula(group, p, g, states, numbers)
+        if dtype is not old.dtype:
+            new = cast_node(new, dtype=old.dtype)
+        return [new, *[states[name] for name in slots]]
 
     # ------------------------------------------------------------------------------------- state
 
@@ -243,7 +271,7 @@ class Optimizer:
             >>> tg.optim.SGD([x], lr=0.5).state_dict()["param_groups"][0]["lr"]
             0.5
         """
-        return states.save(self)
+        return saved_state.save(self)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Takes over states and settings, as `state_dict` of this library or of PyTorch gives them.
@@ -251,7 +279,7 @@ class Optimizer:
         Raises:
             StateError: if the groups, or the shapes of states, do not fit.
         """
-        states.load(self, state_dict)
+        saved_state.load(self, state_dict)
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
@@ -266,10 +294,10 @@ def _working_dtype(dtype: DType) -> DType:
     return float32 if dtype is float16 else dtype
 
 
-def _filled(like: Node, value: float, dtype: DType) -> Tensor:
+def _filled(like: Node, value: float) -> Tensor:
     """A state that is realized at once, so that the first step has the form of all others."""
     device = like.device or get_device(None)
-    array = np.full(like.shape, value, dtype=dtype.numpy)
+    array = np.full(like.shape, value, dtype=_working_dtype(like.dtype).numpy)
     return wrap(engine.upload(array, device))
 
 

@@ -35,7 +35,7 @@ def row(
     result: DType | None = None,
     by_tag: Mapping[str, str] | None = None,
 ) -> Primitive:
-    """Registers an op on inputs of one dtype among `kinds`, also the output's if `result` is None."""
+    """Registers an op on inputs of one dtype among `kinds`, which `result` may replace."""
 
     def spec(*inputs: TensorSpec) -> TensorSpec:
         dtype = common_dtype(name, kinds, inputs)
@@ -257,6 +257,21 @@ def _np_check_index(index: Any, size: Any, op: str) -> Any:
     return np.asarray(np.where(index < 0, index + size, index))
 
 
+def _check_label_spec(
+    label: TensorSpec, size: TensorSpec, ignore: TensorSpec, op: str
+) -> TensorSpec:
+    _check_index_spec(label, ignore, op)
+    return _check_index_spec(label, size, op)
+
+
+def _np_check_label(label: Any, size: Any, ignore: Any, op: str) -> Any:
+    outside = (label < 0) | (label >= size)
+    bad = outside & (label != ignore)
+    if bad.any():
+        raise IndexError(f"{op}: index {label[bad][0]} is out of range for a dim of size {size}")
+    return np.asarray(np.where(outside | (label == ignore), -1, label))
+
+
 alias = register(
     Primitive(
         "alias",
@@ -296,6 +311,16 @@ check_index = register(
         _check_index_spec,
         _np_check_index,
         Expr("CHECK_INDEX({0}, {1}, {flags}, {code})", flag=True),
+        attrs=("op",),
+    )
+)
+# Labels from 0 to size - 1 pass, `ignore` becomes -1; any other is reported and becomes -1.
+check_label = register(
+    Primitive(
+        "check_label",
+        _check_label_spec,
+        _np_check_label,
+        Expr("CHECK_LABEL({0}, {1}, {2}, {flags}, {code})", flag=True),
         attrs=("op",),
     )
 )

@@ -11,12 +11,17 @@ from tinygrad_cl.shapes import Layout, Shape
 
 Pair = tuple[int, int]
 
-IMAGE = 32768  # elements of a packed image: half of a core's L2 with float32
-KEPT = 32768  # elements of the sums of a block
+# Elements of private memory.
+IMAGE = 32768  # of the packed image
+KEPT = 32768  # of the sums of a block
+LINE = 16384  # of the pixels of one channel
+WEIGHTS = 16384  # of the packed weights
+TABLE = 16384  # pairs of offsets
+
 DEPTH = 1152  # weights of a result channel in one block
-COLUMNS = 512  # columns of a block at least, where there are images enough, if the weights do not stay in the cache
-TASK_FLOPS = 2_000_000
-TASKS = 16  # work-items per compute unit, at most
+COLUMNS = 1024  # of a block, at most
+TASK_CYCLES = 15_000  # of a work-item, at least, where there is work enough: about 5 us
+TASKS = 8  # work-items per compute unit, at most
 
 # (rows, vectors): register tiles of the product and how near to the peak they come.
 TILES = (((1, 8), 0.5), ((2, 8), 0.7), ((4, 6), 0.95), ((6, 4), 1.0), ((8, 3), 1.0), ((8, 2), 0.95), ((12, 2), 1.0), ((12, 1), 0.8))
@@ -71,6 +76,16 @@ class Side:
     phases: Pair  # image phases
     low: Pair  # first row and column of the image, relative to the first source element
     reach: Pair  # rows and columns of the image beyond those of a block
+
+    @property
+    def output_phases(self) -> int:
+        """Phases into which the output falls."""
+        return self.up[0] * self.up[1]
+
+    @property
+    def up_size(self) -> Pair:
+        """Rows and columns of the largest output phase."""
+        return -(-self.target[0] // self.up[0]), -(-self.target[1] // self.up[1])
 
 
 def forward_side(c: Convolution) -> Side:
@@ -171,54 +186,139 @@ def _plan(mode: str, c: Convolution, storage: str, traits: DeviceTraits) -> Temp
 
 def _image_plan(mode: str, c: Convolution, types: Types, traits: DeviceTraits) -> TemplatePlan | Host:
     side = forward_side(c) if mode == "FORWARD" else input_side(c)
-    taps = c.taps
-    up_rows, up_columns = (-(-t // u) for t, u in zip(side.target, side.up, strict=True))
-    phases = side.up[0] * side.up[1]
-    sources = max(1, min(side.sources, DEPTH // taps))
-    deep = sources < side.sources
-    area = side.phases[0] * side.phases[1]
-    columns = up_columns
-    pitch = columns + side.reach[1]
-    rows = max(1, min(up_rows, IMAGE // (sources * area * pitch) - side.reach[0]))
-    rows = -(-up_rows // -(-up_rows // rows))
-    plane = sources * area * (rows + side.reach[0]) * pitch
-    images = 1
-    tile_rows, cols = _tile(side.results, (rows - 1) * pitch + columns, types.vec)
-    width = cols * types.vec
-    run = -(-((rows - 1) * pitch + columns) // width) * width
-    results = side.results
-    if deep:
-        results = min(side.results, max(tile_rows, KEPT // (run * phases) // tile_rows * tile_rows))
-    if rows == up_rows:
-        images = max(1, min(c.images, IMAGE // plane, KEPT // (run * phases * (results if deep else tile_rows)), -(-TASK_FLOPS // max(1,2 * results * side.sources * taps * up_rows * up_columns))))
-    kept = (-(-results // tile_rows) * tile_rows if deep else tile_rows) * images * phases * run
-    line = rows * side.up[0] * columns * side.up[1] + types.vec
-    defines = types.defines() + (
+    choice = _choose(side, c, types)
+    if choice is None:
+        return Host(f"{mode.lower()} with a kernel of {c.kernel} does not fit private memory")
+    b, (tile_rows, cols), packed, cycles = choice
+    up_rows, up_columns = side.up_size
+    tasks = (
+        -(-c.images // b.images)
+        * c.groups
+        * -(-up_rows // b.rows)
+        * -(-up_columns // b.columns)
+        * -(-side.results // b.results)
+    )
+    per = _per(tasks, cycles, traits)
+    runs = b.images * side.output_phases * b.run
+    deep = b.sources < side.sources
+    padded = -(-b.results // tile_rows) * tile_rows
+    defines = (
+        *types.defines(),
         ("MODE", mode),
         ("PANEL", 0),
-        ("PACK_A", int(types.storage == "half")),
+        ("PACK_A", int(packed)),
         ("DEEP", int(deep)),
         ("ROWS", tile_rows),
         ("COLS", cols),
-        ("IMAGE", _power(images * plane + run + types.vec)),
-        ("TABLE", _power(sources * taps)),
-        ("KEPT", _power(kept)),
-        ("LINE", _power(line)),
+        ("IMAGE", _power(b.images * _plane(side, b) + b.run + types.vec)),
+        ("TABLE", _power(b.sources * c.taps)),
+        ("KEPT", _power((padded if deep else tile_rows) * runs)),
+        ("LINE", _power(b.rows * b.columns * side.output_phases + types.vec)),
         ("DENSE", 1),
+        ("WEIGHTS", _power(padded * b.sources * c.taps) if packed else 1),
     )
-    blocks = Blocks(images, sources, results, rows, columns, rows + side.reach[0], pitch, run)
-    tasks = -(-c.images // images) * c.groups * -(-up_rows // rows) * -(-up_columns // columns) * -(-side.results // results)
-    flops = 2 * images * rows * columns * phases * side.sources * taps * results
-    arguments = (("out", 0), ("in", 0), ("in", 1), *_sizes(c, side, blocks, 1, per := _per(tasks, flops, traits)))
+    arguments = (("out", 0), ("in", 0), ("in", 1), *_sizes(c, side, b, 1, per))
     name = "conv" if mode == "FORWARD" else "conv_input_grad"
-    grid = Grid((max(1, -(-tasks // per)),), (1,))
-    one = Pass("conv", name, defines, arguments, grid, True)
-    return TemplatePlan((one,), (), (c.images, c.groups * side.results, side.target[0] * side.target[1]))
+    one = Pass("conv", name, defines, arguments, Grid((max(1, -(-tasks // per)),), (1,)), True)
+    domain = (c.images, c.groups * side.results, side.target[0] * side.target[1])
+    return TemplatePlan((one,), (), domain)
 
 
-def _per(tasks: int, flops: int, traits: DeviceTraits) -> int:
-    per = max(1, min(-(-TASK_FLOPS // max(flops, 1)), tasks // (2 * traits.units)))
-    return max(per, -(-tasks // (TASKS * traits.units)))
+# --- The choice of blocks: the cheapest by a rough count of cycles, among those that fit --------------------------
+
+
+def _choose(
+    side: Side, c: Convolution, types: Types
+) -> tuple[Blocks, tuple[int, int], bool, float] | None:
+    best = None
+    up_rows, up_columns = side.up_size
+    columns = -(-up_columns // -(-up_columns // COLUMNS))
+    while best is None and columns:
+        pitch = columns + side.reach[1]
+        for sources in _cuts(side.sources, max(1, DEPTH // c.taps)):
+            for rows in _cuts(up_rows, up_rows):
+                for images in (1, 2, 4, 8, 16) if rows == up_rows else (1,):
+                    if images > max(1, c.images):
+                        break
+                    for (tile, rate) in TILES:
+                        found = _weigh(side, c, types, (images, sources, rows, columns, pitch), tile, rate)
+                        if found is not None and (best is None or found[3] < best[3]):
+                            best = found
+        columns //= 2
+    if best is None:
+        return None
+    blocks, tile, packed, cost = best
+    return blocks, tile, packed, cost * blocks.images * blocks.rows * blocks.columns
+
+
+def _cuts(size: int, most: int) -> list[int]:
+    """Sizes of equal parts of `size`, none above `most`, at most 16 of them."""
+    found: list[int] = []
+    parts = -(-size // max(most, 1)) if size else 1
+    while len(found) < 16:
+        part = -(-size // parts) or 1
+        if part not in found:
+            found.append(part)
+        if part == 1:
+            break
+        parts = -(-size // (part - 1)) if part < 16 else parts + 1
+    return found
+
+
+def _plane(side: Side, b: Blocks) -> int:
+    """Elements of the packed image of one image."""
+    return b.sources * side.phases[0] * side.phases[1] * b.rows_in * b.pitch
+
+
+def _weigh(
+    side: Side,
+    c: Convolution,
+    types: Types,
+    sizes: tuple[int, int, int, int, int],
+    tile: tuple[int, int],
+    rate: float,
+) -> tuple[Blocks, tuple[int, int], bool, float] | None:
+    """Returns the blocks of these sizes and their cycles per output pixel; None if they do not fit."""
+    images, sources, rows, columns, pitch = sizes
+    tile_rows, cols = tile
+    vec, phases = types.vec, side.output_phases
+    width = cols * vec
+    length = (rows - 1) * pitch + columns
+    run = -(-length // width) * width
+    deep = sources < side.sources
+    depth = sources * c.taps
+    results = side.results
+    if deep:
+        results = min(results, max(1, KEPT // (run * phases * images) // tile_rows) * tile_rows)
+    padded = -(-results // tile_rows) * tile_rows
+    packed = types.storage == "half" or (not deep and padded * depth <= WEIGHTS)
+    if types.storage == "half" and padded * depth > WEIGHTS:
+        results = padded = max(1, WEIGHTS // depth // tile_rows) * tile_rows
+    b = Blocks(images, sources, results, rows, columns, rows + side.reach[0], pitch, run)
+    image = images * _plane(side, b)
+    kept = images * run * phases * (padded if deep else tile_rows)
+    if image + run > IMAGE or kept > KEPT or rows * columns * phases > LINE or depth > TABLE:
+        return None
+    if not packed and tile_rows * cols > 16 and tile_rows > 6:
+        rate *= 0.75  # too many row pointers: they spill
+    steps = -(-results // tile_rows) * images * (run // width)
+    compute = steps * (tile_rows * cols * depth / 2 / rate + 30 * phases)
+    if image * types.size > 32768:
+        compute *= 1.15 if image * types.size < 98304 else 1.3
+    rows_packed = images * sources * side.phases[0] * side.phases[1] * b.rows_in
+    pack = rows_packed * (3 * -(-pitch // vec) + 8)
+    blocks_down = -(-side.sources // sources)
+    emit = images * results * rows * phases * (6 * -(-columns // vec) + 8) / blocks_down
+    weights = results * depth * types.size
+    stream = weights / 16 if weights > 65536 else 0
+    total = (compute + pack + emit + stream) * blocks_down * -(-side.results // results)
+    return b, tile, packed, total / (images * rows * columns)
+
+
+def _per(tasks: int, cycles: float, traits: DeviceTraits) -> int:
+    """Tasks of a work-item: few work-items, but enough of them to balance the units."""
+    items = max(1, min(int(tasks * cycles / TASK_CYCLES), TASKS * traits.units, tasks))
+    return -(-tasks // items)
 
 
 def _weight_plan(c: Convolution, types: Types, traits: DeviceTraits) -> TemplatePlan | Host:
@@ -255,7 +355,8 @@ def _weight_plan(c: Convolution, types: Types, traits: DeviceTraits) -> Template
     tasks *= chunks
     blocks = Blocks(images, sources, results, rows, columns, rows + side.reach[0], pitch, run)
     flops = 2 * chunk * c.out[0] * c.out[1] * results * sources * taps
-    arguments = (("scratch", 0), ("in", 0), ("in", 1), *_sizes(c, side, blocks, chunk, per := _per(tasks, flops, traits)))
+    per = _per(tasks, flops / 64, traits)
+    arguments = (("scratch", 0), ("in", 0), ("in", 1), *_sizes(c, side, blocks, chunk, per))
     first = Pass("conv", "conv_weight_grad", defines, arguments, Grid((max(1, -(-tasks // per)),), (1,)))
     return sum_slices(first, (1, c.groups * c.outputs, c.channels * taps), chunks, types, traits, True)
 

@@ -1,8 +1,8 @@
 """Pooling primitives.   Device side: ops/pool.cl.   User side: functional/pool.py.
 
 The dims before the last two are planes; a window slides over the last two. The family of max
-pooling is closed under differentiation: `max_pool2d_grad` sends a cotangent to each window's first maximum,
-`max_pool2d_gather` reads a value there, and each is the gradient of the other.
+pooling is closed under differentiation: `max_pool2d_grad` sends a cotangent to each window's first
+maximum, `max_pool2d_gather` reads a value there, and each is the gradient of the other.
 """
 
 from __future__ import annotations
@@ -176,7 +176,9 @@ def _gather_reference(v: Array, x: Array, **attrs: Any) -> Array:
     rows, cols = axes("max_pool2d", x.shape, **attrs)
     found = _positions(x, rows, cols)
     flat = np.maximum(found, 0).reshape(found.shape[0], rows.out * cols.out)
-    values: Array = np.take_along_axis(v.reshape(found.shape[0], rows.size * cols.size), flat, axis=1)
+    values: Array = np.take_along_axis(
+        v.reshape(found.shape[0], rows.size * cols.size), flat, axis=1
+    )
     values[found.reshape(flat.shape) < 0] = 0
     return values.reshape(_pooled(x.shape, rows, cols))
 
@@ -186,7 +188,7 @@ def _divisors(rows: Axis, cols: Axis, include: bool, override: int | None) -> Ar
     if override is not None:
         return np.full((rows.out, cols.out), override, np.float64)
     counts = rows.counts(include)[:, None] * cols.counts(include)
-    return np.maximum(counts, 1).astype(np.float64)
+    return np.asarray(np.maximum(counts, 1), np.float64)
 
 
 def _wide(dtype: np.dtype[Any]) -> np.dtype[Any]:

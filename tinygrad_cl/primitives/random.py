@@ -1,8 +1,8 @@
 """Random numbers from counters.   Device side: ops/random.cl.   User side: functional/random.py.
 
-Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): ten rounds of multiplications mix a
-128-bit counter under a 64-bit key. Element i of a tensor takes the block of counter `counter + i`, so its bits
-depend on nothing else: not on the device, nor on how the work is divided.
+Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): ten rounds of
+multiplications mix a 128-bit counter under a 64-bit key. Element i of a tensor takes the block of
+the counter `counter + i`, so its bits depend neither on the device nor on how work is divided.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tinygrad_cl.errors import DTypeError
 from tinygrad_cl.graph import Primitive, TensorSpec, register
 from tinygrad_cl.lowering import Expr
 
-# Multipliers of the two halves of a block, and what is added to the two halves of the key per round.
+# Multipliers of the halves of a block, and what is added to the halves of the key per round.
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 _LOW, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
@@ -69,13 +69,16 @@ def row(name: str, function: Callable[..., Any], text: str) -> Primitive:
     def spec(index: TensorSpec, key: TensorSpec, counter: TensorSpec) -> TensorSpec:
         number = TensorSpec((), int64)
         if index.dtype is not int64 or key != number or counter != number:
-            raise DTypeError(f"{name}: needs an int64 index, and an int64 number as key and counter")
+            raise DTypeError(
+                f"{name}: needs an int64 index, and an int64 number as key and counter"
+            )
         return TensorSpec(index.shape, float32)
 
     return register(Primitive(name, spec, function, Expr(text)))
 
 
 # fmt: off
-random_uniform = row("random_uniform", _np_uniform, "PHILOX_UNIFORM({0}, {1}, {2})")  # 0 <= u < 1
-random_normal  = row("random_normal",  _np_normal,  "PHILOX_NORMAL({0}, {1}, {2})")   # mean 0, deviation 1
+# uniform: 0 <= u < 1; normal: mean 0, deviation 1
+random_uniform = row("random_uniform", _np_uniform, "PHILOX_UNIFORM({0}, {1}, {2})")
+random_normal  = row("random_normal",  _np_normal,  "PHILOX_NORMAL({0}, {1}, {2})")
 # fmt: on

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
 from tinygrad_cl.errors import BuildError
 
 _PACKAGE = Path(__file__).resolve().parent.parent
+_INCLUDE = re.compile(r'^#include "(\w+)\.cl"$', re.MULTILINE)
 FOLDERS = (_PACKAGE / "ops", _PACKAGE.parent / "ops")
 
 
 @cache
 def template_source(name: str) -> str:
-    """Returns the text of `<name>.cl`.
+    """Returns the text of `<name>.cl`, with the templates that it includes in place of its `#include` lines.
 
     Raises:
         BuildError: if no such template is installed.
@@ -21,7 +23,8 @@ def template_source(name: str) -> str:
     for folder in FOLDERS:
         path = folder / f"{name}.cl"
         if path.is_file():
-            return path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8")
+            return _INCLUDE.sub(lambda found: template_source(found[1]), text)
     places = " or ".join(str(folder) for folder in FOLDERS)
     raise BuildError(f"template {name}.cl is not in {places}; reinstall tinygrad-cl")
 

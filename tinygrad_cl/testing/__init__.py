@@ -1,7 +1,8 @@
 """Tools for tests: gradient checks and comparisons.
 
-The rooms: compare.py (`assert_close`), gradcheck.py, and behind it evaluation.py (a function of arrays),
-numeric.py (measured derivatives), directions.py (one comparison), report.py (what is shown).
+The rooms: compare.py (`assert_close`), gradcheck.py, and behind it evaluation.py (a function of
+arrays), numeric.py (measured derivatives), directions.py (one comparison), report.py (what is
+shown).
 """
 
 from __future__ import annotations

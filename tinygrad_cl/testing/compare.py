@@ -34,7 +34,8 @@ def assert_close(
     Integers and bools must be equal unless tolerances are given.
 
     Args:
-        actual, expected: tensors, arrays, numbers; or sequences and mappings of them, compared pairwise.
+        actual, expected: tensors, arrays, numbers; or sequences and mappings of them, compared
+            pairwise.
         rtol, atol: the tolerances (default: PyTorch's, for the narrower of the two dtypes).
         equal_nan: whether NaN equals NaN.
         check_dtype: whether the dtypes must be equal; Python numbers have none.

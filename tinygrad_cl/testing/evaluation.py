@@ -24,8 +24,8 @@ Arrays = list[np.ndarray]
 class Evaluation:
     """A function with its inputs, evaluated on one device in one dtype.
 
-    While it is evaluated, the input tensors themselves show other values, so that a function that reaches
-    them in another way (a layer whose parameters are among the inputs) sees them too.
+    While it is evaluated, the input tensors themselves show other values, so that a function that
+    reaches them in another way (a layer whose parameters are among the inputs) sees them too.
 
     Attributes:
         function: takes `inputs`; returns a tensor or a sequence of them.

@@ -1,8 +1,9 @@
 """Checks gradients against derivatives that are measured from values.
 
-The derivative along a random direction `v` of the outputs weighted by random `u` is measured by central differences
-and compared with the inner product of the gradient and `v`: a few evaluations whatever the sizes. Only where the
-two differ are the inputs, and then their elements, looked at one by one.
+The derivative along a random direction `v` of the outputs weighted by random `u` is measured by
+central differences and compared with the inner product of the gradient and `v`: a few evaluations
+whatever the sizes. Only where the two differ are the inputs, and then their elements, looked at one
+by one.
 """
 
 from __future__ import annotations
@@ -39,10 +40,12 @@ def gradcheck(
 ) -> Report:
     """Checks the gradient of a function against measured derivatives.
 
-    The inputs that are float tensors with `requires_grad=True` are checked; all others are passed on as they are.
-    Use float64: gradients of narrower inputs are compared with a float64 evaluation of the same function on the
-    device "numpy" where it can be evaluated there, and with differences in their own dtype otherwise. Both need
-    wider tolerances.
+    The inputs that are float tensors with `requires_grad=True` are checked; all others are passed
+    on as they are.
+    Use float64: gradients of narrower inputs are compared with a float64 evaluation of the same
+        function on the
+    device "numpy" where it can be evaluated there, and with differences in their own dtype
+    otherwise. Both need wider tolerances.
 
     Args:
         function: takes the inputs; returns a tensor or a sequence of tensors of any shape.
@@ -60,7 +63,8 @@ def gradcheck(
 
     Raises:
         GradcheckError: if the verdict is not OK; its message is the report.
-        ArgumentError: if no input is a float tensor that requires grad, or an argument makes no sense.
+        ArgumentError: if no input is a float tensor that requires grad, or an argument makes no
+            sense.
 
     Example:
         >>> import tinygrad_cl as tg
@@ -130,6 +134,8 @@ def gradgradcheck(
         directions=directions,
         seed=seed,
     )
+    for j in range(count, count + len(cotangents)):
+        report.inputs[j] = report.inputs[j].replace(f"input {j}", f"cotangent {j - count}")
     if raise_exception and not report:
         raise GradcheckError(report)
     return report
@@ -147,6 +153,8 @@ def _check(
     seed: int,
     name: str | None,
 ) -> Report:
+    if directions < 1:
+        raise ArgumentError(f"gradcheck: directions must be positive, got {directions}")
     arguments = _arguments(inputs)
     checked = _checked_positions(arguments)
     device = next((arguments[i].node.device for i in checked), None) or get_device(None)

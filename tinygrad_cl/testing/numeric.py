@@ -18,7 +18,8 @@ class Estimate:
 
     Attributes:
         value: the derivative at 0, extrapolated to a step of zero.
-        uncertainty: how far the best two extrapolations differ, or the rounding error if that is larger.
+        uncertainty: how far the best two extrapolations differ, or the rounding error if that is
+            larger.
         left, right: the one-sided derivatives at the smallest step.
         kink: True if the one-sided derivatives stay apart, however small the step.
     """
@@ -40,8 +41,8 @@ def derivative(
 ) -> Estimate:
     """Returns the derivative of `f` at 0 by central differences, extrapolated by Ridders' method.
 
-    The step is halved up to `levels` times; each row of the table removes one more power of the step from the
-    error (C. J. F. Ridders, Accurate computation of F'(x) and F'(x) F''(x), 1982).
+    The step is halved up to `levels` times; each row of the table removes one more power of the
+    step from the error (C. J. F. Ridders, Accurate computation of F'(x) and F'(x) F''(x), 1982).
 
     Args:
         f: the function.

@@ -15,7 +15,8 @@ class Verdict(Enum):
     Attributes:
         OK: analytic and numeric derivatives agree.
         KINK: the function has a corner at this point, so that it has no derivative there.
-        IMPRECISE: the two agree in their leading digits only, or the numeric one cannot be measured well enough.
+        IMPRECISE: the two agree in their leading digits only, or the numeric one cannot be measured
+            well enough.
         NONDETERMINISTIC: two evaluations at the same point differ in their bits.
         WRONG: the two differ, or a gradient is missing.
     """

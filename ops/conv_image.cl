@@ -1,0 +1,152 @@
+/* conv_image.cl: the packed image from which the convolution kernels read, and the table of offsets into it.
+ *
+ * Included by conv.cl, conv_weight.cl, which describe it.
+ *
+ * Macro
+ *   MODE   FORWARD or INPUT_GRAD: which way the taps shift
+ */
+#include "dense_tile.cl"
+#define FORWARD 0
+#define INPUT_GRAD 1
+#ifndef MODE
+#define MODE FORWARD
+#endif
+
+/* The sizes that the kernels share. `plane` is the distance of two channels in the packed image, `pitch` that of two rows, `run`
+ * that of the columns of two result channels; a block has at most `block_rows` x `block_columns` pixels of each output phase. */
+#define GEOMETRY                                                                                                     \
+    const int images, const int groups, const int sources, const int results, const int height, const int width,     \
+        const int out_height, const int out_width, const int kernel_h, const int kernel_w, const int stride_h,       \
+        const int stride_w, const int padding_h, const int padding_w, const int dilation_h, const int dilation_w,    \
+        const int low_h, const int low_w, const int block_images, const int block_sources, const int block_results,  \
+        const int block_rows, const int block_columns, const int rows_in, const int pitch, const int plane,          \
+        const int run, const int chunk, const int per
+
+static inline void NAME(zeros)(ACC *to, int from, int end)
+{
+    for (int j = from; j < end; j += VEC)
+        VSTORE((V)(0), to + j);
+}
+
+/* Copies `count` rows of `length` elements that lie `step` apart in x to rows that lie `pitch` apart, with zeros between
+ * them. Up to VEC - 1 elements beyond are overwritten, so images are filled in increasing order. */
+static inline void NAME(rows)(ACC *to, __global const IN_T *x, size_t at, size_t end, int count, int length, size_t step,
+                              int pitch)
+{
+    if (pitch == length && step == (size_t)length) {
+        length *= count;
+        pitch = length;
+        count = min(count, 1);
+    }
+    if (at + (count - 1) * step + length + VEC <= end) {
+        for (int i = 0; i < count; i++, at += step, to += pitch) {
+            for (int j = 0; j < length; j += VEC)
+                VSTORE(CAT(LOADP_, IN_T)(x, at + j, VEC), to + j);
+            for (int j = length; j < pitch; j += VEC)
+                VSTORE((V)(0), to + j);
+        }
+    } else {
+        for (int i = 0; i < count; i++, at += step, to += pitch) {
+            for (int j = 0; j < length; j += VEC)
+                VSTORE(NAME(load)(x, at + j, end), to + j);
+            NAME(zeros)(to, length, pitch);
+        }
+    }
+}
+
+/* The same for every step-th element of a row. */
+static inline void NAME(sparse_rows)(ACC *to, __global const IN_T *x, size_t at, size_t end, int count, int length,
+                                     size_t row_step, int pitch, int step)
+{
+    for (int i = 0; i < count; i++, at += row_step, to += pitch) {
+        if (step == 2) {
+            for (int j = 0; j < length; j += VEC) {
+                const V a = NAME(load)(x, at + 2 * j, end), b = NAME(load)(x, at + 2 * j + VEC, end);
+                V even;
+                even.lo = a.even;
+                even.hi = b.even;
+                VSTORE(even, to + j);
+            }
+        } else {
+            for (int j = 0; j < length; j++)
+                to[j] = CAT(LOAD1_, IN_T)(x, at + (size_t)j * step);
+        }
+        NAME(zeros)(to, length, pitch);
+    }
+}
+
+/* How many of `count` steps from `first` lie before 0 (x) and before `size` (y). */
+static inline int2 NAME(inside)(int first, int step, int count, int size)
+{
+    const int before = first < 0 ? min(count, (-first + step - 1) / step) : 0;
+    return (int2)(before, size > first ? max(before, min(count, (size - first + step - 1) / step)) : before);
+}
+
+/* Packs `count` channels of one image, from channel `first` on: [channel][row phase][column phase][rows_in][pitch]. */
+static inline void NAME(pack)(ACC *image, __global const IN_T *x, size_t end, size_t first, int count, int height,
+                              int width, int top, int left, int step_h, int step_w, int phases_h, int phases_w,
+                              int rows_in, int pitch, int plane)
+{
+    for (int c = 0; c < count; c++, image += plane) {
+        ACC *to = image;
+        for (int a = 0; a < phases_h; a++)
+            for (int b = 0; b < phases_w; b++, to += rows_in * pitch) {
+                const int2 y = NAME(inside)(top + a, step_h, rows_in, height);
+                const int2 z = NAME(inside)(left + b, step_w, pitch, width);
+                const int row = top + a + y.x * step_h, column = left + b + z.x * step_w;
+                const size_t at = ((first + c) * height + row) * width + column;
+                ACC *const corner = to + y.x * pitch + z.x;
+                NAME(zeros)(to, 0, y.x * pitch + z.x);
+                if (step_w == 1)
+                    NAME(rows)(corner, x, at, end, y.y - y.x, z.y - z.x, (size_t)step_h * width, pitch);
+                else
+                    NAME(sparse_rows)(corner, x, at, end, y.y - y.x, z.y - z.x, (size_t)step_h * width, pitch, step_w);
+                NAME(zeros)(to, y.y * pitch + z.x, rows_in * pitch);
+            }
+        NAME(zeros)(to, 0, (int)(image + plane - to));
+    }
+}
+
+/* Copies the columns that weight `offset` meets to one dense run: all rows of all images. */
+static inline ACC *NAME(densify)(ACC *to, const ACC *from, int images, int image_size, int rows, int columns, int pitch)
+{
+    for (int m = 0; m < images; m++)
+        for (int i = 0; i < rows; i++, to += columns)
+            for (int j = 0; j < columns; j += VEC)
+                VSTORE(VLOAD(from + m * image_size + i * pitch + j), to + j);
+    return to;
+}
+
+/* Where a tap reads along one dim: the phase of the image (-1: this output phase has no such tap), the shift in it. */
+static inline int2 NAME(tap)(int tap, int phase, int dilation, int stride, int padding, int low)
+{
+#if MODE == INPUT_GRAD
+    const int t = phase + padding - tap * dilation;
+    const int quotient = t >= 0 ? t / stride : -((-t + stride - 1) / stride);
+    return (int2)(t == quotient * stride ? 0 : -1, quotient - low);
+#else
+    return (int2)(tap * dilation % stride, tap * dilation / stride);
+#endif
+}
+
+/* Fills the table of one output phase with (offset in the image, offset in the weights) per source channel and tap, and returns
+ * the number of taps. */
+static inline int NAME(offsets)(int2 *table, int count, int phase_h, int phase_w, int kernel_h, int kernel_w,
+                                int dilation_h, int dilation_w, int stride_h, int stride_w, int padding_h,
+                                int padding_w, int low_h, int low_w, int phases_w, int rows_in, int pitch, int plane,
+                                int weight_step)
+{
+    int taps = 0;
+    for (int i = 0; i < kernel_h; i++) {
+        const int2 y = NAME(tap)(i, phase_h, dilation_h, stride_h, padding_h, low_h);
+        for (int j = 0; j < kernel_w && y.x >= 0; j++) {
+            const int2 x = NAME(tap)(j, phase_w, dilation_w, stride_w, padding_w, low_w);
+            if (x.x >= 0)
+                table[taps++] = (int2)(((y.x * phases_w + x.x) * rows_in + y.y) * pitch + x.y, i * kernel_w + j);
+        }
+    }
+    for (int c = 1; c < count; c++)
+        for (int t = 0; t < taps; t++)
+            table[c * taps + t] = table[t] + (int2)(c * plane, c * weight_step);
+    return taps;
+}

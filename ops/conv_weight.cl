@@ -1,0 +1,163 @@
+/* conv_weight.cl: weight gradient of a convolution on a CPU.
+ *
+ * Twins: tinygrad_cl/primitives/conv.py (plans: plans_conv.py), tinygrad_cl/functional/conv.py.
+ *
+ * A task is a chunk of images, one group, a block of source channels and a block of result channels. Block by block it packs x as
+ * conv.cl does, and the cotangent g with zeros up to the image's pitch, so that gradient (channel, weight) is the dot
+ * product of two runs: the channel's cotangents, and the image from the weight's offset on. A register tile sums ROWS channels times COLS
+ * weights, and its lanes are folded at the end of a block. The sums of a chunk go to out[chunk][channel][weight]; a
+ * second pass adds the chunks in order. The zeros multiply elements of x that a weight does not meet, so
+ * an x that is not finite may spread to more weights than it should.
+ *
+ * Macros
+ *   TAG, ACC, IN_T, OUT_T   see dense_tile.cl; OUT_T is ACC
+ *   PANEL        1: runs are dense and go through all images: for small maps
+ * Tunables
+ *   ROWS, COLS   register tile: result channels, weights
+ *   GROUP        COLS rounded up to a power of two: lanes that a channel takes when a tile is folded
+ *   IMAGE, TABLE, KEPT, LINE, DENSE   elements of private memory: packed image, offsets (pairs), cotangents, the weights of one
+ *                channel, panel (PANEL)
+ */
+#include "conv_image.cl"
+#ifndef PANEL
+#define PANEL 0
+#endif
+#ifndef ROWS
+#define ROWS 4
+#define COLS 6
+#define GROUP 8
+#endif
+#ifndef IMAGE
+#define IMAGE 32768
+#define TABLE 1024
+#define KEPT 32768
+#define LINE 2048
+#define DENSE 32768
+#endif
+
+/* Adds the products of `length` columns of ROWS runs with COLS runs to acc. */
+static inline void NAME(tile)(V *acc, const ACC *const *left, const ACC *const *right, int length)
+{
+    for (size_t q = 0; q < (size_t)length; q += VEC) {
+        V b[COLS];
+        UNROLLED(COLS) for (int s = 0; s < COLS; s++)
+            b[s] = VLOAD(right[s] + q);
+        UNROLLED(ROWS) for (int r = 0; r < ROWS; r++) {
+            const V a = VLOAD(left[r] + q);
+            UNROLLED(COLS) for (int s = 0; s < COLS; s++)
+                acc[r * COLS + s] = fma(a, b[s], acc[r * COLS + s]);
+        }
+    }
+}
+
+/* Sums the lanes of each of the tile's registers; those of row r go to line[r * LINE] and up to VEC - 1 elements beyond. */
+static inline void NAME(fold)(const V *acc, ACC *line)
+{
+    PRIVATE(ACC, sums, ROWS * GROUP + 2 * VEC);
+    UNROLLED(ROWS) for (int first = 0; first < ROWS * GROUP; first += VEC) {
+        V t[VEC];
+        UNROLLED(VEC) for (int i = 0; i < VEC; i++) {
+            const int row = (first + i) / GROUP, column = (first + i) % GROUP;
+            t[i] = row < ROWS && column < COLS ? acc[min(row, ROWS - 1) * COLS + min(column, COLS - 1)] : (V)(0);
+        }
+        STAGES(FOLD)
+        VSTORE(t[0], sums + first);
+    }
+    for (int r = 0; r < ROWS; r++)
+        for (int i = 0; i < GROUP; i += VEC)
+            VSTORE(VLOAD(sums + r * GROUP + i), line + r * LINE + i);
+}
+
+VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, __global const IN_T *g, GEOMETRY)
+{
+    PRIVATE(ACC, image, IMAGE);
+    PRIVATE(ACC, cotangent, KEPT);
+    PRIVATE(ACC, line, LINE * ROWS);
+    PRIVATE(int2, table, TABLE);
+#if PANEL
+    PRIVATE(ACC, dense, DENSE);
+#endif
+    const int phases_h = min(stride_h, (kernel_h - 1) * dilation_h + 1);
+    const int phases_w = min(stride_w, (kernel_w - 1) * dilation_w + 1);
+    const int taps = NAME(offsets)(table, block_sources, 0, 0, kernel_h, kernel_w, dilation_h, dilation_w, stride_h,
+                                   stride_w, padding_h, padding_w, 0, 0, phases_w, rows_in, pitch, plane, 0);
+    const size_t x_end = (size_t)images * groups * sources * height * width;
+    const size_t g_end = (size_t)images * groups * results * out_height * out_width;
+    const int chunks = (images + chunk - 1) / chunk;
+    const int across = (sources + block_sources - 1) / block_sources;
+    const int down = (results + block_results - 1) / block_results;
+    const size_t tasks = (size_t)chunks * groups * across * down;
+    const size_t last = min(tasks, (get_global_id(0) + 1) * per);
+    for (size_t task = get_global_id(0) * per; task < last; task++) {
+        const int c0 = (int)(task % across) * block_sources, count = min(block_sources, sources - c0);
+        const int o0 = (int)(task / across % down) * block_results, channels = min(block_results, results - o0);
+        const size_t group = task / across / down % groups, part = task / across / down / groups;
+        const int begin = (int)part * chunk, end = min(images, begin + chunk), depth = count * taps;
+        const size_t row_size = (size_t)sources * taps;
+        const size_t corner = ((part * groups + group) * results + o0) * row_size + (size_t)c0 * taps;
+        int first = 1;
+        for (int n0 = begin; n0 < end; n0 += block_images)
+            for (int y0 = 0; y0 < out_height; y0 += block_rows)
+                for (int x0 = 0; x0 < out_width; x0 += block_columns) {
+                    const int images_here = min(block_images, end - n0), rows = min(block_rows, out_height - y0);
+                    const int columns = min(block_columns, out_width - x0), image_size = count * plane;
+                    for (int m = 0; m < images_here; m++)
+                        NAME(pack)(image + m * image_size, x, x_end, ((n0 + m) * groups + group) * sources + c0, count,
+                                   height, width, y0 * stride_h + low_h, x0 * stride_w + low_w, stride_h, stride_w,
+                                   phases_h, phases_w, rows_in, pitch, plane);
+                    NAME(zeros)(image, images_here * image_size, images_here * image_size + VEC);
+#if PANEL
+                    for (int k = 0; k < depth; k++) {
+                        ACC *const beyond = NAME(densify)(dense + k * run, image + table[k].x, images_here, image_size,
+                                                          rows, columns, pitch);
+                        VSTORE((V)(0), beyond);
+                    }
+#endif
+                    const int between = PANEL ? columns : pitch, apart = PANEL ? rows * columns : run;
+                    const int channel_size = PANEL ? run : block_images * run;
+                    for (int o = 0; o < channels; o++)
+                        for (int m = 0; m < images_here; m++) {
+                            const size_t channel = ((n0 + m) * groups + group) * results + o0 + o;
+                            ACC *const to = cotangent + o * channel_size + m * apart;
+                            NAME(rows)(to, g, (channel * out_height + y0) * out_width + x0, g_end, rows, columns,
+                                       out_width, between);
+                            VSTORE((V)(0), to + rows * between);
+                        }
+                    const int runs = PANEL ? 1 : images_here;
+                    const int length = PANEL ? images_here * rows * columns : (rows - 1) * pitch + columns;
+                    for (int o = 0; o < channels; o += ROWS) {
+                        for (int k = 0; k < depth; k += COLS) {
+                            V acc[ROWS * COLS];
+                            UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
+                                acc[i] = (V)(0);
+                            /* Channels and weights beyond the last one repeat it and are dropped below. */
+                            for (int m = 0; m < runs; m++) {
+                                const ACC *left[ROWS], *right[COLS];
+                                UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
+                                    left[r] = cotangent + min(o + r, channels - 1) * channel_size + m * run;
+                                UNROLLED(COLS) for (int s = 0; s < COLS; s++) {
+                                    const int i = min(k + s, depth - 1);
+#if PANEL
+                                    right[s] = dense + i * run;
+#else
+                                    right[s] = image + m * image_size + table[i].x;
+#endif
+                                }
+                                NAME(tile)(acc, left, right, length);
+                            }
+                            NAME(fold)(acc, line + k);
+                        }
+                        for (int r = 0; r < ROWS && o + r < channels; r++)
+                            for (int k = 0; k < depth; k += VEC) {
+                                const size_t at = corner + (o + r) * row_size + k;
+                                const int n = min(VEC, depth - k);
+                                V sum = VLOAD(line + r * LINE + k);
+                                if (!first)
+                                    sum += CAT(LOADP_, OUT_T)(out, at, n);
+                                CAT(STOREP_, OUT_T)(sum, out, at, n);
+                            }
+                    }
+                    first = 0;
+                }
+    }
+}

@@ -1,0 +1,245 @@
+"""Realizing: one plan per step, found again; nothing computed twice, nothing that grows."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_cl as tg
+from tinygrad_cl import nn
+from tinygrad_cl.compiler.plan import Launch, Plan
+from tinygrad_cl.nn import functional as F
+from tinygrad_cl.runtime.device import get_device
+
+
+def small_net(device: str) -> nn.Module:
+    tg.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(64, 5)
+    )
+    return net.to(device)
+
+
+def batch(device: str, size: int = 6) -> tuple[tg.Tensor, tg.Tensor]:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((size, 1, 8, 8)).astype(np.float32)
+    y = rng.integers(0, 5, size)
+    return tg.tensor(x, device=device), tg.tensor(y, device=device)
+
+
+def training(device: str, size: int = 6) -> tuple[nn.Module, tg.optim.Optimizer, Callable[[], Any]]:
+    net = small_net(device)
+    optimizer = tg.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+    x, y = batch(device, size)
+
+    def step() -> tg.Tensor:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(net(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return net, optimizer, step
+
+
+def plans(device: str) -> list[Plan]:
+    return [executable.plan for executable in get_device(device).plans.values()]
+
+
+def launches(plan: Plan) -> list[str]:
+    return [step.kernel.label for step in plan.steps if isinstance(step, Launch)]
+
+
+@pytest.fixture
+def fresh_plans(opencl_device: str) -> str:
+    get_device(opencl_device).plans.clear()
+    return opencl_device
+
+
+def test_a_training_step_is_one_plan(fresh_plans: str) -> None:
+    _, _, step = training(fresh_plans)
+    get_device(fresh_plans).plans.clear()
+    step()
+    (plan,) = plans(fresh_plans)
+    names = launches(plan)
+    assert sum(name.endswith("_all") for name in names) == 1, "one launch for all parameters"
+    segments = [s.kernel.segments for s in plan.steps if isinstance(s, Launch)]
+    assert max(segments) == 4
+
+
+def test_reading_the_loss_before_backward_computes_nothing_twice(fresh_plans: str) -> None:
+    net, optimizer, step = training(fresh_plans)
+    step()
+    whole = plans(fresh_plans)[-1]
+    get_device(fresh_plans).plans.clear()
+    x, y = batch(fresh_plans)
+    optimizer.zero_grad()
+    loss = F.cross_entropy(net(x), y)
+    assert np.isfinite(loss.item())
+    loss.backward()
+    optimizer.step()
+    forward, rest = plans(fresh_plans)
+    heavy = ("conv", "matmul", "max_pool2d")
+    count = [sum(n.startswith(heavy) for n in launches(plan)) for plan in (whole, forward, rest)]
+    assert count[0] == count[1] + count[2]
+    assert not any(name.startswith("conv_add") for name in launches(rest))
+
+
+def test_reading_the_loss_changes_no_gradient(device: str) -> None:
+    grads = []
+    for read in (False, True):
+        net = small_net(device)
+        x, y = batch(device)
+        loss = F.cross_entropy(net(x), y)
+        if read:
+            loss.item()
+        loss.backward()
+        grads.append([p.grad.numpy().copy() for p in net.parameters() if p.grad is not None])
+    assert len(grads[0]) == 4
+    for a, b in zip(*grads, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_a_changing_rate_compiles_nothing(fresh_plans: str) -> None:
+    _, optimizer, step = training(fresh_plans)
+    step()
+    step()
+    device = get_device(fresh_plans)
+    before = device.kernels_compiled, len(device.plans)  # type: ignore[attr-defined]
+    for k in range(10):
+        optimizer.param_groups[0]["lr"] = 0.1 / (k + 1)
+        step()
+    assert (device.kernels_compiled, len(device.plans)) == before  # type: ignore[attr-defined]
+
+
+def test_two_batch_sizes_are_two_plans_that_share_kernels(fresh_plans: str) -> None:
+    net, optimizer, _ = training(fresh_plans)
+    device = get_device(fresh_plans)
+
+    def step(size: int) -> None:
+        x, y = batch(fresh_plans, size)
+        optimizer.zero_grad()
+        F.cross_entropy(net(x), y).backward()
+        optimizer.step()
+
+    for _ in range(3):
+        step(6)
+        step(4)
+    count = len(device.plans)
+    for _ in range(5):
+        step(6)
+        step(4)
+    assert len(device.plans) == count
+
+
+def test_nothing_grows_over_many_steps(opencl_device: str) -> None:
+    _, optimizer, step = training(opencl_device)
+    device = get_device(opencl_device)
+    for _ in range(20):
+        loss = step()
+    loss.item()
+    gc.collect()
+    before = device.memory_stats(), len(device.plans), device.kernels_compiled  # type: ignore[attr-defined]
+    for k in range(300):
+        optimizer.param_groups[0]["lr"] = 0.1 / (k + 1)
+        loss = step()
+    loss.item()
+    gc.collect()
+    after = device.memory_stats(), len(device.plans), device.kernels_compiled  # type: ignore[attr-defined]
+    assert after[1:] == before[1:]
+    assert after[0].live <= before[0].live
+    assert after[0].held <= before[0].held
+
+
+def test_updates_overwrite_what_nobody_holds(fresh_plans: str) -> None:
+    _, _, step = training(fresh_plans)
+    step()
+    step()
+    plan = plans(fresh_plans)[-1]
+    kinds = [plan.storage[plan.home(at)].kind for at in plan.attached]
+    assert kinds.count("donated") == 8, "four parameters and four momenta"
+
+
+def test_what_is_held_is_never_overwritten(device: str) -> None:
+    net, _, step = training(device)
+    step()
+    step()
+    weight = next(iter(net.parameters()))
+    view, detached = weight.detach().numpy(), weight.detach()
+    pending = weight.detach() * 2
+    values = view.copy()
+    step()
+    step()
+    np.testing.assert_array_equal(view, values)
+    np.testing.assert_array_equal(detached.numpy(), values)
+    np.testing.assert_array_equal(pending.numpy(), values * 2)
+    assert not np.array_equal(weight.detach().numpy(), values)
+
+
+def test_living_tensors_are_computed_with_the_step(fresh_plans: str) -> None:
+    net, optimizer, _ = training(fresh_plans)
+    x, y = batch(fresh_plans)
+    optimizer.zero_grad()
+    logits = net(x)
+    loss = F.cross_entropy(logits, y)
+    loss.backward()
+    optimizer.step()
+    count = len(get_device(fresh_plans).plans)
+    assert logits.detach().numpy().shape == (6, 5)
+    assert np.isfinite(loss.item())
+    assert len(get_device(fresh_plans).plans) == count
+
+
+def test_devices_agree_over_training(opencl_device: str) -> None:
+    losses = []
+    for name in ("numpy", opencl_device):
+        _, _, step = training(name)
+        losses.append([step().item() for _ in range(20)])
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4, atol=1e-6)
+
+
+def test_two_runs_are_bit_equal(opencl_device: str) -> None:
+    results = []
+    for _ in range(2):
+        net, _, step = training(opencl_device)
+        for _ in range(5):
+            step()
+        results.append([p.detach().numpy().tobytes() for p in net.parameters()])
+    assert results[0] == results[1]
+
+
+def test_a_long_chain_is_realized(device: str) -> None:
+    x = tg.zeros(4, device=device)
+    for _ in range(3000):
+        x = x + 1
+    np.testing.assert_array_equal(x.numpy(), np.full(4, 3000, np.float32))
+
+
+def test_a_wide_sum_of_many_tensors_is_realized(device: str) -> None:
+    parts = [tg.full((3,), float(k), device=device) * 2 for k in range(200)]
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    assert total.tolist() == [2.0 * sum(range(200))] * 3
+
+
+def test_numbers_that_do_not_fit_become_infinite(device: str) -> None:
+    x = tg.ones(3, device=device) * 1e300
+    assert x.tolist() == [float("inf")] * 3
+
+
+def test_tensors_of_two_devices_do_not_mix(opencl_device: str) -> None:
+    with pytest.raises(tg.errors.DeviceError, match="move one of them"):
+        tg.ones(3, device="numpy") + tg.ones(3, device=opencl_device)
+
+
+def test_an_index_out_of_range_is_reported_by_its_op(opencl_device: str) -> None:
+    table = tg.ones(5, 3, device=opencl_device)
+    bad = F.embedding(tg.tensor([1, 7], device=opencl_device), table)
+    with pytest.raises(IndexError, match=r"embedding.*7.*5"):
+        bad.numpy()
+    assert (table + 1).sum().item() == 30, "the device works on"
