@@ -61,7 +61,8 @@
 #endif
 #define WIDTH (COLS * VEC)
 
-/* A register tile: adds the products of `depth` weights of ROWS channels with WIDTH columns from `from` on to acc. */
+/* A register tile: the sums of the products of `depth` weights of ROWS channels with WIDTH columns from `from` on, added to sums[]
+ * if `more`. A function of its own, because the registers suffice only if nothing else is in the way. */
 #if PACK_A
 #define WEIGHT_ROWS const ACC *weights
 #define WEIGHT(r) weights[k * ROWS + (r)]
@@ -74,8 +75,18 @@
 #else
 #define COLUMN at.x
 #endif
-static inline void NAME(tile)(V *acc, const ACC *from, const int2 *table, int depth, int run, WEIGHT_ROWS)
+__attribute__((noinline)) static void NAME(tile)(ACC *sums, int row_sums, int more, const ACC *from, const int2 *table,
+                                                 int depth, int run, WEIGHT_ROWS)
 {
+    V acc[ROWS * COLS];
+    if (DEEP && more) {
+        UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
+            UNROLLED(COLS) for (int v = 0; v < COLS; v++)
+                acc[r * COLS + v] = VLOAD(sums + r * row_sums + v * VEC);
+    } else {
+        UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
+            acc[i] = (V)(0);
+    }
     for (int k = 0; k < depth; k++) {
         const int2 at = table[k];
         V b[COLS];
@@ -87,6 +98,9 @@ static inline void NAME(tile)(V *acc, const ACC *from, const int2 *table, int de
                 acc[r * COLS + v] = fma(a, b[v], acc[r * COLS + v]);
         }
     }
+    UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
+        UNROLLED(COLS) for (int v = 0; v < COLS; v++)
+            VSTORE(acc[r * COLS + v], sums + r * row_sums + v * VEC);
 }
 
 /* Interleaves the phases' runs of one channel: `high` rows of `wide` pixels. */
@@ -199,19 +213,12 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
                         const ACC *const weights = packed + (o - o0) * entries + (offset - table) * ROWS;
 #endif
                         for (int q = 0; q < length; q += WIDTH) {
-                            V acc[ROWS * COLS];
-                            UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
-                                acc[i] = (V)(0);
-#if DEEP
-                            if (c0 > 0)
-                                UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
-                                    UNROLLED(COLS) for (int v = 0; v < COLS; v++)
-                                        acc[r * COLS + v] = VLOAD(sums + r * row_sums + q + v * VEC);
+#if PANEL
+                            const ACC *const from = dense + q;
+#else
+                            const ACC *const from = image + m * image_size + q;
 #endif
-                            NAME(tile)(acc, PANEL ? dense + q : image + m * image_size + q, offset, depth, run, weights);
-                            UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
-                                UNROLLED(COLS) for (int v = 0; v < COLS; v++)
-                                    VSTORE(acc[r * COLS + v], sums + r * row_sums + q + v * VEC);
+                            NAME(tile)(sums + q, row_sums, c0 > 0, from, offset, depth, run, weights);
 #if PHASES == 1
                             /* Rows (PANEL: images) that are complete leave now, while the next tile computes. */
                             if (DEEP && c0 + block_sources < sources)

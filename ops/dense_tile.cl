@@ -52,8 +52,8 @@ static inline V NAME(load)(__global const IN_T *x, size_t at, size_t end)
 #define LOW2 (0, 1, 4, 5)
 #define HIGH2 (2, 3, 6, 7)
 #endif
-#define INDEX_TYPE_f32 CAT(uint, VEC)
-#define INDEX_TYPE_f64 CAT(ulong, VEC)
+#define INDEX_TYPE_f32 WIDE(uint)
+#define INDEX_TYPE_f64 WIDE(ulong)
 #define INDEX_TYPE CAT(INDEX_TYPE_, TAG)
 
 /* One of log2(VEC) stages over t[VEC]: with all of them t is transposed. */

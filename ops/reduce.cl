@@ -104,13 +104,13 @@ VECTOR_KERNEL __kernel void KERNEL(const long kept, const long folds, const long
 #if LANES > 1
             shared[lane] = place;
             shared_best[lane] = top;
-            for (int half = LANES / 2; half > 0; half /= 2) {
+            for (int span = LANES / 2; span > 0; span /= 2) {
                 barrier(CLK_LOCAL_MEM_FENCE);
-                if (lane < (size_t)half && shared[lane + half] >= 0
+                if (lane < (size_t)span && shared[lane + span] >= 0
                     && (shared[lane] < 0
-                        || ARG_BEATS(shared_best[lane + half], shared[lane + half], shared_best[lane], shared[lane]))) {
-                    shared[lane] = shared[lane + half];
-                    shared_best[lane] = shared_best[lane + half];
+                        || ARG_BEATS(shared_best[lane + span], shared[lane + span], shared_best[lane], shared[lane]))) {
+                    shared[lane] = shared[lane + span];
+                    shared_best[lane] = shared_best[lane + span];
                 }
             }
             barrier(CLK_LOCAL_MEM_FENCE);
@@ -148,10 +148,10 @@ VECTOR_KERNEL __kernel void KERNEL(const long kept, const long folds, const long
                 acc[0] = KIND_FOLD(acc[0], acc[u]);
 #if LANES > 1
             shared[lane] = KIND_ACROSS(acc[0]);
-            for (int half = LANES / 2; half > 0; half /= 2) {
+            for (int span = LANES / 2; span > 0; span /= 2) {
                 barrier(CLK_LOCAL_MEM_FENCE);
-                if (lane < (size_t)half)
-                    shared[lane] = KIND_FOLD(shared[lane], shared[lane + half]);
+                if (lane < (size_t)span)
+                    shared[lane] = KIND_FOLD(shared[lane], shared[lane + span]);
             }
             barrier(CLK_LOCAL_MEM_FENCE);
             results.lanes[r] = shared[0];

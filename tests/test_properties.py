@@ -1,4 +1,4 @@
-"""Properties against NumPy, on shapes, dims and indices that nobody thought of. `--long` tries many more."""
+"""Properties against NumPy, on shapes and indices that nobody thought of; `--long` tries more."""
 
 from __future__ import annotations
 

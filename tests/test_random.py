@@ -1,4 +1,4 @@
-"""Random numbers: the same bits on every device, the right distributions, streams that can be repeated."""
+"""Random numbers: the same bits on every device, distributions, streams that can be repeated."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """tinygrad_cl: a PyTorch-like autograd engine whose tensors live on OpenCL devices.
 
-Nothing is computed before a value is needed: operations build a graph, and `item()`, `numpy()`,
-`print` and `optimizer.step()` turn it into few OpenCL kernels.
+Nothing is computed before a value is needed: operations build a graph, and `item()`, `numpy()`, `print` and
+`optimizer.step()` turn it into few OpenCL kernels.
 
 Example:
     >>> import tinygrad_cl as tg
@@ -87,6 +87,12 @@ from tinygrad_cl.functional.elementwise import sqrt as sqrt
 from tinygrad_cl.functional.elementwise import square as square
 from tinygrad_cl.functional.elementwise import sub as sub
 from tinygrad_cl.functional.elementwise import trunc as trunc
+from tinygrad_cl.functional.extremes import amax as amax
+from tinygrad_cl.functional.extremes import amin as amin
+from tinygrad_cl.functional.extremes import argmax as argmax
+from tinygrad_cl.functional.extremes import argmin as argmin
+from tinygrad_cl.functional.extremes import max as max
+from tinygrad_cl.functional.extremes import min as min
 from tinygrad_cl.functional.index import gather as gather
 from tinygrad_cl.functional.index import index_add as index_add
 from tinygrad_cl.functional.index import index_select as index_select
@@ -126,29 +132,15 @@ from tinygrad_cl.functional.matmul import matmul as matmul
 from tinygrad_cl.functional.matmul import mm as mm
 from tinygrad_cl.functional.matmul import mv as mv
 from tinygrad_cl.functional.matmul import outer as outer
-from tinygrad_cl.functional.movement import broadcast_tensors as broadcast_tensors
-from tinygrad_cl.functional.movement import broadcast_to as broadcast_to
 from tinygrad_cl.functional.movement import cat as cat
 from tinygrad_cl.functional.movement import chunk as chunk
-from tinygrad_cl.functional.movement import flatten as flatten
 from tinygrad_cl.functional.movement import flip as flip
-from tinygrad_cl.functional.movement import movedim as movedim
 from tinygrad_cl.functional.movement import narrow as narrow
-from tinygrad_cl.functional.movement import permute as permute
-from tinygrad_cl.functional.movement import ravel as ravel
-from tinygrad_cl.functional.movement import repeat as repeat
-from tinygrad_cl.functional.movement import reshape as reshape
 from tinygrad_cl.functional.movement import roll as roll
 from tinygrad_cl.functional.movement import select as select
 from tinygrad_cl.functional.movement import split as split
-from tinygrad_cl.functional.movement import squeeze as squeeze
 from tinygrad_cl.functional.movement import stack as stack
-from tinygrad_cl.functional.movement import t as t
-from tinygrad_cl.functional.movement import tile as tile
-from tinygrad_cl.functional.movement import transpose as transpose
 from tinygrad_cl.functional.movement import unbind as unbind
-from tinygrad_cl.functional.movement import unflatten as unflatten
-from tinygrad_cl.functional.movement import unsqueeze as unsqueeze
 from tinygrad_cl.functional.norm import logsumexp as logsumexp
 from tinygrad_cl.functional.norm import norm as norm
 from tinygrad_cl.functional.random import Generator as Generator
@@ -163,19 +155,27 @@ from tinygrad_cl.functional.random import randn as randn
 from tinygrad_cl.functional.random import randn_like as randn_like
 from tinygrad_cl.functional.random import randperm as randperm
 from tinygrad_cl.functional.reduce import all as all
-from tinygrad_cl.functional.reduce import amax as amax
-from tinygrad_cl.functional.reduce import amin as amin
 from tinygrad_cl.functional.reduce import any as any
-from tinygrad_cl.functional.reduce import argmax as argmax
-from tinygrad_cl.functional.reduce import argmin as argmin
 from tinygrad_cl.functional.reduce import count_nonzero as count_nonzero
-from tinygrad_cl.functional.reduce import max as max
 from tinygrad_cl.functional.reduce import mean as mean
-from tinygrad_cl.functional.reduce import min as min
 from tinygrad_cl.functional.reduce import prod as prod
 from tinygrad_cl.functional.reduce import std as std
 from tinygrad_cl.functional.reduce import sum as sum
 from tinygrad_cl.functional.reduce import var as var
+from tinygrad_cl.functional.views import broadcast_tensors as broadcast_tensors
+from tinygrad_cl.functional.views import broadcast_to as broadcast_to
+from tinygrad_cl.functional.views import flatten as flatten
+from tinygrad_cl.functional.views import movedim as movedim
+from tinygrad_cl.functional.views import permute as permute
+from tinygrad_cl.functional.views import ravel as ravel
+from tinygrad_cl.functional.views import repeat as repeat
+from tinygrad_cl.functional.views import reshape as reshape
+from tinygrad_cl.functional.views import squeeze as squeeze
+from tinygrad_cl.functional.views import t as t
+from tinygrad_cl.functional.views import tile as tile
+from tinygrad_cl.functional.views import transpose as transpose
+from tinygrad_cl.functional.views import unflatten as unflatten
+from tinygrad_cl.functional.views import unsqueeze as unsqueeze
 from tinygrad_cl.runtime.device import Device as Device
 from tinygrad_cl.runtime.device import devices as devices
 from tinygrad_cl.runtime.device import get_default_device as get_default_device

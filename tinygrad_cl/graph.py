@@ -167,6 +167,7 @@ class Node:
         released: True after a backward pass without `retain_graph`.
         owner: a weak reference to the living Tensor that shows this node, if any.
         hooks: gradient hooks, or None.
+        origin: the line that made it; unset unless it was recorded, see `tinygrad_cl.origins`.
     """
 
     __slots__ = (
@@ -177,6 +178,7 @@ class Node:
         "inputs",
         "leaf",
         "needs_grad",
+        "origin",
         "owner",
         "released",
         "scalar",
@@ -250,6 +252,20 @@ class Node:
 
     def __neg__(self) -> Node:
         return PRIMITIVES["neg"](self)
+
+
+_init = Node.__init__
+
+
+def watch_nodes(watch: Callable[[Node], None] | None) -> None:
+    """Calls `watch` with every new node from now on; None ends it, and then it costs nothing."""
+
+    def init_and_watch(node: Node, *args: Any, **kwargs: Any) -> None:
+        _init(node, *args, **kwargs)
+        assert watch is not None
+        watch(node)
+
+    Node.__init__ = _init if watch is None else init_and_watch  # type: ignore[assignment]
 
 
 def apply(primitive: Primitive, inputs: tuple[Node, ...], attrs: tuple[Any, ...] = ()) -> Node:
@@ -373,4 +389,5 @@ __all__ = [
     "register",
     "scalar",
     "toposort",
+    "watch_nodes",
 ]

@@ -26,6 +26,7 @@ from tinygrad_cl.functional import (
     movement,
     printing,
     reduce,
+    views,
 )
 from tinygrad_cl.functional.methods import Methods
 from tinygrad_cl.graph import Node
@@ -137,14 +138,14 @@ class Tensor(Methods):
     @property
     def T(self) -> Tensor:
         """The tensor with its dims in reverse order."""
-        return movement.permute(self, tuple(reversed(range(self.ndim))))
+        return views.permute(self, tuple(reversed(range(self.ndim))))
 
     @property
     def mT(self) -> Tensor:
         """The tensor with its last two dims exchanged."""
         if self.ndim < 2:
             raise ShapeError(f"mT: needs at least two dims, got {self.shape}")
-        return movement.transpose(self, -2, -1)
+        return views.transpose(self, -2, -1)
 
     # --- its values
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cases import conv, creation, elementwise, index, matmul, movement, nn, pool, reduce
+from cases import conv, creation, elementwise, index, logic, matmul, movement, nn, pool, reduce
 from cases.core import Case
 
-FAMILIES = (elementwise, reduce, movement, matmul, conv, pool, index, nn, creation)
+FAMILIES = (elementwise, logic, reduce, movement, matmul, conv, pool, index, nn, creation)
 CASES: list[Case] = [case for family in FAMILIES for case in family.CASES]

@@ -64,7 +64,7 @@ ATTRS: list[dict[str, Any]] = [
 
 
 def sizes(attrs: dict[str, Any]) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
-    """Sizes of image, filter and output that go with the attrs; some image pixels are never reached."""
+    """Sizes of image, filter and output that go with the attrs; some pixels are never reached."""
     image, kernel = (8, 9), (3, 2)
     out = [
         (image[i] + 2 * attrs["padding"][i] - attrs["dilation"][i] * (kernel[i] - 1) - 1)

@@ -187,7 +187,7 @@ class Draw:
         return np.asarray(self.rng.permutation(values).reshape(shape).astype(self.dtype))
 
     def away(self, *shape: int) -> np.ndarray:
-        """Floats with a magnitude between 0.3 and 2: away from corners at 0 and 1 and from halves."""
+        """Floats of a magnitude between 0.3 and 2: away from a corner at 0."""
         sign = np.where(self.rng.random(shape) < 0.5, -1.0, 1.0)
         return np.asarray((sign * self.rng.uniform(0.3, 2.0, shape)).astype(self.dtype))
 
@@ -221,7 +221,7 @@ def raises(error: type[Exception], message: str, *args: Any, **kwargs: Any) -> R
 
 @dataclass(frozen=True)
 class Tie:
-    """A point at a corner of a function, and the gradient of the sum of outputs that it must have there."""
+    """A point at a corner of a function, and what the gradient of its sum must be there."""
 
     sample: Sample
     gradients: tuple[Any, ...]

@@ -1,4 +1,4 @@
-"""Cases of creation ops and random numbers.   User side: functional/creation.py, functional/random.py."""
+"""Cases of creation ops and random numbers.   User side: functional/{creation,random}.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of indexing.   Primitives: primitives/index.py.   User side: functional/index.py, functional/indexing.py."""
+"""Cases of indexing.   Primitives and user side: */index.py, functional/indexing.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of matrix products.   Primitives: primitives/matmul.py.   User side: functional/matmul.py."""
+"""Cases of matrix products.   Primitives and user side: */matmul.py, functional/einsum.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of movement ops.   Primitives: primitives/movement.py.   User side: functional/movement.py."""
+"""Cases of movement ops.   Primitives and user side: */movement.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of activations, norms and losses.   User side: functional/activation.py, norm.py, loss.py."""
+"""Cases of activations, norms and losses.   User side: functional/{activation,norm,loss}.py."""
 
 from __future__ import annotations
 

@@ -73,6 +73,9 @@ class Call(Node):
         self.edges = edges
         self.values = values
 
+    def __repr__(self) -> str:
+        return f"<{self.function.__name__}.apply {self.signature.spec}>"
+
     def output(self, position: int) -> Node:
         """Returns a node that shows an output and leads the walk here."""
         return Output(self, position)

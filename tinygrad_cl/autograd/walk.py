@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from tinygrad_cl import origins
 from tinygrad_cl.autograd.handle import Handle, own
 from tinygrad_cl.errors import DTypeError, GradientError, ShapeError
 from tinygrad_cl.graph import PRIMITIVES, Node, TensorSpec, grad_mode, scalar, toposort
@@ -45,6 +46,7 @@ def walk(
     order = toposort(roots, _sources)
     useful = None if targets is None else _useful(order, targets)
     pending: Pending = {}
+    propagate = origins.following(_propagate) if origins.active() else _propagate
     found = []
     before, grad_mode.enabled = grad_mode.enabled, create
     try:
@@ -59,7 +61,7 @@ def walk(
             if node.leaf if targets is None else id(node) in targets:
                 found.append((node, g))
             if not node.leaf:
-                _propagate(node, g, useful, pending)
+                propagate(node, g, useful, pending)
     finally:
         grad_mode.enabled = before
     if not retain:

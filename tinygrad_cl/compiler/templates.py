@@ -1,7 +1,7 @@
 """Programs: the source of many kernels in one text.
 
-A program is `ops/prelude.cl` and `ops/vector.cl` once, then for each kernel: the width of its
-registers, the macros and bodies that the generator wrote, the template file, and the undoing of all
+A program is `ops/prelude.cl` once, then for each kernel: `ops/vector.cl` when the width of registers
+is new, the macros and bodies that the generator wrote, the template file, and the undoing of all
 macros of the two. One build for many kernels costs about half of one build each.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 
 from tinygrad_cl.compiler.render import Kernel
 from tinygrad_cl.runtime.sources import template_source
@@ -19,7 +20,7 @@ _DEFINE = re.compile(r"^\s*#\s*define (\w+)", re.MULTILINE)
 def program_source(kernels: Iterable[Kernel]) -> str:
     """Returns the OpenCL C of a program that holds these kernels, each once."""
     unique = {kernel.name: kernel for kernel in kernels}
-    parts = [template_source("prelude"), template_source("vector")]
+    parts = [template_source("prelude")]
     if any("PHILOX" in kernel.text for kernel in unique.values()):
         parts.append(template_source("random"))
     widths: set[int] = set()
@@ -31,11 +32,19 @@ def program_source(kernels: Iterable[Kernel]) -> str:
     return "\n".join(parts)
 
 
+@cache
+def _common_macros() -> frozenset[str]:
+    """What every kernel may use, and none may undo."""
+    return frozenset(
+        _DEFINE.findall(template_source("prelude")) + _DEFINE.findall(template_source("vector"))
+    )
+
+
 def kernel_source(kernel: Kernel) -> str:
     """Returns the part of a program that belongs to one kernel, with its template in full."""
     template = template_source(kernel.file)
     macros = dict.fromkeys(_DEFINE.findall(kernel.text) + _DEFINE.findall(template))
-    undone = "".join(f"#undef {name}\n" for name in macros)
+    undone = "".join(f"#undef {name}\n" for name in macros if name not in _common_macros())
     head = f"/* ---- {kernel.name}: {kernel.file}.cl ---- */\n"
     head += f"#undef KERNEL\n#define KERNEL {kernel.name}\n#undef VEC\n#define VEC {kernel.vec}\n"
     return head + kernel.text + template + undone

@@ -27,7 +27,7 @@ def add(input: Operand, other: Operand, *, alpha: Scalar = 1) -> Tensor:
         tensor([11, 12])
     """
     if alpha != 1:
-        other = mul(other, alpha)
+        other = mul(other, alpha) if isinstance(other, Handle) else base.number(other) * alpha
     return binary(p.add, input, other)
 
 
@@ -40,7 +40,7 @@ def sub(input: Operand, other: Operand, *, alpha: Scalar = 1) -> Tensor:
         tensor([-2, -1])
     """
     if alpha != 1:
-        other = mul(other, alpha)
+        other = mul(other, alpha) if isinstance(other, Handle) else base.number(other) * alpha
     return binary(p.sub, input, other)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from tinygrad_cl.functional import (
     activation,
     elementwise,
+    extremes,
     index,
     inplace,
     logic,
     movement,
     random,
     reduce,
+    views,
 )
 from tinygrad_cl.functional import matmul as products
 from tinygrad_cl.functional import norm as norms
@@ -94,12 +96,12 @@ class Methods(Operators):
     mean = reduce.mean
     var = reduce.var
     std = reduce.std
-    max = reduce.max
-    min = reduce.min
-    amax = reduce.amax
-    amin = reduce.amin
-    argmax = reduce.argmax
-    argmin = reduce.argmin
+    max = extremes.max
+    min = extremes.min
+    amax = extremes.amax
+    amin = extremes.amin
+    argmax = extremes.argmax
+    argmin = extremes.argmin
     any = reduce.any
     all = reduce.all
     count_nonzero = reduce.count_nonzero
@@ -113,22 +115,22 @@ class Methods(Operators):
     softmax = activation.softmax
     log_softmax = activation.log_softmax
 
-    reshape = movement.reshape
-    view = movement.view
-    flatten = movement.flatten
-    ravel = movement.ravel
-    unflatten = movement.unflatten
-    permute = movement.permute
-    transpose = movement.transpose
-    t = movement.t
-    movedim = movement.movedim
-    squeeze = movement.squeeze
-    unsqueeze = movement.unsqueeze
-    expand = movement.expand
-    expand_as = movement.expand_as
-    broadcast_to = movement.broadcast_to
-    repeat = movement.repeat
-    tile = movement.tile
+    reshape = views.reshape
+    view = views.view
+    flatten = views.flatten
+    ravel = views.ravel
+    unflatten = views.unflatten
+    permute = views.permute
+    transpose = views.transpose
+    t = views.t
+    movedim = views.movedim
+    squeeze = views.squeeze
+    unsqueeze = views.unsqueeze
+    expand = views.expand
+    expand_as = views.expand_as
+    broadcast_to = views.broadcast_to
+    repeat = views.repeat
+    tile = views.tile
     narrow = movement.narrow
     select = movement.select
     unbind = movement.unbind

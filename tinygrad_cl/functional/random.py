@@ -101,7 +101,9 @@ def initial_seed() -> int:
     return default_generator.initial_seed()
 
 
-def _draw(kind: Primitive, shape: Shape, device: Device, generator: Generator | None) -> Node:
+def draw_numbers(
+    kind: Primitive, shape: Shape, device: Device, generator: Generator | None
+) -> Node:
     """A float32 node of random numbers."""
     if any(size < 0 for size in shape):
         raise ShapeError(f"random: sizes must not be negative, got {shape}")
@@ -123,7 +125,7 @@ def _floats(
     wanted = float32 if dtype is None else dtypes.dtype(dtype)
     if not wanted.is_floating_point:
         raise DTypeError(f"{op}: needs a float dtype, got {wanted.name}")
-    node = _draw(kind, shape, get_device(device), generator)
+    node = draw_numbers(kind, shape, get_device(device), generator)
     return leaf(base.cast(node, wanted), requires_grad)
 
 
@@ -248,7 +250,7 @@ def randint(
 
 def _word(shape: Shape, device: Device, generator: Generator | None) -> Node:
     """24 random bits per element, as int64."""
-    drawn = _draw(primitive.random_uniform, shape, device, generator)
+    drawn = draw_numbers(primitive.random_uniform, shape, device, generator)
     return base.cast(drawn * float(_WORD), int64)
 
 
@@ -310,7 +312,7 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
         tensor([0., 1.])
     """
     node = base.floating(unwrap("bernoulli", input))
-    drawn = _draw(primitive.random_uniform, node.shape, base.device_of(node), generator)
+    drawn = draw_numbers(primitive.random_uniform, node.shape, base.device_of(node), generator)
     return wrap(base.cast(p.lt(base.cast(drawn, node.dtype), node), node.dtype))
 
 
@@ -338,7 +340,7 @@ def uniform_(
     """
 
     def draw(shape: Shape, dtype: DType, device: Device) -> Node:
-        unit = base.cast(_draw(primitive.random_uniform, shape, device, generator), dtype)
+        unit = base.cast(draw_numbers(primitive.random_uniform, shape, device, generator), dtype)
         return unit * (float(b) - float(a)) + float(a)
 
     return _refill("uniform_", tensor, draw)
@@ -356,67 +358,7 @@ def normal_(
     """
 
     def draw(shape: Shape, dtype: DType, device: Device) -> Node:
-        unit = base.cast(_draw(primitive.random_normal, shape, device, generator), dtype)
+        unit = base.cast(draw_numbers(primitive.random_normal, shape, device, generator), dtype)
         return unit * float(std) + float(mean)
 
     return _refill("normal_", tensor, draw)
-
-
-# --- dropout
-
-
-def _dropped(op: str, x: Node, shape: Shape, p_drop: float, generator: Generator | None) -> Node:
-    if not 0 <= p_drop <= 1:
-        raise DTypeError(f"{op}: the probability must lie between 0 and 1, got {p_drop}")
-    drawn = _draw(primitive.random_uniform, shape, base.device_of(x), generator)
-    kept = p.ge(drawn, base.constant(p_drop, float32))
-    scale = 1 / (1 - p_drop) if p_drop < 1 else 0.0
-    return p.where(kept, x * scale, base.constant(0, x.dtype))
-
-
-def dropout(
-    input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None
-) -> Tensor:
-    """Returns `input` with elements zeroed with probability `p`, the others times 1 / (1 - p).
-
-    Args:
-        input: any float tensor.
-        p: the probability.
-        training: if False, `input` is returned as it is.
-        generator: where the random numbers come from; the default generator if None.
-
-    Raises:
-        DTypeError: if `p` is no probability.
-
-    Example:
-        >>> import tinygrad_cl as tg
-        >>> sorted(set(tg.nn.functional.dropout(tg.ones(100), 0.5).tolist()))
-        [0.0, 2.0]
-    """
-    x = base.floating(unwrap("dropout", input))
-    if not training or p == 0:
-        return input
-    return wrap(_dropped("dropout", x, x.shape, p, generator))
-
-
-def dropout2d(
-    input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None
-) -> Tensor:
-    """Returns (N, C, ...) with whole channels set to zero with probability `p`, the others scaled.
-
-    Raises:
-        DTypeError: if `p` is no probability.
-        ShapeError: if there are no channels.
-
-    Example:
-        >>> import tinygrad_cl as tg
-        >>> tg.nn.functional.dropout2d(tg.ones(2, 3, 4, 4), 0.5).shape
-        (2, 3, 4, 4)
-    """
-    x = base.floating(unwrap("dropout2d", input))
-    if x.ndim < 3:
-        raise ShapeError(f"dropout2d: needs (N, C, H, W) or (C, H, W), got {x.shape}")
-    if not training or p == 0:
-        return input
-    channels = (*x.shape[:-2], 1, 1)
-    return wrap(_dropped("dropout2d", x, channels, p, generator))

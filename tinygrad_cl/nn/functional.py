@@ -21,6 +21,8 @@ from tinygrad_cl.functional.activation import tanh as tanh
 from tinygrad_cl.functional.conv import conv1d as conv1d
 from tinygrad_cl.functional.conv import conv2d as conv2d
 from tinygrad_cl.functional.conv import conv_transpose2d as conv_transpose2d
+from tinygrad_cl.functional.dropout import dropout as dropout
+from tinygrad_cl.functional.dropout import dropout2d as dropout2d
 from tinygrad_cl.functional.index import embedding as embedding
 from tinygrad_cl.functional.index import one_hot as one_hot
 from tinygrad_cl.functional.loss import binary_cross_entropy as binary_cross_entropy
@@ -35,9 +37,7 @@ from tinygrad_cl.functional.loss import mse_loss as mse_loss
 from tinygrad_cl.functional.loss import nll_loss as nll_loss
 from tinygrad_cl.functional.loss import smooth_l1_loss as smooth_l1_loss
 from tinygrad_cl.functional.matmul import linear as linear
-from tinygrad_cl.functional.movement import flatten as flatten
 from tinygrad_cl.functional.movement import pad as pad
-from tinygrad_cl.functional.movement import unflatten as unflatten
 from tinygrad_cl.functional.norm import batch_norm as batch_norm
 from tinygrad_cl.functional.norm import cosine_similarity as cosine_similarity
 from tinygrad_cl.functional.norm import group_norm as group_norm
@@ -48,8 +48,8 @@ from tinygrad_cl.functional.pool import avg_pool1d as avg_pool1d
 from tinygrad_cl.functional.pool import avg_pool2d as avg_pool2d
 from tinygrad_cl.functional.pool import max_pool1d as max_pool1d
 from tinygrad_cl.functional.pool import max_pool2d as max_pool2d
-from tinygrad_cl.functional.random import dropout as dropout
-from tinygrad_cl.functional.random import dropout2d as dropout2d
+from tinygrad_cl.functional.views import flatten as flatten
+from tinygrad_cl.functional.views import unflatten as unflatten
 
 __all__ = [
     "adaptive_avg_pool2d",

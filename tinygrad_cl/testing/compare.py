@@ -29,14 +29,15 @@ def assert_close(
     check_dtype: bool = True,
     name: str = "",
 ) -> None:
-    """Asserts that `|actual - expected| <= atol + rtol * |expected|` for every element, and that shapes agree.
+    """Asserts `|actual - expected| <= atol + rtol * |expected|` everywhere, and equal shapes.
 
     Integers and bools must be equal unless tolerances are given.
 
     Args:
-        actual, expected: tensors, arrays, numbers; or sequences and mappings of them, compared
-            pairwise.
-        rtol, atol: the tolerances (default: PyTorch's, for the narrower of the two dtypes).
+        actual: a tensor, array or number; or a sequence or mapping of them, compared pairwise.
+        expected: likewise.
+        rtol: relative tolerance (default: PyTorch's, for the narrower of the two dtypes).
+        atol: absolute tolerance, likewise.
         equal_nan: whether NaN equals NaN.
         check_dtype: whether the dtypes must be equal; Python numbers have none.
         name: what the message calls the pair.
@@ -142,10 +143,10 @@ def _default_tolerances(a: np.dtype[Any], b: np.dtype[Any]) -> tuple[float, floa
 
 
 def _excess(a: np.ndarray, b: np.ndarray, rtol: float, atol: float, equal_nan: bool) -> np.ndarray:
-    """By how much each element differs beyond what is allowed: 0 where it does not, inf where it cannot be said."""
+    """How far apart elements are where that is too far, else 0; inf where one is not finite."""
     if a.dtype.kind in "iub" and b.dtype.kind in "iub":
         difference = np.abs(a.astype(object) - b.astype(object)).astype(np.float64)
-        return np.maximum(difference - atol - rtol * np.abs(b.astype(np.float64)), 0)
+        return np.where(difference > atol + rtol * np.abs(b.astype(np.float64)), difference, 0.0)
     x, y = a.astype(np.float64), b.astype(np.float64)
     with np.errstate(all="ignore"):
         difference = np.abs(x - y)

@@ -1,4 +1,4 @@
-"""One comparison of a gradient with measured derivatives: along a direction, then input by input, then by element."""
+"""A gradient compared with measured derivatives: along a direction, by input, by element."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _NARROW = {
 def tolerance_of(
     narrowest: DType, in_float64: bool, eps: float | None, atol: float | None, rtol: float | None
 ) -> Tolerance:
-    """Returns the tolerance for gradients in a dtype, measured in float64 or in that dtype itself."""
+    """Returns the tolerance of a dtype, for derivatives measured in float64 or in that dtype."""
     found = (_BY_DTYPE if in_float64 else _NARROW)[narrowest]
     if eps is not None:
         found = replace(found, eps=eps)
@@ -171,7 +171,7 @@ class Comparison:
     def _search(
         self, k: int, found: Finding, gradients: list[np.ndarray | None], vector: np.ndarray
     ) -> Finding:
-        """Looks for the worst element of input `k`; its verdict decides between a corner and a wrong gradient."""
+        """Looks for the worst element of input `k`: it tells a corner from a wrong gradient."""
         note = found.note
         if gradients[k] is None:
             note = "no gradient came back for this input (None), although the outputs depend on it"

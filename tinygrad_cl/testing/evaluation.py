@@ -59,12 +59,15 @@ class Evaluation:
                 (out, g) for out, g in zip(outputs, cotangents, strict=True) if out.requires_grad
             ]
             if not kept:
-                return read(outputs), [None] * len(checked)
+                nothing: list[np.ndarray | None] = [None] * len(checked)
+                return read(outputs), nothing
             weights = [place(g, out.node.device or self.device, out.dtype) for out, g in kept]
             found = autograd.grad([out for out, _ in kept], checked, weights, allow_unused=True)
             given = [g for g in found if g is not None]
             arrays_read = iter(read(given + outputs))
-            gradients = [None if g is None else next(arrays_read) for g in found]
+            gradients: list[np.ndarray | None] = [
+                None if g is None else next(arrays_read) for g in found
+            ]
             return list(arrays_read), gradients
 
     def outputs(self) -> list[Tensor]:
@@ -81,7 +84,7 @@ class Evaluation:
 
     @contextmanager
     def bound(self, arrays: Arrays) -> Iterator[list[Tensor]]:
-        """Makes the inputs show `arrays` (the checked ones) or their own values, on the device, in the dtype."""
+        """Makes the inputs show `arrays`, or their own values, on the device and in the dtype."""
         tensors = [(i, x) for i, x in enumerate(self.inputs) if isinstance(x, Tensor)]
         before = [(tensor, tensor.node) for _, tensor in tensors]
         varied = dict(zip(self.checked, arrays, strict=True))

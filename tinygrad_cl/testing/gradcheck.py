@@ -9,6 +9,7 @@ by one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,8 @@ def gradcheck(
         function: takes the inputs; returns a tensor or a sequence of tensors of any shape.
         inputs: one tensor, or the sequence of all arguments.
         eps: the largest step (default: 1e-3 in float64).
-        atol, rtol: what may differ, absolutely and relative to the derivative (default: by dtype).
+        atol: what may differ, absolutely (default: by dtype).
+        rtol: what may differ, relative to the derivative (default: by dtype).
         directions: number of random directions.
         seed: seed of the directions.
         order: 2 to check the gradients of the gradients as well.
@@ -74,10 +76,10 @@ def gradcheck(
     """
     if order not in (1, 2):
         raise ArgumentError(f"gradcheck: order must be 1 or 2, got {order}")
-    settings = {"eps": eps, "atol": atol, "rtol": rtol, "directions": directions, "seed": seed}
-    report = _check(function, inputs, order=1, name=name, **settings)
+    settings = _Settings(name or _name_of(function), eps, atol, rtol, directions, seed)
+    report = _check(function, inputs, settings, order=1)
     if order == 2 and report:
-        report += gradgradcheck(function, inputs, raise_exception=False, name=name, **settings)
+        report += _check_second(function, inputs, settings)
     if raise_exception and not report:
         raise GradcheckError(report)
     return report
@@ -109,10 +111,33 @@ def gradgradcheck(
         >>> gradgradcheck(lambda x: x**3, (x,)).verdict
         <Verdict.OK: 'ok'>
     """
+    settings = _Settings(name or _name_of(function), eps, atol, rtol, directions, seed)
+    report = _check_second(function, inputs, settings)
+    if raise_exception and not report:
+        raise GradcheckError(report)
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """What was asked for."""
+
+    name: str
+    eps: float | None
+    atol: float | None
+    rtol: float | None
+    directions: int
+    seed: int
+
+
+def _check_second(
+    function: Function, inputs: Tensor | Sequence[Any], settings: _Settings
+) -> Report:
+    """Checks the function from inputs and cotangents to gradients."""
     arguments = _arguments(inputs)
     count = len(arguments)
     checked = [arguments[i] for i in _checked_positions(arguments)]
-    cotangents = _random_cotangents(function, arguments, seed)
+    cotangents = _random_cotangents(function, arguments, settings.seed)
 
     def gradient(*values: Any) -> tuple[Tensor, ...]:
         outputs = [o for o in _float_outputs(function(*values[:count])) if o.requires_grad]
@@ -123,59 +148,38 @@ def gradgradcheck(
         )
         return tuple(g for g in found if g is not None)
 
-    report = _check(
-        gradient,
-        (*arguments, *cotangents),
-        order=2,
-        name=name or _name_of(function),
-        eps=eps,
-        atol=atol,
-        rtol=rtol,
-        directions=directions,
-        seed=seed,
-    )
+    report = _check(gradient, (*arguments, *cotangents), settings, order=2)
     for j in range(count, count + len(cotangents)):
         report.inputs[j] = report.inputs[j].replace(f"input {j}", f"cotangent {j - count}")
-    if raise_exception and not report:
-        raise GradcheckError(report)
     return report
 
 
 def _check(
-    function: Function,
-    inputs: Tensor | Sequence[Any],
-    *,
-    order: int,
-    eps: float | None,
-    atol: float | None,
-    rtol: float | None,
-    directions: int,
-    seed: int,
-    name: str | None,
+    function: Function, inputs: Tensor | Sequence[Any], settings: _Settings, order: int
 ) -> Report:
-    if directions < 1:
-        raise ArgumentError(f"gradcheck: directions must be positive, got {directions}")
+    if settings.directions < 1:
+        raise ArgumentError(f"gradcheck: directions must be positive, got {settings.directions}")
     arguments = _arguments(inputs)
     checked = _checked_positions(arguments)
     device = next((arguments[i].node.device for i in checked), None) or get_device(None)
     own = Evaluation(function, arguments, checked, device)
     arrays = [read_exactly(arguments[i]) for i in checked]
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(settings.seed)
 
     outputs = own.values(arrays)
     cotangents = [rng.standard_normal(out.shape) for out in outputs]
     findings = _nondeterminism(own, arrays, cotangents, order)
     narrowest = _narrowest([arguments[i].dtype for i in checked])
     numeric, in_float64 = _numeric_side(own, arrays, outputs, narrowest)
-    tolerance = tolerance_of(narrowest, in_float64, eps, atol, rtol)
+    tolerance = tolerance_of(narrowest, in_float64, settings.eps, settings.atol, settings.rtol)
     comparison = Comparison(own, numeric, arrays, tolerance, order)
     if not findings:
-        for direction in range(directions):
+        for direction in range(settings.directions):
             if direction:
                 cotangents = [rng.standard_normal(out.shape) for out in outputs]
             findings += comparison.run(direction, cotangents, rng)
     return Report(
-        name or _name_of(function),
+        settings.name,
         _place(own, numeric, narrowest),
         {i: _describe(i, arguments[i]) for i in checked},
         comparison.checks,
@@ -196,7 +200,7 @@ def _checked_positions(arguments: tuple[Any, ...]) -> tuple[int, ...]:
     )
     if not found:
         raise ArgumentError(
-            "gradcheck: no input is a float tensor with requires_grad=True, so there is nothing to check"
+            "gradcheck: nothing to check; no input is a float tensor with requires_grad=True"
         )
     return found
 
@@ -207,7 +211,7 @@ def _float_outputs(returned: Any) -> list[Tensor]:
 
 
 def _random_cotangents(function: Function, arguments: tuple[Any, ...], seed: int) -> list[Tensor]:
-    """One differentiable cotangent per output that requires grad, on its device and in its dtype."""
+    """One differentiable cotangent per output that requires grad."""
     rng = np.random.default_rng(seed + 1)
     outputs = [o for o in _float_outputs(function(*arguments)) if o.requires_grad]
     found = []
@@ -241,7 +245,7 @@ def _nondeterminism(
 def _numeric_side(
     own: Evaluation, arrays: Arrays, outputs: Arrays, narrowest: DType
 ) -> tuple[Evaluation, bool]:
-    """Returns where differences are measured: in float64 on "numpy" where the inputs are narrower."""
+    """Returns where values are taken: in float64 on "numpy" if the inputs are narrower."""
     if narrowest is dtypes.float64:
         return own, True
     wide = Evaluation(own.function, own.inputs, own.checked, get_device("numpy"), dtypes.float64)

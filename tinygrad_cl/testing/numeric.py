@@ -95,7 +95,7 @@ def _extrapolate(previous: list[float], difference: float) -> list[float]:
 
 
 def _stays_apart(jumps: list[float], rounding: float, slope: float) -> bool:
-    """Tells whether the jumps between the sides do not shrink with the step, as they do where `f` is smooth."""
+    """Tells whether the jumps between the sides stay while the step shrinks: `f` is not smooth."""
     if len(jumps) < 2 or not all(math.isfinite(j) for j in jumps[-2:]):
         return False
     visible = jumps[-1] > 10 * rounding + 1e-6 * abs(slope)

@@ -34,10 +34,10 @@ class Verdict(Enum):
 
 
 _ADVICE = {
-    Verdict.KINK: "move the inputs off the corner (ties, zeros of relu or abs), or accept Verdict.KINK there",
-    Verdict.IMPRECISE: "check for a constant with too few digits or a detour through a narrower dtype; "
+    Verdict.KINK: "move the inputs off the corner (a tie, a zero of relu or abs), or accept it",
+    Verdict.IMPRECISE: "look for a constant with too few digits or a narrower dtype on the way; "
     "else choose eps, or widen rtol and atol",
-    Verdict.NONDETERMINISTIC: "seed what is random inside the function (tinygrad_cl.manual_seed), or switch it off",
+    Verdict.NONDETERMINISTIC: "seed what is random inside the function, or switch it off",
     Verdict.WRONG: "compare the gradient with the formula at the element named above",
 }
 
@@ -99,7 +99,8 @@ class Finding:
             yield f"    numeric  {self.numeric:.12g} (+- {self.uncertainty:.1g})"
             yield f"    error    {self.error:.3g}, allowed {self.allowed:.3g}"
         if self.sides is not None:
-            yield f"    sides    {self.sides[0]:.6g} from the left, {self.sides[1]:.6g} from the right"
+            left, right = self.sides
+            yield f"    sides    {left:.6g} from the left, {right:.6g} from the right"
         if self.element is not None:
             yield f"    worst {self.element}"
         if self.note:
@@ -149,7 +150,7 @@ class Report:
     def __str__(self) -> str:
         head = f"gradcheck of {self.name} on {self.place}: {self.verdict.value}"
         if self:
-            return f"{head} ({self.checks} comparisons, largest error {self.worst:.1e} of what is allowed)"
+            return f"{head} ({self.checks} comparisons, largest error {self.worst:.1e} of allowed)"
         shown = self.findings[:8]
         lines = [head, *(f"  {line}" for found in shown for line in found.lines(self.inputs))]
         if len(self.findings) > len(shown):

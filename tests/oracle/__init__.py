@@ -1,0 +1,5 @@
+"""What ops mean, in NumPy and SciPy: written without the library's own references."""
+
+from oracle.basic import *  # noqa: F403
+from oracle.nn import *  # noqa: F403
+from oracle.windows import *  # noqa: F403

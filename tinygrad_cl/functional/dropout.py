@@ -1,0 +1,77 @@
+"""Dropout: elements or channels set to zero by chance.   Primitives: primitives/random.py."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tinygrad_cl.dtypes import float32
+from tinygrad_cl.errors import DTypeError, ShapeError
+from tinygrad_cl.functional import base
+from tinygrad_cl.functional.base import unwrap, wrap
+from tinygrad_cl.graph import Node
+from tinygrad_cl.primitives import elementwise as p
+from tinygrad_cl.primitives import random as primitive
+from tinygrad_cl.shapes import Shape
+
+if TYPE_CHECKING:
+    from tinygrad_cl.tensor import Tensor
+
+
+from tinygrad_cl.functional.random import Generator, draw_numbers
+
+
+def _dropped(op: str, x: Node, shape: Shape, p_drop: float, generator: Generator | None) -> Node:
+    if not 0 <= p_drop <= 1:
+        raise DTypeError(f"{op}: the probability must lie between 0 and 1, got {p_drop}")
+    drawn = draw_numbers(primitive.random_uniform, shape, base.device_of(x), generator)
+    kept = p.ge(drawn, base.constant(p_drop, float32))
+    scale = 1 / (1 - p_drop) if p_drop < 1 else 0.0
+    return p.where(kept, x * scale, base.constant(0, x.dtype))
+
+
+def dropout(
+    input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None
+) -> Tensor:
+    """Returns `input` with elements zeroed with probability `p`, the others times 1 / (1 - p).
+
+    Args:
+        input: any float tensor.
+        p: the probability.
+        training: if False, `input` is returned as it is.
+        generator: where the random numbers come from; the default generator if None.
+
+    Raises:
+        DTypeError: if `p` is no probability.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> sorted(set(tg.nn.functional.dropout(tg.ones(100), 0.5).tolist()))
+        [0.0, 2.0]
+    """
+    x = base.floating(unwrap("dropout", input))
+    if not training or p == 0:
+        return input
+    return wrap(_dropped("dropout", x, x.shape, p, generator))
+
+
+def dropout2d(
+    input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None
+) -> Tensor:
+    """Returns (N, C, ...) with whole channels set to zero with probability `p`, the others scaled.
+
+    Raises:
+        DTypeError: if `p` is no probability.
+        ShapeError: if there are no channels.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.nn.functional.dropout2d(tg.ones(2, 3, 4, 4), 0.5).shape
+        (2, 3, 4, 4)
+    """
+    x = base.floating(unwrap("dropout2d", input))
+    if x.ndim < 3:
+        raise ShapeError(f"dropout2d: needs (N, C, H, W) or (C, H, W), got {x.shape}")
+    if not training or p == 0:
+        return input
+    channels = (*x.shape[:-2], 1, 1)
+    return wrap(_dropped("dropout2d", x, channels, p, generator))
