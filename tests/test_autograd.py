@@ -1,4 +1,4 @@
-"""Autograd: the backward walk, `grad`, hooks, grad modes, users' own ops, graphs deeper than the stack."""
+"""Autograd: the backward walk, `grad`, hooks, grad modes, users' own ops, deep graphs."""
 
 from __future__ import annotations
 
@@ -465,7 +465,7 @@ class SplitScaled(Function):
 
     @staticmethod
     def backward(ctx: Any, ge: Tensor, gy: Tensor) -> Any:
-        e, y, nothing = ctx.saved_tensors
+        e, _, nothing = ctx.saved_tensors
         assert nothing is None
         SplitScaled.seen = (ge, gy, ctx.needs_input_grad)
         return ge * e, None, gy * ctx.factor
@@ -503,7 +503,7 @@ def test_function_with_several_outputs(device: str) -> None:
     np.testing.assert_allclose(values(x.grad), np.exp([0, 1]), rtol=1e-6)
     assert values(y.grad) == [100, 100]
     assert SplitScaled.seen[2] == (True, False, True)
-    e, s = SplitScaled.apply(x, 5.0, y.detach())
+    e, _ = SplitScaled.apply(x, 5.0, y.detach())
     x.grad = None
     e.sum().backward()
     assert values(SplitScaled.seen[1]) == [0, 0], "an unused output gets zeros"

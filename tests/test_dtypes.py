@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_cl import dtypes
+from tinygrad_cl import dtypes, tensor
 from tinygrad_cl.dtypes import ALL, DType, dtype, of_scalar, promote, promote_scalar
 from tinygrad_cl.errors import DTypeError
 
@@ -97,3 +97,11 @@ def test_kinds_are_disjoint() -> None:
 def test_other_types_are_refused_with_the_list_of_ours(bad: Any) -> None:
     with pytest.raises(DTypeError, match="is not supported; use one of bool, uint8, int32"):
         dtype(bad)
+
+
+def test_half_rounds_even_where_it_never_reaches_memory(device: str) -> None:
+    x = tensor([1.0001, 3.14159265, 70000.0], device=device)
+    y = (x.half() * 1.001).float() + 0
+    with np.errstate(over="ignore"):
+        expected = np.array([1.0001, 3.14159265, 70000.0]).astype(np.float16) * np.float16(1.001)
+    np.testing.assert_array_equal(y.numpy(), expected.astype(np.float32))

@@ -78,8 +78,11 @@ def test_device_matches_numpy(case: Case, opencl_device: str) -> None:
     for (dtype, sample, outputs), (_, _, references) in zip(there, here, strict=True):
         for actual, expected in zip(outputs, references, strict=True):
             rtol, atol = case.tolerance(expected.dtype.name)
+            # Compositions are rounded to float16 at every step on "numpy", and once in a kernel.
+            slack = 4 if expected.dtype.name == "float16" else 1
+            name = f"{dtype} {sample!r}"
             assert_close(
-                actual, expected, rtol=rtol, atol=atol, equal_nan=True, name=f"{dtype} {sample!r}"
+                actual, expected, rtol=slack * rtol, atol=slack * atol, equal_nan=True, name=name
             )
 
 

@@ -218,6 +218,12 @@ def lane_cases(memory: Memory, vec: int) -> Iterator[Case]:
         yield Case(
             f"scalar {name}", statement(dtype, [], [], text), np.full(SIZE, number, dtype.numpy)
         )
+    singles = edges(dtypes.float32, "first")
+    load = memory.load(dtypes.float32, "first")
+    with np.errstate(all="ignore"):
+        halves = singles.astype(np.float16).astype(np.float32)
+    text = statement(dtypes.float32, [load], ["f32"], "ROUND_half(a0)")
+    yield Case("round half", text, halves)
     for dtype in ALL:
         array = edges(dtype, "first")
         at = memory.put(f"{dtype.name} first", array)

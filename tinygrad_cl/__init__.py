@@ -1,7 +1,7 @@
 """tinygrad_cl: a PyTorch-like autograd engine whose tensors live on OpenCL devices.
 
-Nothing is computed before a value is needed: operations build a graph, and `item()`, `numpy()`, `print` and
-`optimizer.step()` turn it into few OpenCL kernels.
+Nothing is computed before a value is needed: operations build a graph, and `item()`, `numpy()`,
+`print` and `optimizer.step()` turn it into few OpenCL kernels.
 
 Example:
     >>> import tinygrad_cl as tg

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -53,8 +53,26 @@ def realize(nodes: Sequence[Node]) -> None:
         if executable is None:
             executable = device.plans[captured.key] = _build(captured.structure(), device)
         buffers = executable.run(captured.nodes)
+        if inspection.results is not None:
+            inspection.results(captured.nodes, captured.flags, buffers)
         _attach(captured.nodes, buffers, device)
 
+
+class Inspection:
+    """What debugging modes ask of the engine: `autograd.detect_anomaly`, `testing.shadow`.
+
+    Attributes:
+        modes: how many are on. While there is one, no plan overwrites a buffer that it read, so that
+            what a mode has stopped can be looked at, and can run again.
+        results: called with the nodes of each plan, their flags and their new buffers by position,
+            before these are attached; it may raise.
+    """
+
+    modes = 0
+    results: Callable[[list[Node], list[int], dict[int, Buffer]], None] | None = None
+
+
+inspection = Inspection()
 
 _deferred: dict[int, weakref.ref[Any]] = {}
 
@@ -119,7 +137,7 @@ class _Capture:
         self.index: dict[int, int] = {}
         self._collect(roots)
         self.flags = self._flags(roots)
-        if device.kind != "host":
+        if device.kind != "host" and not inspection.modes:
             self._find_donors()
         self.key = self._key()
 

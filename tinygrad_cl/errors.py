@@ -64,3 +64,51 @@ class StateError(TinygradError, RuntimeError):
 
 class SettingError(TinygradError, ValueError):
     """An environment variable of the library with a value that it cannot have."""
+
+
+class AnomalyError(TinygradError, RuntimeError):
+    """The first NaN or infinity that was made under `autograd.detect_anomaly`.
+
+    Attributes:
+        op: what made it: `<log 3 float32>`.
+        shape: the shape of its result.
+        direction: "forward" or "backward".
+        line: file, number, function and text of the line that made the (forward) op; "" if unknown.
+    """
+
+    def __init__(
+        self, message: str, op: str, shape: tuple[int, ...], direction: str, line: str
+    ) -> None:
+        super().__init__(message)
+        self.op = op
+        self.shape = shape
+        self.direction = direction
+        self.line = line
+
+
+class DivergenceError(TinygradError, AssertionError):
+    """A kernel whose result is not that of the NumPy reference, seen under `testing.shadow`.
+
+    Attributes:
+        ops: the names of the primitives that the kernel computes.
+        shape: the shape of the result.
+        ulps: the largest difference, in units of the last place; infinite if there is no number for it.
+        absolute: the largest difference.
+        line: file, number, function and text of the line that made the result; "" if unknown.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        ops: tuple[str, ...],
+        shape: tuple[int, ...],
+        ulps: float,
+        absolute: float,
+        line: str,
+    ) -> None:
+        super().__init__(message)
+        self.ops = ops
+        self.shape = shape
+        self.ulps = ulps
+        self.absolute = absolute
+        self.line = line

@@ -1,11 +1,18 @@
 """Reverse-mode differentiation: `backward`, `grad`, grad modes, and users' own ops.
 
 The rooms: handle.py (what autograd knows of a Tensor), modes.py, walk.py (the walk over nodes),
-api.py (`backward`, `grad`), function.py (`Function`).
+api.py (`backward`, `grad`), function.py (`Function`), anomaly.py (`detect_anomaly`),
+functional.py (`jacobian` and its kin).
 """
 
 from __future__ import annotations
 
+from tinygrad_cl.autograd.anomaly import detect_anomaly as detect_anomaly
+from tinygrad_cl.autograd.anomaly import (
+    is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled,
+)
+from tinygrad_cl.autograd.anomaly import is_anomaly_enabled as is_anomaly_enabled
+from tinygrad_cl.autograd.anomaly import set_detect_anomaly as set_detect_anomaly
 from tinygrad_cl.autograd.api import RemovableHandle as RemovableHandle
 from tinygrad_cl.autograd.api import backward as backward
 from tinygrad_cl.autograd.api import grad as grad
@@ -21,9 +28,13 @@ __all__ = [
     "Function",
     "RemovableHandle",
     "backward",
+    "detect_anomaly",
     "enable_grad",
     "grad",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_grad_enabled",
     "no_grad",
+    "set_detect_anomaly",
     "set_grad_enabled",
 ]

@@ -11,20 +11,24 @@ from __future__ import annotations
 import logging
 import struct
 from collections.abc import Iterable
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinygrad_cl.compiler.fallbacks import count_fallback
-from tinygrad_cl.compiler.plan import HostCall, Launch, Plan, Storage, make_plan
+from tinygrad_cl.compiler.plan import HostCall, Launch, Plan, Step, Storage, make_plan
 from tinygrad_cl.compiler.render import Kernel as RenderedKernel
+from tinygrad_cl.compiler.storage import Storage
 from tinygrad_cl.compiler.structure import Structure, Value
 from tinygrad_cl.compiler.templates import program_source
+from tinygrad_cl.compiler.watching import watching
 from tinygrad_cl.runtime.base import Device
 from tinygrad_cl.runtime.memory import Buffer
 from tinygrad_cl.runtime.opencl import Kernel, OpenCLDevice
 
 if TYPE_CHECKING:
+    from tinygrad_cl.compiler.watching import Watch
     from tinygrad_cl.graph import Node
 
 log = logging.getLogger("tinygrad_cl.compiler")
@@ -133,12 +137,31 @@ class DeviceExecutable:
         self._numbers.write(nodes)
         if self.plan.flags:
             device.flags_armed = True
-        for work in self._work:
-            if isinstance(work, list):
-                device.run(work)
-            else:
-                self._call_host(work, nodes, buffers)
+        if watching.step is not None:
+            self._run_watched(nodes, buffers, watching.step)
+        else:
+            for work in self._work:
+                if isinstance(work, list):
+                    device.run(work)
+                else:
+                    self._call_host(work, nodes, buffers)
         return {at: self._buffer(self.plan.home(at), nodes, buffers) for at in self.plan.attached}
+
+    def _run_watched(self, nodes: list[Node], buffers: dict[int, Buffer], watch: Watch) -> None:
+        """Runs group by group, and shows what each has read and written."""
+        launches = iter([one for work in self._work if isinstance(work, list) for one in work])
+        for members, steps in groupby(self.plan.steps, _members):
+            groups = [self.plan.groups[g] for g in members]
+            reads = {at for group in groups for at in group.reads}
+            inputs = {at: np.array(self._array(at, nodes, buffers)) for at in reads}
+            for step in steps:
+                if isinstance(step, HostCall):
+                    self._call_host(step, nodes, buffers)
+                else:
+                    self.device.run([next(launches)])
+            writes = {at for group in groups for at in group.outputs}
+            outputs = {at: self._array(at, nodes, buffers) for at in writes}
+            watch(self.plan, groups, nodes, inputs, outputs)
 
     def _bind_arena(self) -> None:
         arena = self.device.arena
@@ -188,6 +211,10 @@ class DeviceExecutable:
             return np.asarray(nodes[at].scalar, dtype=value.dtype.numpy)
         buffer = self._buffer(self.plan.home(at), nodes, buffers)
         return self.device.view(buffer, value.shape, value.dtype)
+
+
+def _members(step: Step) -> tuple[int, ...]:
+    return (step.group,) if isinstance(step, HostCall) else step.groups
 
 
 class _Numbers:

@@ -10,16 +10,15 @@ Three passes over a structure, each a pure function of it:
    epilogues of reductions and templates.
 3. *Drop*: results that only their own kernel reads stay in registers.
 
-What may join what is the table `JOINS`. Every "no" is a `Border` with a reason that `print(plan)`
-shows.
+What may join what is the table `JOINS` in groups.py. Every "no" is a `Border` with a reason that
+`print(plan)` shows.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from tinygrad_cl.compiler.body import Body, Refusal, Resolver
-from tinygrad_cl.compiler.structure import KEEP, WANTED, Structure
+from tinygrad_cl.compiler.groups import JOINS, Border, Fusion, Group, in_order, reaches
+from tinygrad_cl.compiler.structure import WANTED, Structure
 from tinygrad_cl.lowering import (
     Assemble,
     DeviceTraits,
@@ -28,13 +27,9 @@ from tinygrad_cl.lowering import (
     Index,
     Reduction,
     Template,
-    TemplatePlan,
     View,
 )
 from tinygrad_cl.shapes import Layout, Shape, numel
-
-# The kinds of kernels, and which may take an elementwise kernel that reads their result.
-JOINS = {"elementwise": True, "reduce": True, "template": True, "assemble": False, "host": False}
 
 MAX_ITEMS = 48  # of one body: longer ones compile slowly and spill registers
 MAX_INLINE = (
@@ -42,56 +37,6 @@ MAX_INLINE = (
 )
 MAX_INLINE_FREE = 12  # the same, if they read none
 MAX_DEPTH = 24  # expressions inlined on top of one another
-
-
-@dataclass(frozen=True, slots=True)
-class Border:
-    """Two kernels that stay apart: the value between them and the named reason."""
-
-    value: int
-    reason: str
-
-
-@dataclass(slots=True)
-class Group:
-    """The values of one kernel.
-
-    Attributes:
-        kind: one of the keys of `JOINS`.
-        anchor: the value of the reduction, template, assembly or host call, or None.
-        outputs: values written to buffers.
-        domain: the shape over which the elementwise part runs.
-        body: that part.
-        inner: the part before the anchor: what a reduction folds, what an assembly writes (one per
-            input).
-        template: how the template runs.
-        inputs: buffers read by the anchor itself, with their layouts.
-    """
-
-    kind: str
-    anchor: int | None
-    outputs: list[int]
-    domain: Shape
-    body: Body
-    inner: list[Body] = field(default_factory=list)
-    template: TemplatePlan | None = None
-    inputs: list[tuple[int, Layout]] = field(default_factory=list)
-    reason: str = ""
-
-    @property
-    def reads(self) -> set[int]:
-        """The realized values that the kernel reads."""
-        bodies = [self.body, *self.inner]
-        found = {load.value for body in bodies for load in body.loads}
-        return found | {value for value, _ in self.inputs}
-
-
-@dataclass(frozen=True, slots=True)
-class Fusion:
-    """The groups in an order in which they can run, and the borders between them."""
-
-    groups: tuple[Group, ...]
-    borders: tuple[Border, ...]
 
 
 def fuse(structure: Structure, traits: DeviceTraits) -> Fusion:
@@ -118,7 +63,7 @@ class _Fuser:
         groups = self._merge(groups)
         self._drop(groups)
         borders = tuple(Border(v, r) for v, r in sorted(self.borders.items()) if v in self.producer)
-        return Fusion(tuple(_in_order(groups)), borders)
+        return Fusion(tuple(in_order(groups)), borders)
 
     # ---- realize
 
@@ -363,7 +308,7 @@ class _Fuser:
             return "UPDATE: equal updates of leaves share one launch"
         if numel(producer.domain) != numel(group.domain):
             return "DOMAIN: the two run over different numbers of elements"
-        if _reaches(group, producer, owner):
+        if reaches(group, producer, owner):
             return "BETWEEN: another kernel lies between the two"
         return None
 
@@ -418,53 +363,3 @@ def _layout_through(structure: Structure, base: int, path: list[int]) -> Layout 
         if layout is not None:
             layout = lowering.apply(layout, structure[at].shape, structure[at].signature.kwargs)
     return layout
-
-
-def _reaches(group: Group, producer: Group, owner: dict[int, Group]) -> bool:
-    """Whether `group` depends on `producer` through a third group."""
-    seen: set[int] = set()
-    stack = [owner[at] for at in group.reads if at in owner and owner[at] is not producer]
-    while stack:
-        current = stack.pop()
-        if id(current) in seen or current is group:
-            continue
-        seen.add(id(current))
-        for at in current.reads:
-            below = owner.get(at)
-            if below is producer:
-                return True
-            if below is not None:
-                stack.append(below)
-    return False
-
-
-def _in_order(groups: list[Group]) -> list[Group]:
-    """Groups sorted so that each comes after those whose results it reads, and early."""
-    owner = {at: group for group in groups for at in group.outputs}
-    done: set[int] = set()
-    order: list[Group] = []
-
-    def visit(root: Group) -> None:
-        stack = [root]
-        while stack:
-            group = stack[-1]
-            waiting = [
-                owner[at]
-                for at in sorted(group.reads, reverse=True)
-                if at in owner and id(owner[at]) not in done and owner[at] is not group
-            ]
-            if id(group) in done:
-                stack.pop()
-            elif waiting:
-                stack += waiting
-            else:
-                stack.pop()
-                done.add(id(group))
-                order.append(group)
-
-    for group in sorted(groups, key=lambda g: max(g.outputs)):
-        visit(group)
-    return order
-
-
-__all__ = ["JOINS", "KEEP", "Border", "Fusion", "Group", "fuse"]

@@ -1,17 +1,17 @@
 """From groups to kernels: which template runs a group, over which ND-range, filled with what.
 
 One function per kind of group; each returns the launches of the group in order and the sizes of its
-scratch buffers. Work-items on a CPU are fat (a chunk of at least `MIN_CHUNK` elements) and few; on
-a GPU one item takes one element at a time and neighbors stand side by side.
+scratch buffers. Reductions have a module of their own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from tinygrad_cl.compiler.body import Body
-from tinygrad_cl.compiler.fusion import Group
+from tinygrad_cl.compiler.forms import GPU_LANES, Rendered, chunks, defines, unravel, vector_width
+from tinygrad_cl.compiler.groups import Group
+from tinygrad_cl.compiler.reductions import render_reduction
 from tinygrad_cl.compiler.render import (
     BodyWriter,
     Dims,
@@ -22,38 +22,19 @@ from tinygrad_cl.compiler.render import (
     merge_dims,
 )
 from tinygrad_cl.compiler.structure import Structure
-from tinygrad_cl.lowering import Assemble, DeviceTraits, Grid, Pass, Reduction
+from tinygrad_cl.lowering import Assemble, DeviceTraits, Grid, Pass
 from tinygrad_cl.shapes import Layout, numel
-
-MIN_CHUNK = 8192  # elements of a work-item: about 5 us of simple arithmetic
-TASKS = 8  # work-items per compute unit, at most: enough to balance, few enough to launch fast
-GPU_LANES = 128  # work-items of a work-group
-GPU_GROUPS = 64  # work-groups per compute unit, at most
-SPLIT_FROM = 65536  # elements folded into few results before a reduction is split
-SCRATCH = -1  # the "value" of a reduction's partial results
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """The launches of one group, and the bytes of each of its scratch buffers."""
-
-    kernels: tuple[Kernel, ...]
-    scratch: tuple[int, ...] = ()
 
 
 def render_group(structure: Structure, group: Group, traits: DeviceTraits) -> Rendered:
     """Returns the launches of a group that is no host call."""
     renderers: dict[str, Callable[[Structure, Group, DeviceTraits], Rendered]] = {
         "elementwise": _elementwise,
-        "reduce": _reduce,
+        "reduce": render_reduction,
         "template": _template,
         "assemble": _assemble,
     }
     return renderers[group.kind](structure, group, traits)
-
-
-def _vector(traits: DeviceTraits) -> int:
-    return traits.vector if traits.kind == "cpu" else 1
 
 
 # ---- elementwise
@@ -88,58 +69,24 @@ def _elementwise_kernel(
     per_element = traits.kind == "gpu"
     head = "".join(f"const size_t {name}, " for name in outer)
     function = writer.function(f"void NAME(body)({head}const size_t j, const int n")
-    extra, unravel = _unravel("UNRAVEL", outer, dims.sizes[:-1], "d")
+    extra, unraveled = unravel("UNRAVEL", outer, dims.sizes[:-1], "d")
     call = "".join(f"{name}, " for name in outer)
-    text = function + _defines(
+    text = function + defines(
         ("LANES", GPU_LANES if per_element else 1),
         ("PARAMS", writer.parameter_text() + "".join(f", long {name}" for name, _ in extra)),
         ("BODY_CALL(j, n)", f"NAME(body)({call}j, n{writer.argument_text()})"),
     )
     if outer:
-        text += _defines(("ROWS", ""), ("UNRAVEL(row)", unravel))
+        text += defines(("ROWS", ""), ("UNRAVEL(row)", unraveled))
     rows, cols = numel(dims.sizes[:-1]), dims.sizes[-1]
-    chunk, groups = _chunks(rows if outer else cols, cols if outer else 1, traits)
+    chunk, groups = chunks(rows if outer else cols, cols if outer else 1, traits)
     sizes: list[KernelArgument] = [("long", rows), ("long", cols), ("long", chunk)]
     arguments = (*sizes, *writer.arguments(), *(("long", size) for _, size in extra))
     local = (GPU_LANES,) if per_element else (1,)
     grid = Grid((groups * local[0],), local)
     joinable = () if outer else tuple((ctype, name) for ctype, name, _ in writer.parameters)
     name = label(structure, body)
-    return Kernel(name, "elementwise", text, _vector(traits), arguments, grid, joinable)
-
-
-def _chunks(units: int, elements: int, traits: DeviceTraits) -> tuple[int, int]:
-    """How many units (rows, or columns) a work-group takes, and the number of work-groups."""
-    if traits.kind == "gpu":
-        wanted = max(1, GPU_LANES * 4 // max(elements, 1))
-        most = traits.units * GPU_GROUPS
-    else:
-        wanted = max(1, MIN_CHUNK // max(elements, 1))
-        most = traits.units * TASKS
-    chunk = max(wanted, -(-units // most))
-    if elements == 1:
-        chunk = -(-chunk // 64) * 64  # whole cache lines
-    return chunk, max(1, -(-units // chunk))
-
-
-def _unravel(
-    name: str, indices: list[str], sizes: tuple[int, ...], letter: str
-) -> tuple[list[tuple[str, int]], str]:
-    """The parameters and the statements that turn a row number into indices."""
-    if not indices:
-        return [], ""
-    extra = [(f"{letter}{d}", sizes[d]) for d in range(1, len(sizes))]
-    source = {"UNRAVEL": "row", "KEPT": "k", "FOLD": "f"}[name]
-    lines, rest = [], source
-    for d in range(len(indices) - 1, 0, -1):
-        lines.append(f"const size_t {indices[d]} = ({rest}) % {letter}{d};")
-        rest = f"({rest}) / {letter}{d}"
-    lines.append(f"const size_t {indices[0]} = {rest};")
-    return extra, " ".join(lines)
-
-
-def _defines(*pairs: tuple[str, str | int]) -> str:
-    return "".join(f"#define {name} {value}\n".replace(" \n", "\n") for name, value in pairs)
+    return Kernel(name, "elementwise", text, vector_width(traits), arguments, grid, joinable)
 
 
 # ---- templates
@@ -161,7 +108,7 @@ def _pass_kernel(structure: Structure, group: Group, step: Pass, last: bool) -> 
     for key, value in step.defines:
         if key == "VEC":
             vec = int(value)
-    text = _defines(*(pair for pair in step.defines if pair[0] != "VEC"))
+    text = defines(*(pair for pair in step.defines if pair[0] != "VEC"))
     output = group.outputs[0] if last else group.anchor
     arguments = tuple(_argument(argument, group, output) for argument in step.arguments)
     if last and _is_fused(group):
@@ -173,7 +120,7 @@ def _pass_kernel(structure: Structure, group: Group, step: Pass, last: bool) -> 
             f"void NAME(epilogue)(const V_{tag} value, {head}const size_t j, const int n"
         )
         indices = "".join(f"{dim}, " for dim in dims)
-        text += function + _defines(
+        text += function + defines(
             ("EPILOGUE_PARAMS", writer.parameter_text()),
             ("EPILOGUE_ARGS", writer.argument_text()),
             (
@@ -207,238 +154,3 @@ def _epilogue(structure: Structure, group: Group) -> BodyWriter:
     writer = BodyWriter(structure, group.body, dims, indices)
     writer.write()
     return writer
-
-
-# ---- reductions
-
-
-def _reduce(structure: Structure, group: Group, traits: DeviceTraits) -> Rendered:
-    assert group.anchor is not None
-    value = structure[group.anchor]
-    lowering, inner = value.lowering, group.inner[0]
-    assert isinstance(lowering, Reduction)
-    folded = value.signature.kwargs["dim"]
-    marks = [d in folded for d in range(len(inner.domain))]
-    dims = merge_dims(inner.domain, body_layouts(inner, []), marks)
-    if len(dims.sizes) == 1 and not any(dims.marks):  # every folded dim has size 1
-        dims = _with_unit_fold(dims)
-    slices = _slices(dims, lowering.kind, traits)
-    if slices == 1:
-        return Rendered((_fold_kernel(structure, group, dims, traits, 1, lowering.kind),))
-    first = _fold_kernel(structure, group, dims, traits, slices, lowering.kind)
-    second = _gather_slices(structure, group, traits, slices, lowering.kind)
-    itemsize = structure[value.inputs[0]].dtype.itemsize
-    return Rendered((first, second), (slices * value.numel * max(itemsize, 4),))
-
-
-def _with_unit_fold(dims: Dims) -> Dims:
-    """Adds a folded dim of size 1 in front, so that every reduction has one."""
-    layouts = tuple(
-        Layout((1, *x.shape), (0, *x.strides), x.offset, x.bounds and ((0, 1), *x.bounds))
-        for x in dims.layouts
-    )
-    return Dims((1, *dims.sizes), (True, *dims.marks), layouts)
-
-
-def _split_sizes(dims: Dims) -> tuple[int, int, int, bool]:
-    """Returns kept, folds, cols and whether the innermost dim is folded."""
-    inner = dims.marks[-1]
-    kept = numel(s for s, m in zip(dims.sizes[:-1], dims.marks[:-1], strict=True) if not m)
-    folds = numel(s for s, m in zip(dims.sizes[:-1], dims.marks[:-1], strict=True) if m)
-    return kept, folds, dims.sizes[-1], inner
-
-
-def _slices(dims: Dims, kind: str, traits: DeviceTraits) -> int:
-    """Into how many slices the folds are cut when too few results would keep units idle."""
-    kept, folds, cols, inner = _split_sizes(dims)
-    total = kept * folds * cols
-    tasks = kept if inner else kept * -(-cols // _vector(traits))
-    wanted = traits.units * (4 if traits.kind == "cpu" else 16)
-    if kind.startswith("arg") or total < SPLIT_FROM or tasks >= wanted or folds < 2:
-        return 1
-    return min(folds, max(1, -(-wanted // max(tasks, 1))), max(1, total // (SPLIT_FROM // 4)))
-
-
-def _fold_kernel(
-    structure: Structure,
-    group: Group,
-    dims: Dims,
-    traits: DeviceTraits,
-    slices: int,
-    kind: str,
-) -> Kernel:
-    assert group.anchor is not None
-    kept, folds, cols, inner = _split_sizes(dims)
-    anchor = structure[group.anchor]
-    source = structure[anchor.inputs[0]].dtype.tag
-    indices, kept_names, fold_names = _reduce_indices(dims)
-    load = BodyWriter(
-        structure, group.inner[0], Dims(dims.sizes, dims.marks, dims.layouts), indices, "x"
-    )
-    load.write_return()
-    head = "".join(f"const size_t {name}, " for name in indices[:-1])
-    text = load.function(f"V_{source} NAME(element)({head}const size_t j, const int n")
-    kept_extra, unravel_kept = _unravel("KEPT", kept_names, _sizes_of(dims, False), "k")
-    fold_extra, unravel_fold = _unravel("FOLD", fold_names, _sizes_of(dims, True), "f")
-    extra = kept_extra + fold_extra
-    call = "".join(f"{name}, " for name in indices[:-1])
-    text += _defines(
-        ("ELEMENT(j, n)", f"NAME(element)({call}j, n{load.argument_text()})"),
-        ("UNRAVEL_KEPT(k)", unravel_kept),
-        ("UNRAVEL_FOLD(f)", unravel_fold),
-    )
-    if inner:
-        text += _defines(("INNER", ""))
-    text += _kind_defines(kind, source, anchor.dtype.tag)
-    finish, epilogue_text = _finish(structure, group, slices, anchor.dtype.tag)
-    text += epilogue_text
-    parameters = load.parameter_text() + finish.parameter_text()
-    parameters += "".join(f", long {name}" for name, _ in extra)
-    gpu_inner = traits.kind == "gpu" and inner
-    text += _defines(
-        ("PARAMS", _without_repeats(parameters)),
-        ("LANES", GPU_LANES if gpu_inner else 1),
-        ("UNROLL", 1 if traits.kind == "gpu" or kind.startswith("arg") else 4),
-    )
-    results = numel(s for s, m in zip(dims.sizes, dims.marks, strict=True) if not m)
-    chunk, groups = _reduce_chunks(kept, folds, cols, inner, slices, traits)
-    part = -(-folds // slices)
-    sizes: list[KernelArgument] = [("long", s) for s in (kept, folds, cols, chunk, part, results)]
-    arguments = (*sizes, *_merged_arguments(load, finish), *(("long", size) for _, size in extra))
-    local = GPU_LANES if gpu_inner else 1
-    grid = Grid((groups * local, slices), (local, 1))
-    name = label(structure, group.inner[0], "") if group.inner[0].outputs else ""
-    name = "_".join(part for part in (name if name != "copy" else "", kind) if part)
-    if slices == 1:
-        name = label(structure, group.body, name)
-    return Kernel(name, "reduce", text, _vector(traits), arguments, grid)
-
-
-def _reduce_indices(dims: Dims) -> tuple[list[str], list[str], list[str]]:
-    """Names of all indices in order, of the outer kept ones, and of the outer folded ones."""
-    indices = []
-    for d, folded in enumerate(dims.marks[:-1]):
-        indices.append(f"f_{d}" if folded else f"k_{d}")
-    kept = [name for name in indices if name.startswith("k_")]
-    folds = [name for name in indices if name.startswith("f_")]
-    return [*indices, "j"], kept, folds
-
-
-def _sizes_of(dims: Dims, folded: bool) -> tuple[int, ...]:
-    pairs = zip(dims.sizes[:-1], dims.marks[:-1], strict=True)
-    return tuple(size for size, mark in pairs if mark == folded)
-
-
-def _kind_defines(kind: str, tag: str, result: str) -> str:
-    ctypes = {
-        "f32": "float",
-        "f64": "double",
-        "i32": "int",
-        "i64": "long",
-        "u8": "uchar",
-        "b": "int",
-    }
-    fold = {"argmax": "max", "argmin": "min"}.get(kind, kind)
-    text = _defines(
-        ("KIND_T", ctypes[tag]),
-        ("KIND_V", f"V_{tag}"),
-        ("KIND_MASK", f"MASK_{tag}"),
-        ("KIND_SELECT", f"SELECT_{tag}"),
-        ("KIND_IDENTITY", f"SPLAT_{tag}(IDENTITY_{fold}_{tag})"),
-        ("KIND_FOLD(acc, x)", f"FOLD_{fold}_{tag}(acc, x)"),
-        ("KIND_ACROSS(acc)", f"HFOLD_{fold}_{tag}(acc)"),
-        ("RESULT_T", ctypes[result]),
-        ("RESULT_V", f"V_{result}"),
-    )
-    if kind != fold:
-        text += _defines(("ARG_OVER(a, b)", "((a) > (b))" if fold == "max" else "((a) < (b))"))
-    return text
-
-
-def _finish(structure: Structure, group: Group, slices: int, tag: str) -> tuple[BodyWriter, str]:
-    """The epilogue of a reduction, or the store of its partial results."""
-    assert group.anchor is not None
-    layouts = tuple(body_layouts(group.body))
-    writer = BodyWriter(structure, group.body, Dims(group.domain, (False,), layouts), ["j"])
-    if slices > 1:
-        storage = _partial_storage(tag)
-        writer.parameters.append((f"__global {storage} *", "partial", ("scratch", 0)))
-        access = storage
-        writer.lines.append(f"STOREP_{access}(value, partial, j, n);")
-    else:
-        writer.write()
-    function = writer.function(
-        f"void NAME(finish)(const V_{tag} value, const size_t j, const int n"
-    )
-    call = f"NAME(finish)(value, at, n{writer.argument_text()})"
-    return writer, function + _defines(("EPILOGUE(value, at, n)", call))
-
-
-def _partial_storage(tag: str) -> str:
-    return {
-        "f32": "float",
-        "f64": "double",
-        "i32": "int",
-        "i64": "long",
-        "u8": "uchar",
-        "b": "int",
-    }[tag]
-
-
-def _gather_slices(
-    structure: Structure, group: Group, traits: DeviceTraits, slices: int, kind: str
-) -> Kernel:
-    """The second launch of a split reduction: folds the slices, in order, and runs the epilogue."""
-    assert group.anchor is not None
-    anchor = structure[group.anchor]
-    tag = anchor.dtype.tag
-    results = anchor.numel
-    storage = _partial_storage(tag)
-    text = (
-        f"static inline V_{tag} NAME(element)(const size_t f_0, const size_t j, const int n, "
-        f"const long results, __global const {storage} *partial)\n"
-        f"{{\n    return LOADP_{storage}(partial, f_0 * results + j, n);\n}}\n"
-    )
-    text += _defines(
-        ("ELEMENT(j, n)", "NAME(element)(f, j, n, results, partial)"),
-        ("UNRAVEL_KEPT(k)", ""),
-        ("UNRAVEL_FOLD(f)", ""),
-    )
-    text += _kind_defines(kind, tag, tag)
-    finish, epilogue_text = _finish(structure, group, 1, tag)
-    parameters = (
-        f", const long results, __global const {storage} *partial" + finish.parameter_text()
-    )
-    text += epilogue_text + _defines(("PARAMS", parameters), ("LANES", 1), ("UNROLL", 1))
-    chunk, groups = _reduce_chunks(1, slices, results, False, 1, traits)
-    sizes: list[KernelArgument] = [
-        ("long", s) for s in (1, slices, results, chunk, slices, results)
-    ]
-    arguments = (*sizes, ("long", results), ("scratch", 0), *finish.arguments())
-    name = label(structure, group.body, f"{kind}_slices")
-    return Kernel(name, "reduce", text, _vector(traits), arguments, Grid((groups, 1), (1, 1)))
-
-
-def _reduce_chunks(
-    kept: int, folds: int, cols: int, inner: bool, slices: int, traits: DeviceTraits
-) -> tuple[int, int]:
-    """Results (INNER) or blocks of them (OUTER) of a work-group, and the work-groups."""
-    vector = _vector(traits)
-    units = kept if inner else kept * -(-cols // vector)
-    weight = folds * cols // slices if inner else folds * vector // slices
-    if traits.kind == "gpu":
-        return 1, max(units, 1)
-    chunk = max(1, MIN_CHUNK // max(weight, 1), -(-units // (traits.units * TASKS)))
-    return chunk, max(1, -(-units // chunk))
-
-
-def _merged_arguments(first: BodyWriter, second: BodyWriter) -> tuple[KernelArgument, ...]:
-    """Arguments of two writers; what both call by one name is passed once."""
-    seen: dict[str, KernelArgument] = {}
-    for _, name, argument in (*first.parameters, *second.parameters):
-        seen.setdefault(name, argument)
-    return tuple(seen.values())
-
-
-def _without_repeats(parameters: str) -> str:
-    return "".join(f",{p}" for p in dict.fromkeys(parameters.split(",")[1:]))

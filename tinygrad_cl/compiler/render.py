@@ -234,7 +234,7 @@ class BodyWriter:
         tag = self.structure[value].dtype.tag
         self._need("__global const uchar *", "scalars", ("scalars", 0))
         slot = self._parameter("int ", f"a{len(self.parameters)}", ("slot", value))
-        return f"SPLAT_{tag}(SCALAR_{tag}(scalars, {slot}))"
+        return self._rounded(value, f"SPLAT_{tag}(SCALAR_{tag}(scalars, {slot}))")
 
     def _need(self, ctype: str, name: str, argument: KernelArgument) -> None:
         if all(known != name for _, known, _ in self.parameters):

@@ -1,8 +1,8 @@
 """Programs: the source of many kernels in one text.
 
-A program is `ops/prelude.cl` once, then for each kernel: `ops/vector.cl` when the width of registers
-is new, the macros and bodies that the generator wrote, the template file, and the undoing of all
-macros of the two. One build for many kernels costs about half of one build each.
+A program is `ops/prelude.cl` once, then for each kernel: `ops/vector.cl` when the width of
+registers is new, the macros and bodies that the generator wrote, the template file, and the undoing
+of all macros of the two. One build for many kernels costs about half of one build each.
 """
 
 from __future__ import annotations

@@ -70,8 +70,8 @@ def conv2d(
 def _check_channels(op: str, x: Node, w: Node, groups: int) -> None:
     if groups < 1 or x.shape[1] != w.shape[1] * groups or w.shape[0] % groups:
         raise ShapeError(
-            f"{op}: input {x.shape} in {groups} groups does not fit weight {w.shape}; weight must be "
-            "(O, C / groups, ...) with O divisible by groups"
+            f"{op}: input {x.shape} in {groups} groups does not fit weight {w.shape}; weight must "
+            "be (O, C / groups, ...) with O divisible by groups"
         )
 
 
@@ -174,7 +174,8 @@ def conv_transpose2d(
     """Returns the transposed convolution: the input's gradient of `conv2d`, as an op.
 
     Shapes: input (N, C, H, W) or (C, H, W), weight (C, O / groups, KH, KW), bias (O) ->
-    (N, O, OH, OW) with OH = (H - 1) * stride - 2 * padding + dilation * (KH - 1) + output_padding + 1.
+    (N, O, OH, OW) with
+    OH = (H - 1) * stride - 2 * padding + dilation * (KH - 1) + output_padding + 1.
 
     Raises:
         ShapeError: if shapes, channels or groups do not fit, or `output_padding` is not smaller

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tinygrad_cl.dtypes import Scalar
 from tinygrad_cl.errors import DTypeError
 from tinygrad_cl.functional import base
@@ -27,8 +29,14 @@ def add(input: Operand, other: Operand, *, alpha: Scalar = 1) -> Tensor:
         tensor([11, 12])
     """
     if alpha != 1:
-        other = mul(other, alpha) if isinstance(other, Handle) else base.number(other) * alpha
+        other = _scaled(other, alpha)
     return binary(p.add, input, other)
+
+
+def _scaled(other: Operand, alpha: Scalar) -> Operand:
+    if isinstance(other, Handle):
+        return mul(other, alpha)
+    return other * alpha if isinstance(other, np.ndarray) else base.number(other) * alpha
 
 
 def sub(input: Operand, other: Operand, *, alpha: Scalar = 1) -> Tensor:
@@ -40,7 +48,7 @@ def sub(input: Operand, other: Operand, *, alpha: Scalar = 1) -> Tensor:
         tensor([-2, -1])
     """
     if alpha != 1:
-        other = mul(other, alpha) if isinstance(other, Handle) else base.number(other) * alpha
+        other = _scaled(other, alpha)
     return binary(p.sub, input, other)
 
 

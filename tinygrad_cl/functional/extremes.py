@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tinygrad_cl.dtypes import DType, int64
-from tinygrad_cl.dtypes import dtype as as_dtype
+from tinygrad_cl.dtypes import int64
 from tinygrad_cl.errors import ShapeError
 from tinygrad_cl.functional import base
-from tinygrad_cl.functional.reduce import any_empty, fresh, setup
 from tinygrad_cl.functional.base import binary, wrap
+from tinygrad_cl.functional.reduce import any_empty, fresh, setup
 from tinygrad_cl.graph import Node, Primitive, apply
 from tinygrad_cl.primitives import elementwise as p
 from tinygrad_cl.primitives import index as index_primitives
@@ -17,8 +16,7 @@ from tinygrad_cl.primitives import reduce as r
 from tinygrad_cl.shapes import Shape, normalize_dim, numel
 
 if TYPE_CHECKING:
-    from tinygrad_cl.functional.reduce import any_empty, fresh, setup
-from tinygrad_cl.functional.base import Dims
+    from tinygrad_cl.functional.base import Dims
     from tinygrad_cl.tensor import Tensor
 
 

@@ -207,7 +207,9 @@ def _gpu_plan(mode: str, c: Convolution, types: Types, traits: DeviceTraits) -> 
         shape = (c.groups, c.outputs, c.channels * c.taps, c.images * pixels)
         slices = gpu_slices(*shape, traits)
         pointers = (("scratch", 0) if slices > 1 else ("out", 0), ("in", 0), ("in", 1))
-        first = gpu_pass(mode, "conv_weight_grad", types, shape, slices, pointers, arguments)
+        first = gpu_pass(
+            mode, "conv_weight_grad", types, shape, slices, pointers, arguments, (True, True)
+        )
         domain = (1, c.groups * c.outputs, c.channels * c.taps)
         return sum_slices(first, domain, slices, types, traits)
     if mode == "FORWARD":
@@ -217,4 +219,5 @@ def _gpu_plan(mode: str, c: Convolution, types: Types, traits: DeviceTraits) -> 
         area = c.size[0] * c.size[1]
         shape = (c.images * c.groups, c.channels, area, c.outputs * c.taps)
         name, domain = "conv_input_grad", (c.images, c.groups * c.channels, area)
-    return TemplatePlan((gpu_pass(mode, name, types, shape, 1, pointers, arguments),), (), domain)
+    step = gpu_pass(mode, name, types, shape, 1, pointers, arguments, (True, False))
+    return TemplatePlan((step,), (), domain)

@@ -97,23 +97,25 @@ def gpu_pass(
     slices: int,
     pointers: tuple[Argument, ...],
     arguments: tuple[Argument, ...],
+    along_k: tuple[bool, bool],
 ) -> Pass:
-    """Returns the tiled product of (batches, M, N, K) whose operands are read by `loader`."""
+    """Returns the tiled product of (batches, M, N, K) of ops/dense_gpu.cl, whose operands are read by `loader`.
+
+    `along_k` tells for either operand whether its neighbors in memory are neighbors along K.
+    """
     batches, m, n, k = sizes
     items = 2 if min(m, n) <= 32 else 4
     tile = GPU_SIDE * items
-    split = -(-k // slices)
-    defines = types.defines(types.acc if slices > 1 else None) + (
-        ("LOADER_" + loader, 1),
+    split = -(-k // max(slices, 1))
+    defines = (
+        *types.defines(types.acc if slices > 1 else None),
+        ("LOADER", loader),
+        ("A_ALONG_K", int(along_k[0])),
+        ("B_ALONG_K", int(along_k[1])),
         ("ITEMS", items),
     )
     own = (("int", v) for v in (batches, m, n, k, slices, split))
-    grid = Grid(
-        (
-            max(1, -(-n // tile)) * GPU_SIDE,
-            max(1, -(-m // tile)) * GPU_SIDE,
-            max(1, batches * slices),
-        ),
-        (GPU_SIDE, GPU_SIDE, 1),
-    )
+    across, down = max(1, -(-n // tile)), max(1, -(-m // tile))
+    size = (across * GPU_SIDE, down * GPU_SIDE, max(1, batches * slices))
+    grid = Grid(size, (GPU_SIDE, GPU_SIDE, 1))
     return Pass("dense_gpu", kernel, defines, (*pointers, *own, *arguments), grid, slices == 1)

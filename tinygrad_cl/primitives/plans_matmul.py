@@ -225,7 +225,11 @@ def _gpu_plan(
 ) -> TemplatePlan:
     slices = gpu_slices(p.batches, p.m, p.n, p.k, traits)
     out = ("scratch", 0) if slices > 1 else ("out", 0)
+    longs = (p.a_first, *p.a, p.b_first, *p.b)
+    arguments = (*(("int", i) for i in p.batch[1:]), *(("long", i) for i in longs))
+    sizes = (p.batches, p.m, p.n, p.k)
+    along_k = (p.a[4] == 1, p.b[3] == 1 and p.b[4] != 1)
     product = gpu_pass(
-        "MATMUL", "matmul", types, (p.batches, p.m, p.n, p.k), slices, (out, a, b), _sizes(p)
+        "MATMUL", "matmul", types, sizes, slices, (out, a, b), arguments, along_k
     )
     return sum_slices(product, (p.batches, p.m, p.n), slices, types, traits)

@@ -1,0 +1,109 @@
+"""Groups: the values of one kernel, the borders between kernels, and their order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tinygrad_cl.compiler.body import Body
+from tinygrad_cl.lowering import TemplatePlan
+from tinygrad_cl.shapes import Layout, Shape
+
+# The kinds of kernels, and which may take an elementwise kernel that reads their result.
+JOINS = {"elementwise": True, "reduce": True, "template": True, "assemble": False, "host": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Border:
+    """Two kernels that stay apart: the value between them and the named reason."""
+
+    value: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Group:
+    """The values of one kernel.
+
+    Attributes:
+        kind: one of the keys of `JOINS`.
+        anchor: the value of the reduction, template, assembly or host call, or None.
+        outputs: values written to buffers.
+        domain: the shape over which the elementwise part runs.
+        body: that part.
+        inner: the part before the anchor: what a reduction folds, what an assembly writes (one per
+            input).
+        template: how the template runs.
+        inputs: buffers read by the anchor itself, with their layouts.
+    """
+
+    kind: str
+    anchor: int | None
+    outputs: list[int]
+    domain: Shape
+    body: Body
+    inner: list[Body] = field(default_factory=list)
+    template: TemplatePlan | None = None
+    inputs: list[tuple[int, Layout]] = field(default_factory=list)
+    reason: str = ""
+
+    @property
+    def reads(self) -> set[int]:
+        """The realized values that the kernel reads."""
+        bodies = [self.body, *self.inner]
+        found = {load.value for body in bodies for load in body.loads}
+        return found | {value for value, _ in self.inputs}
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """The groups in an order in which they can run, and the borders between them."""
+
+    groups: tuple[Group, ...]
+    borders: tuple[Border, ...]
+
+
+def reaches(group: Group, producer: Group, owner: dict[int, Group]) -> bool:
+    """Whether `group` depends on `producer` through a third group."""
+    seen: set[int] = set()
+    stack = [owner[at] for at in group.reads if at in owner and owner[at] is not producer]
+    while stack:
+        current = stack.pop()
+        if id(current) in seen or current is group:
+            continue
+        seen.add(id(current))
+        for at in current.reads:
+            below = owner.get(at)
+            if below is producer:
+                return True
+            if below is not None:
+                stack.append(below)
+    return False
+
+
+def in_order(groups: list[Group]) -> list[Group]:
+    """Groups sorted so that each comes after those whose results it reads, and early."""
+    owner = {at: group for group in groups for at in group.outputs}
+    done: set[int] = set()
+    order: list[Group] = []
+
+    def visit(root: Group) -> None:
+        stack = [root]
+        while stack:
+            group = stack[-1]
+            waiting = [
+                owner[at]
+                for at in sorted(group.reads, reverse=True)
+                if at in owner and id(owner[at]) not in done and owner[at] is not group
+            ]
+            if id(group) in done:
+                stack.pop()
+            elif waiting:
+                stack += waiting
+            else:
+                stack.pop()
+                done.add(id(group))
+                order.append(group)
+
+    for group in sorted(groups, key=lambda g: max(g.outputs)):
+        visit(group)
+    return order

@@ -1,0 +1,133 @@
+"""Storage: in which buffer each value of a plan lives.
+
+Results that outlive the plan get buffers of their own, or those of leaves that nobody reads any
+more; the rest shares one arena by the steps during which it lives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tinygrad_cl.compiler.groups import Group
+from tinygrad_cl.compiler.joining import Unit
+from tinygrad_cl.compiler.memory import Interval, place
+from tinygrad_cl.compiler.structure import DONOR, Structure
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Where a value lives.
+
+    Kinds: "leaf" (its node's buffer), "fresh" (a new buffer that its node keeps), "donated" (the
+    buffer of leaf `at`, overwritten), "arena" (at byte `at`), "alias" (that of value `at`).
+    """
+
+    kind: str
+    at: int = 0
+    size: int = 0
+
+
+def root(aliases: dict[int, int], at: int) -> int:
+    """Returns the value whose buffer a value shares."""
+    while at in aliases:
+        at = aliases[at]
+    return at
+
+
+def _bytes(structure: Structure, at: int) -> int:
+    return structure[at].numel * structure[at].dtype.itemsize
+
+
+def store(
+    structure: Structure,
+    groups: tuple[Group, ...],
+    units: list[Unit],
+    aliases: dict[int, int],
+    attached: set[int],
+) -> tuple[dict[int, Storage], dict[tuple[int, int], tuple[int, int]], int]:
+    """Returns values' storage, scratch's places by (unit, number), and the arena's size."""
+    storage = {at: Storage("leaf") for at, value in enumerate(structure) if value.is_data}
+    kept = {root(aliases, at) for at in attached}
+    last = {at: number for number, unit in enumerate(units) for at in unit.reads}
+    donors = _donations(structure, groups, units, last, kept)
+    intervals: dict[int, Interval] = {}
+    for number, unit in enumerate(units):
+        for at in unit.writes:
+            if at in donors:
+                storage[at] = Storage("donated", donors[at])
+            elif at in kept:
+                storage[at] = Storage("fresh", 0, _bytes(structure, at))
+            else:
+                size = _bytes(structure, at)
+                intervals[at] = Interval(size, number, max(last.get(at, number), number))
+        for k, size in enumerate(unit.scratch):
+            intervals[_scratch_key(structure, number, k)] = Interval(size, number, number)
+    offsets, arena = place(intervals)
+    scratch = {}
+    for number, unit in enumerate(units):
+        for k, size in enumerate(unit.scratch):
+            scratch[number, k] = (offsets[_scratch_key(structure, number, k)], size)
+    for at, interval in intervals.items():
+        if at < len(structure):
+            storage[at] = Storage("arena", offsets[at], interval.size)
+    for group in groups:
+        for at in group.outputs:
+            if at in aliases:
+                storage[at] = Storage("alias", aliases[at])
+            elif at not in storage:  # nothing to compute: no elements
+                storage[at] = Storage("fresh", 0, 0)
+    return storage, scratch, arena
+
+
+def _scratch_key(structure: Structure, unit: int, number: int) -> int:
+    return len(structure) + unit * 16 + number
+
+
+def _donations(
+    structure: Structure,
+    groups: tuple[Group, ...],
+    units: list[Unit],
+    last: dict[int, int],
+    kept: set[int],
+) -> dict[int, int]:
+    """Which output may overwrite which leaf: the leaf's last reader makes it in place."""
+    donated: dict[int, int] = {}
+    used: set[int] = set()
+    for number, unit in enumerate(units):
+        for g in unit.groups:
+            group = groups[g]
+            if group.kind != "elementwise":
+                continue
+            others = [groups[other] for other in unit.groups if other != g]
+            for output in group.outputs:
+                leaf = _donor(structure, group, output, number, last, used, kept)
+                if leaf is not None and not any(leaf in other.reads for other in others):
+                    donated[output] = leaf
+                    used.add(leaf)
+    return donated
+
+
+def _donor(
+    structure: Structure,
+    group: Group,
+    output: int,
+    number: int,
+    last: dict[int, int],
+    used: set[int],
+    kept: set[int],
+) -> int | None:
+    if output not in kept:
+        return None
+    for load in group.body.loads:
+        at = load.value
+        if (
+            structure[at].flag == DONOR
+            and at not in used
+            and at not in kept
+            and last[at] == number
+            and _bytes(structure, at) == _bytes(structure, output)
+            and structure[at].dtype is structure[output].dtype
+            and all(other.layout.is_contiguous for other in group.body.loads if other.value == at)
+        ):
+            return at
+    return None
