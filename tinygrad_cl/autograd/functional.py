@@ -9,7 +9,7 @@ The rows of a Jacobian are backward passes of one structure, so that one plan se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from tinygrad_cl.autograd.handle import Handle, own, wrap
 from tinygrad_cl.autograd.modes import enable_grad, no_grad
 from tinygrad_cl.autograd.walk import full, walk
 from tinygrad_cl.errors import ArgumentError, DTypeError, GradientError, ShapeError
-from tinygrad_cl.graph import PRIMITIVES, Node, grad_mode
+from tinygrad_cl.graph import PRIMITIVES, Node
 from tinygrad_cl.runtime.device import get_device
 from tinygrad_cl.shapes import Shape, numel
 
@@ -274,15 +274,16 @@ class _Call:
         self.strict = strict
         self.several_in = not isinstance(inputs, Handle)
         self.inputs = [
-            fresh_input(node, create_graph) for node in _nodes(op, "inputs", _listed(inputs))
+            fresh_input(node, create_graph)
+            for node in nodes_of(op, "inputs", inputs, floating=True)
         ]
         with enable_grad():
             returned = func(*[wrap(node) for node in self.inputs])
         self.several_out = not isinstance(returned, Handle)
-        self.outputs = _nodes(op, "outputs of the function", _listed(returned))
+        self.outputs = nodes_of(op, "outputs of the function", returned)
         if strict:
             for number, node in enumerate(self.outputs):
-                if not _depends(node, self.inputs):
+                if not node.needs_grad:
                     raise GradientError(
                         f"{op}: output {number} does not depend on the inputs; "
                         "strict=False gives zeros for it"
@@ -294,7 +295,7 @@ class _Call:
             if len(like) == 1 and numel(like[0].shape) == 1:
                 return [full(1.0, like[0])]
             raise GradientError(f"{self.op}: needs v, as the {what} have several elements")
-        given = _nodes(self.op, "v", _listed(v))
+        given = nodes_of(self.op, "v", v)
         if [node.shape for node in given] != [node.shape for node in like]:
             raise ShapeError(
                 f"{self.op}: v must have the shapes of the {what}, "
@@ -321,18 +322,22 @@ class _Call:
         return [
             self._checked(g, number) or full(0.0, node)
             for number, (g, node) in enumerate(
-                zip(_pull(outputs, inputs, vector, create), inputs, strict=True)
+                zip(pull_back(outputs, inputs, vector, create), inputs, strict=True)
             )
         ]
 
     def push(self, outputs: list[Node], inputs: list[Node], vector: list[Node]) -> list[Node]:
         """Returns the Jacobian-vector product: the derivative of the other one by its vector."""
         duals = [_dual(node) for node in outputs]
-        forms = _pull(outputs, inputs, duals, create=True)
-        pairs = [(f, v) for f, v in zip(forms, vector, strict=True) if f is not None and f.needs_grad]
+        forms = pull_back(outputs, inputs, duals, create=True)
+        pairs = [
+            (f, v) for f, v in zip(forms, vector, strict=True) if f is not None and f.needs_grad
+        ]
         found: list[Node | None] = [None] * len(duals)
         if pairs:
-            found = _pull([f for f, _ in pairs], duals, [v for _, v in pairs], self.create_graph)
+            found = pull_back(
+                [f for f, _ in pairs], duals, [v for _, v in pairs], self.create_graph
+            )
         return [
             self._checked(g, number) or full(0.0, node)
             for number, (g, node) in enumerate(zip(found, outputs, strict=True))
@@ -384,19 +389,97 @@ class _Call:
         return nodes
 
     def _joined(self, parts: list[Node], shape: Shape, like: Node, dim: int) -> Node:
-        """Returns rows (dim 0) or columns (dim 1), each flattened, as one node of a shape."""
-        before, grad_mode.enabled = grad_mode.enabled, self.create_graph
-        try:
-            if not parts:
-                return PRIMITIVES["expand"](full(0.0, _scalar_like(like)), shape=shape)
-            sizes = (1, -1) if dim == 0 else (-1, 1)
-            size = numel(parts[0].shape)
-            flat = tuple(size if s < 0 else s for s in sizes)
+        """Returns rows (dim 0) or columns (dim 1), each of any shape, as one node of `shape`."""
+        if not parts or not self.create_graph:
+            arrays = [engine.numpy(part).reshape(-1) for part in parts]
+            values = np.stack(arrays, dim) if arrays else np.zeros(shape)
+            values = np.ascontiguousarray(values, like.dtype.numpy).reshape(shape)
+            return engine.upload(values, like.device or get_device(None))
+        size = numel(parts[0].shape)
+        flat = (1, size) if dim == 0 else (size, 1)
+        with enable_grad():
             return _reshape(_cat([_reshape(part, flat) for part in parts], dim), shape)
-        finally:
-            grad_mode.enabled = before
 
     def answer(self, nodes: list[Node], several: bool) -> Any:
         """Returns nodes in the form in which the user gave or returned tensors."""
-        shown = [own(node) if self.create_graph else detached(node) for node in nodes]
+        with enable_grad():
+            shown = [own(node) if self.create_graph else detached(node) for node in nodes]
         return tuple(shown) if several else shown[0]
+
+
+def fresh_input(node: Node, connected: bool) -> Node:
+    """Returns a node of the same value that can be told from all other uses of it.
+
+    With `connected` the way back stays open if there is one; else it is a leaf.
+    """
+    if connected and node.needs_grad:
+        with enable_grad():
+            return PRIMITIVES["alias"](node)
+    with no_grad():
+        fresh = PRIMITIVES["alias"](node)
+    fresh.leaf = fresh.needs_grad = True
+    return fresh
+
+
+def detached(node: Node) -> Tensor:
+    """Returns a tensor of the same value through which no gradient flows."""
+    with no_grad():
+        return wrap(PRIMITIVES["alias"](node))
+
+
+def pull_back(
+    outputs: Sequence[Node], inputs: Sequence[Node], vector: Sequence[Node], create: bool
+) -> list[Node | None]:
+    """Returns the cotangents of the inputs, None where the outputs do not depend on one."""
+    pairs = [(out, v) for out, v in zip(outputs, vector, strict=True) if out.needs_grad]
+    roots, cotangents = [out for out, _ in pairs], [v for _, v in pairs]
+    found = {id(node): g for node, g in walk(roots, cotangents, inputs, True, create)}
+    return [found.get(id(node)) for node in inputs]
+
+
+def nodes_of(op: str, what: str, tensors: object, floating: bool = False) -> list[Node]:
+    """Returns the nodes of one tensor, or of a sequence of tensors.
+
+    Raises:
+        GradientError: if there is something else among them.
+        DTypeError: if they must be floating point, and are not.
+    """
+    listed = tensors if isinstance(tensors, tuple | list) else (tensors,)
+    for tensor in listed:
+        if not isinstance(tensor, Handle):
+            raise GradientError(f"{op}: the {what} must be Tensors, got {type(tensor).__name__}")
+        if floating and not tensor.node.dtype.is_floating_point:
+            raise DTypeError(
+                f"{op}: the {what} must be floating point, got {tensor.node.dtype.name}"
+            )
+    return [tensor.node for tensor in listed]
+
+
+def _dual(node: Node) -> Node:
+    """A differentiable cotangent for a node; its value does not matter, as it enters linearly."""
+    zeros = np.zeros(node.shape, node.dtype.numpy)
+    dual = engine.upload(zeros, node.device or get_device(None))
+    dual.leaf = dual.needs_grad = True
+    return dual
+
+
+def _units(node: Node) -> Iterator[Node]:
+    """Per element of a node, a cotangent that is 1 there and 0 elsewhere."""
+    for place in range(numel(node.shape)):
+        unit = np.zeros(node.shape, node.dtype.numpy)
+        unit.reshape(-1)[place] = 1
+        yield engine.upload(unit, node.device or get_device(None))
+
+
+def _reshape(node: Node, shape: Shape) -> Node:
+    return node if node.shape == shape else PRIMITIVES["reshape"](node, shape=shape)
+
+
+def _cat(parts: list[Node], dim: int) -> Node:
+    while len(parts) > 1:
+        chunks = [parts[i : i + _CAT] for i in range(0, len(parts), _CAT)]
+        parts = [PRIMITIVES["cat"](*chunk, dim=dim) for chunk in chunks]
+    return parts[0]
+
+
+__all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]

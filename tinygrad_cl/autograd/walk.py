@@ -15,7 +15,7 @@ from typing import Any
 from tinygrad_cl import origins
 from tinygrad_cl.autograd.handle import Handle, own
 from tinygrad_cl.errors import DTypeError, GradientError, ShapeError
-from tinygrad_cl.graph import PRIMITIVES, Node, TensorSpec, grad_mode, scalar
+from tinygrad_cl.graph import PRIMITIVES, Node, TensorSpec, grad_mode, scalar, toposort
 from tinygrad_cl.shapes import Shape
 
 Pending = dict[int, Any]  # id(node) -> its cotangent so far; of a Call, one per output
@@ -43,7 +43,7 @@ def walk(
         GradientError: if a part of the graph was released by an earlier walk.
     """
     targets = None if wanted is None else {id(node) for node in wanted}
-    order = _order(roots)
+    order = toposort(roots, _sources)
     useful = None if targets is None else _useful(order, targets)
     pending: Pending = {}
     propagate = origins.following(_propagate) if origins.active() else _propagate
@@ -67,24 +67,6 @@ def walk(
     if not retain:
         _release(order)
     return found
-
-
-def _order(roots: Sequence[Node]) -> list[Node]:
-    """The nodes that a cotangent reaches, inputs before their users; iterative, as graphs are deep."""
-    order: list[Node] = []
-    seen: set[int] = set()
-    stack: list[Node | None] = [*roots]
-    while stack:
-        node = stack.pop()
-        if node is None:  # all sources of the node below are in `order`
-            done = stack.pop()
-            assert done is not None
-            order.append(done)
-        elif id(node) not in seen:
-            seen.add(id(node))
-            stack += (node, None)
-            stack += _sources(node)
-    return order
 
 
 def _sources(node: Node) -> Sequence[Node]:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinygrad_cl.compiler.fallbacks import count_fallback
-from tinygrad_cl.compiler.plan import HostCall, Launch, Plan, Step, Storage, make_plan
+from tinygrad_cl.compiler.joining import HostCall
+from tinygrad_cl.compiler.plan import Launch, Plan, Step, make_plan
 from tinygrad_cl.compiler.render import Kernel as RenderedKernel
 from tinygrad_cl.compiler.storage import Storage
 from tinygrad_cl.compiler.structure import Structure, Value

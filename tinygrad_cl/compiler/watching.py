@@ -1,5 +1,4 @@
 """Watching plans run: where the shadow mode sees what each kernel reads and writes.
-writes.
 
 While `watching.step` is set, executables run group by group and call it after each; else it costs
 one test per plan.
