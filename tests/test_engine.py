@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tinygrad_cl as tg
-from tinygrad_cl import nn
+from tinygrad_cl import engine, nn
 from tinygrad_cl.compiler.plan import Launch, Plan
 from tinygrad_cl.nn import functional as F
 from tinygrad_cl.runtime.device import get_device
@@ -243,3 +243,12 @@ def test_an_index_out_of_range_is_reported_by_its_op(opencl_device: str) -> None
     with pytest.raises(IndexError, match=r"embedding.*7.*5"):
         bad.numpy()
     assert (table + 1).sum().item() == 30, "the device works on"
+
+
+def test_ever_new_shapes_keep_a_bounded_number_of_plans(
+    device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "MAX_PLANS", 8)
+    for size in range(1, 20):
+        assert (tg.ones(size, device=device) * 2).sum().item() == 2 * size
+    assert len(get_device(device).plans) <= 8

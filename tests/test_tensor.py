@@ -224,6 +224,20 @@ def test_dropout_scales_and_can_be_off(device: str) -> None:
         tg.nn.functional.dropout(x, 1.5)
 
 
+def test_subclasses(device: str) -> None:
+    class Named(Tensor):
+        name = "mine"
+
+    x = Named([1.0, 2.0], requires_grad=True)
+    assert isinstance(x, Named)
+    assert x.is_leaf
+    assert type(x * 2) is Tensor
+    (x * 2).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [2, 2]
+    assert Tensor([1]).tolist() == [1]
+
+
 # --- operators and dtypes
 
 PROMOTIONS = [

@@ -26,6 +26,9 @@ from tinygrad_cl.runtime.device import Device, get_device
 from tinygrad_cl.runtime.memory import Buffer
 
 
+MAX_PLANS = 1024  # of a device; a program with ever new shapes must not grow for ever
+
+
 class Executable(Protocol):
     """A plan that is ready to run on its device."""
 
@@ -51,6 +54,8 @@ def realize(nodes: Sequence[Node]) -> None:
         captured = _Capture(pending, device)
         executable = device.plans.get(captured.key)
         if executable is None:
+            while len(device.plans) >= MAX_PLANS:  # the oldest: shapes that never come back
+                device.plans.pop(next(iter(device.plans)))
             executable = device.plans[captured.key] = _build(captured.structure(), device)
         buffers = executable.run(captured.nodes)
         if inspection.results is not None:
@@ -62,8 +67,8 @@ class Inspection:
     """What debugging modes ask of the engine: `autograd.detect_anomaly`, `testing.shadow`.
 
     Attributes:
-        modes: how many are on. While there is one, no plan overwrites a buffer that it read, so that
-            what a mode has stopped can be looked at, and can run again.
+        modes: how many are on. While there is one, no plan overwrites a buffer that it read: what
+            a mode has stopped can be looked at, and can run again.
         results: called with the nodes of each plan, their flags and their new buffers by position,
             before these are attached; it may raise.
     """

@@ -92,7 +92,8 @@ class DivergenceError(TinygradError, AssertionError):
     Attributes:
         ops: the names of the primitives that the kernel computes.
         shape: the shape of the result.
-        ulps: the largest difference, in units of the last place; infinite if there is no number for it.
+        ulps: the largest difference in units of the last place; infinite where one side is not
+            finite and the other is.
         absolute: the largest difference.
         line: file, number, function and text of the line that made the result; "" if unknown.
     """

@@ -184,6 +184,7 @@ class Node:
         "scalar",
         "signature",
     )
+    origin: Any
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """Origins: the line of the user's code that made a node.
 
-Nothing is recorded unless a block asks for it (`with recording(): ...`), as the anomaly mode, the shadow
-mode and gradient checks do. Then every new node gets an `Origin`, and nodes that the backward walk makes also
-say of which forward node they carry the gradient.
+Nothing is recorded unless a block asks for it (`with recording(): ...`), as the anomaly mode, the
+shadow mode and gradient checks do. Then every new node gets an `Origin`, and nodes that the
+backward walk makes also say of which forward node they carry the gradient.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Origin:
 
     @property
     def direction(self) -> str:
-        """ "forward" or "backward"."""
+        """Which it is: forward or backward."""
         return "forward" if self.forward is None else "backward"
 
     @property

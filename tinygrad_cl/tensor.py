@@ -72,8 +72,9 @@ class Tensor(Methods):
         device: DeviceLike = None,
         requires_grad: _bool = False,
     ) -> Tensor:
-        """Returns a tensor with a copy of `data`."""
-        return creation.tensor(data, dtype, device, requires_grad)
+        """Returns a tensor with a copy of `data`, of the class that is called."""
+        made = creation.tensor(data, dtype, device, requires_grad)
+        return made if cls is Tensor else _like(cls, made.node, requires_grad)
 
     # --- what it is
 

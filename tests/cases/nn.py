@@ -148,6 +148,21 @@ def batch_norm_samples(d: Draw) -> Iterator[Sample]:
     yield Sample(permuted(n(2, 3, 5)), None, None, n(3), None, training=True, eps=1e-3)
 
 
+def running(x: Any, mean: Any, var: Any, momentum: float) -> Any:
+    """The running statistics after a batch."""
+    mean, var = mean.clone(), var.clone()
+    F.batch_norm(x, mean, var, training=True, momentum=momentum)
+    return mean, var
+
+
+def running_oracle(x: Any, mean: Any, var: Any, momentum: float) -> Any:
+    axes = (0, *range(2, x.ndim))
+    batch = x.mean(axes), x.var(axes, ddof=1)
+    return tuple(
+        (1 - momentum) * old + momentum * new for old, new in zip((mean, var), batch, strict=True)
+    )
+
+
 SHAPES = (
     raises(ShapeError, "must have the same shape", np.ones((3, 1)), np.ones(3)),
     raises(DTypeError, "reduction must be", np.ones(3), np.ones(3), reduction="average"),
@@ -309,6 +324,17 @@ CASES = [
             raises(ShapeError, "running statistics", np.ones((2, 3)), np.ones(2), np.ones(2)),
             raises(ShapeError, "batch_norm: needs (N, C)", np.ones(3), np.ones(3), np.ones(3)),
         ),
+    ),
+    Case(
+        "batch_norm_statistics",
+        running,
+        running_oracle,
+        lambda d: [
+            Sample(d.normal(6, 3), d.normal(3), d.uniform(0.5, 2, 3), 0.1),
+            Sample(d.normal(2, 3, 4, 5), d.normal(3), d.uniform(0.5, 2, 3), 0.4),
+        ],
+        tolerances=LOOSE,
+        gradient=False,
     ),
     # --- losses
     Case(

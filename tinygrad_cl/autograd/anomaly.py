@@ -1,10 +1,10 @@
 """The anomaly mode: the first NaN or infinity stops, and names the line that made it.
 
-After each plan the values that were asked for are looked at. If one of them holds a NaN or an infinity, the
-values behind it are computed again by the NumPy references, and the first op that made one from finite inputs is
-named: for gradients with the forward op whose rule it was. Values that a user cannot see do not count
-(`where(x > 0, x.log(), 0)` is fine, its gradient is not), nor do infinities that were given as numbers or data
-(masks of `-inf`).
+After each plan the values that were asked for are looked at. If one of them holds a NaN or an
+infinity, the values behind it are computed again by the NumPy references, and the first op that
+made one from finite inputs is named: for gradients with the forward op whose rule it was. Values
+that a user cannot see do not count (`where(x > 0, x.log(), 0)` is fine, its gradient may not be),
+nor do infinities that were given as numbers or data (masks of `-inf`).
 """
 
 from __future__ import annotations

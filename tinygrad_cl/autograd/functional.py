@@ -3,7 +3,8 @@
     f: R^n -> R^m    jacobian J = df/dx (m x n)    vjp: v^T J    jvp: J v
     f: R^n -> R      hessian  H = J(J(f)^T)        vhp: v^T H    hvp: H v
 
-`jvp` and `hvp` differentiate twice: v^T J is linear in v, and its derivative with respect to v is J.
+`jvp` and `hvp` differentiate twice: v^T J is linear in v, and its derivative with respect to v
+is J.
 The rows of a Jacobian are backward passes of one structure, so that one plan serves them all.
 """
 
@@ -46,7 +47,7 @@ def vjp(
         inputs: one tensor, or a tuple of tensors.
         v: the vector, of the shapes of the outputs; may be left out for one output of one element.
         create_graph: make both results differentiable.
-        strict: raise if an output or a result does not depend on the inputs, instead of giving zeros.
+        strict: raise where an output or a result does not depend on the inputs; else it is zero.
 
     Returns:
         `(output, vjp)`; the second has the form of `inputs`.
@@ -81,7 +82,7 @@ def jvp(
         inputs: one tensor, or a tuple of tensors.
         v: the vector, of the shapes of the inputs; may be left out for one input of one element.
         create_graph: make both results differentiable.
-        strict: raise if an output or a result does not depend on the inputs, instead of giving zeros.
+        strict: raise where an output or a result does not depend on the inputs; else it is zero.
 
     Returns:
         `(output, jvp)`; the second has the form of the output.
@@ -118,7 +119,7 @@ def hvp(
         inputs: one tensor, or a tuple of tensors.
         v: the vector, of the shapes of the inputs; may be left out for one input of one element.
         create_graph: make both results differentiable.
-        strict: raise if the output or a result does not depend on the inputs, instead of giving zeros.
+        strict: raise where the output or a result does not depend on the inputs; else it is zero.
 
     Returns:
         `(output, hvp)`; the second has the form of `inputs`.
@@ -153,7 +154,7 @@ def vhp(
         inputs: one tensor, or a tuple of tensors.
         v: the vector, of the shapes of the inputs; may be left out for one input of one element.
         create_graph: make both results differentiable.
-        strict: raise if the output or a result does not depend on the inputs, instead of giving zeros.
+        strict: raise where the output or a result does not depend on the inputs; else it is zero.
 
     Returns:
         `(output, vhp)`; the second has the form of `inputs`.
@@ -188,7 +189,7 @@ def jacobian(
         func: takes the inputs; returns a tensor or a tuple of tensors.
         inputs: one tensor, or a tuple of tensors.
         create_graph: make the result differentiable.
-        strict: raise if an output or a result does not depend on the inputs, instead of giving zeros.
+        strict: raise where an output or a result does not depend on the inputs; else it is zero.
         vectorize: accepted, changes nothing: all rows share one plan anyway.
         strategy: "reverse-mode" (a row per element of the outputs) or "forward-mode" (a column per
             element of the inputs, by differentiating twice).
@@ -224,18 +225,18 @@ def hessian(
     vectorize: bool = False,
     outer_jacobian_strategy: str = "reverse-mode",
 ) -> Any:
-    """Returns the Hessian of a scalar function: `H[i..., j...] = d2 output / d input[i...] d input[j...]`.
+    """Returns the Hessian of a scalar function: `H[i..., j...] = d2 f / d x[i...] d x[j...]`.
 
     Args:
         func: takes the inputs; returns a tensor of one element.
         inputs: one tensor, or a tuple of tensors.
         create_graph: make the result differentiable.
-        strict: raise if the output or a result does not depend on the inputs, instead of giving zeros.
+        strict: raise where the output or a result does not depend on the inputs; else it is zero.
         vectorize: accepted, changes nothing: all rows share one plan anyway.
         outer_jacobian_strategy: as `strategy` of `jacobian`.
 
     Returns:
-        A tensor of shape `input.shape + input.shape`; for a tuple of inputs a tuple of tuples of them.
+        A tensor of shape `input.shape + input.shape`; for a tuple of inputs a tuple of tuples.
 
     Raises:
         GradientError: if the output has several elements; with `strict`, if there is no dependence.
@@ -264,7 +265,7 @@ def _check_strategy(op: str, strategy: str) -> None:
 
 
 class _Call:
-    """A function called with inputs of our own, so that other uses of the same tensors do not count."""
+    """A function called with inputs of our own: other uses of the same tensors do not count."""
 
     def __init__(
         self, op: str, func: Function, inputs: Tensors, create_graph: bool, strict: bool
@@ -384,7 +385,7 @@ class _Call:
         return table
 
     def _kept(self, nodes: list[Node]) -> list[Node]:
-        """Computes one row or column now: the next one has the same structure, and needs no new plan."""
+        """Computes one row or column now: the next one has the same structure, so the same plan."""
         engine.realize(nodes)
         return nodes
 
