@@ -71,11 +71,47 @@ static inline void NAME(pack)(ACC *panel, __global const IN_T *b, size_t first, 
 static inline void NAME(pack)(ACC *panel, __global const IN_T *b, size_t first, size_t b_k, size_t b_n, size_t end,
                               int depth, int columns)
 {
-    for (int k = 0; k < depth; k++)
-        UNROLLED(COLS) for (int v = 0; v < COLS; v++)
-            VSTORE(NAME(load)(b, first + k * b_k + v * VEC, end), panel + (k * COLS + v) * VEC);
+    const int inside = first + (depth - 1) * b_k + WIDTH <= end;
+    for (int k = 0; k < depth; k++, first += b_k, panel += WIDTH)
+        UNROLLED(COLS) for (int v = 0; v < COLS; v++) {
+            const size_t at = first + v * VEC;
+            VSTORE(inside ? CAT(LOADP_, IN_T)(b, at, VEC) : NAME(load)(b, at, end), panel + v * VEC);
+        }
 }
 #endif
+
+/* A register tile: ROWS rows of A times the panel, added to sums if `more`. A function of its own, because the registers suffice only if
+ * nothing else is in the way. */
+#if PACK_A
+#define ROW_POINTER const ACC *
+#else
+#define ROW_POINTER __global const IN_T *
+#endif
+__attribute__((noinline)) static void NAME(tile)(ACC *sums, int more, const ACC *panel, int depth,
+                                                 const ROW_POINTER *rows, size_t step)
+{
+    ROW_POINTER row[ROWS];
+    UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
+        row[r] = rows[r];
+    V acc[ROWS * COLS];
+    UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
+        acc[i] = (V)(0);
+    if (DEEP && more)
+        UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
+            acc[i] = VLOAD(sums + i * VEC);
+    for (size_t k = 0, at = 0; k < (size_t)depth; k++, at += step) {
+        V x[COLS];
+        UNROLLED(COLS) for (int v = 0; v < COLS; v++)
+            x[v] = VLOAD(panel + (k * COLS + v) * VEC);
+        UNROLLED(ROWS) for (int r = 0; r < ROWS; r++) {
+            const V y = (V)(row[r][at]);
+            UNROLLED(COLS) for (int v = 0; v < COLS; v++)
+                acc[r * COLS + v] = fma(y, x[v], acc[r * COLS + v]);
+        }
+    }
+    UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
+        VSTORE(acc[i], sums + i * VEC);
+}
 
 /* Hands rows m to end of the tile to the epilogue. */
 #define EMIT(from, m, end)                                                                                  \
@@ -97,7 +133,7 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *a, 
     PRIVATE(ACC, panel, KC * WIDTH);
     PRIVATE(ACC, sums, CHUNK * WIDTH);
 #if PACK_A
-    PRIVATE(ACC, rows, ROWS * KC);
+    PRIVATE(ACC, packed, ROWS * KC);
 #endif
     const int across = (N + WIDTH - 1) / WIDTH, down = (M + chunk - 1) / chunk;
     const size_t tiles = (size_t)batches * slices * across * down;
@@ -116,42 +152,22 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *a, 
             NAME(pack)(panel, b, right + k0 * b_k, b_k, b_n, b_end, depth, N - n0);
             for (int m = m0; m < m1; m += ROWS) {
                 ACC *const kept = sums + (DEEP ? (m - m0) * WIDTH : 0);
-                V acc[ROWS * COLS];
-                UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
-                    acc[i] = (V)(0);
-#if DEEP
-                if (k0 > (int)slice * split)
-                    UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
-                        acc[i] = VLOAD(kept + i * VEC);
-#endif
                 /* Rows beyond the last one repeat it and are dropped below. */
+                ROW_POINTER row[ROWS];
 #if PACK_A
-                const ACC *row[ROWS];
                 const size_t step = 1;
                 for (int r = 0; r < ROWS; r++) {
                     const size_t at = left + min(m + r, m1 - 1) * a_m + k0 * a_k;
                     for (int k = 0; k < depth; k++)
-                        rows[r * KC + k] = CAT(LOAD1_, IN_T)(a, at + k * a_k);
+                        packed[r * KC + k] = CAT(LOAD1_, IN_T)(a, at + k * a_k);
+                    row[r] = packed + r * KC;
                 }
-                UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
-                    row[r] = rows + r * KC;
 #else
-                __global const IN_T *row[ROWS];
                 const size_t step = a_k;
-                UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
+                for (int r = 0; r < ROWS; r++)
                     row[r] = a + left + min(m + r, m1 - 1) * a_m + k0 * a_k;
 #endif
-                size_t at = 0;
-                for (int k = 0; k < depth; k++, at += step) {
-                    V x[COLS];
-                    UNROLLED(COLS) for (int v = 0; v < COLS; v++)
-                        x[v] = VLOAD(panel + (k * COLS + v) * VEC);
-                    UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
-                        UNROLLED(COLS) for (int v = 0; v < COLS; v++)
-                            acc[r * COLS + v] = fma((V)(row[r][at]), x[v], acc[r * COLS + v]);
-                }
-                UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
-                    VSTORE(acc[i], kept + i * VEC);
+                NAME(tile)(kept, k0 > (int)slice * split, panel, depth, row, step);
                 if (k0 + KC >= k1)
                     EMIT(kept, m, min(m + ROWS, m1));
             }

@@ -112,7 +112,13 @@ def test_gradient_argument(device: str) -> None:
     y.backward(gradient=tensor([1.0, 1.0], dtype="float64"))
     assert values(x.grad) == [6, 33]
     given = tg.ones(2)
-    (x * 1).backward(given)
+    z = leaf(1.0, 2.0)
+    (z + 0).backward(given)
+    (x + 0).backward(given)
+    for shown in (given, z.grad, x.grad):
+        assert shown is not None
+        assert shown.node.owner is not None
+        assert shown.node.owner() is shown, "a node has one owner"
     given += 5
     assert values(x.grad) == [7, 34]
     one = leaf(2.0) * 2

@@ -23,6 +23,7 @@ LEVELS = {
     "primitives": 3,
     "compiler": 3,
     "autograd": 4,
+    "capture": 4,
     "engine": 4,
     "jit": 4,
     "functional": 5,
@@ -45,6 +46,7 @@ SAME_LEVEL = {
     "settings": {"errors"},
     "runtime": {"lowering"},
     "autograd": {"engine"},
+    "engine": {"capture"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -4,14 +4,10 @@
 the plan, binds the leaves' buffers to it, runs it, and attaches the results to the nodes. Realizing
 attaches buffers and changes no value. What nobody can need any more (the inputs of a realized node
 through which no gradient may flow) is dropped, so a training loop does not grow its history.
-
-A realized node of another signature than `data` stands in the structure as a `data` leaf of its
-spec.
 """
 
 from __future__ import annotations
 
-import sys
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -19,12 +15,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from tinygrad_cl import dtypes, graph
-from tinygrad_cl.compiler.structure import DONOR, FREE, KEEP, WANTED, Structure, Value
+from tinygrad_cl.capture import Capture
+from tinygrad_cl.compiler.structure import KEEP, WANTED, Structure, Value
 from tinygrad_cl.errors import DeviceError
 from tinygrad_cl.graph import Node
 from tinygrad_cl.runtime.device import Device, get_device
 from tinygrad_cl.runtime.memory import Buffer
-
 
 MAX_PLANS = 1024  # of a device; a program with ever new shapes must not grow for ever
 
@@ -51,7 +47,7 @@ def realize(nodes: Sequence[Node]) -> None:
     if _deferred:
         pending += _take_deferred(device)
     with device.lock:
-        captured = _Capture(pending, device)
+        captured = Capture(pending, device.kind != "host" and not inspection.modes)
         executable = device.plans.get(captured.key)
         if executable is None:
             while len(device.plans) >= MAX_PLANS:  # the oldest: shapes that never come back
@@ -132,119 +128,6 @@ def _common_device(nodes: list[Node]) -> Device:
                 raise DeviceError(f"realize: nodes are on {device} and on {node.device}")
             device = node.device
     return device or get_device(None)
-
-
-class _Capture:
-    """The unrealized graph under some roots: nodes in order, and the key of its structure."""
-
-    def __init__(self, roots: list[Node], device: Device) -> None:
-        self.nodes: list[Node] = []
-        self.index: dict[int, int] = {}
-        self._collect(roots)
-        self.flags = self._flags(roots)
-        if device.kind != "host" and not inspection.modes:
-            self._find_donors()
-        self.key = self._key()
-
-    def _collect(self, roots: list[Node]) -> None:
-        """Fills `nodes`, inputs first."""
-        nodes, index = self.nodes, self.index
-        stack = list(reversed(roots))
-        while stack:
-            node = stack[-1]
-            if id(node) in index:
-                stack.pop()
-                continue
-            waiting = False
-            if node.buffer is None:
-                for child in node.inputs:
-                    if id(child) not in index:
-                        stack.append(child)
-                        waiting = True
-            if not waiting:
-                stack.pop()
-                index[id(node)] = len(nodes)
-                nodes.append(node)
-
-    def _flags(self, roots: list[Node]) -> list[int]:
-        flags = []
-        for node in self.nodes:
-            owner = node.owner
-            if node.buffer is not None or node.scalar is not None:
-                flags.append(FREE)
-            elif owner is not None and owner() is not None:
-                flags.append(WANTED)
-            else:
-                flags.append(KEEP if node.needs_grad and not node.released else FREE)
-        for root in roots:
-            flags[self.index[id(root)]] = WANTED
-        return flags
-
-    def _find_donors(self) -> None:
-        """Flags the leaves whose buffers nobody can read once this plan has run."""
-        edges = [0] * len(self.nodes)
-        retained = [False] * len(self.nodes)
-        for at in range(len(self.nodes) - 1, -1, -1):
-            if self.nodes[at].buffer is not None:
-                continue
-            keeps_inputs = retained[at] or self._survives(at, edges[at])
-            for place in [self.index[id(child)] for child in self.nodes[at].inputs]:
-                edges[place] += 1
-                if keeps_inputs:
-                    retained[place] = True
-        for at, place in enumerate(edges):
-            held = [self.nodes[at].buffer]
-            if held[0] is None or retained[at] or held[0].foreign:
-                continue
-            unseen = _unseen_references(self.nodes, at) - place
-            if unseen == 0 and _unseen_references(held, 0) == 1:  # the node's own
-                self.flags[at] = DONOR
-
-    def _survives(self, at: int, edges: int) -> bool:
-        """Whether an unrealized node keeps its inputs alive after the plan has run."""
-        if self.nodes[at].needs_grad and not (self.nodes[at].released or self.nodes[at].leaf):
-            return True
-        return self.flags[at] != WANTED and _unseen_references(self.nodes, at) > edges
-
-    def _key(self) -> tuple[int, ...]:
-        key: list[int] = []
-        index = self.index
-        for node, flag in zip(self.nodes, self.flags, strict=True):
-            if node.buffer is not None:
-                key.append(-_leaf_signature(node).id)
-            else:
-                key.append(node.signature.id)
-                for child in node.inputs:
-                    key.append(index[id(child)])
-            key.append(-flag)
-        return tuple(key)
-
-    def structure(self) -> Structure:
-        """Returns the frozen form of the graph."""
-        values = []
-        for node, flag in zip(self.nodes, self.flags, strict=True):
-            if node.buffer is not None:
-                values.append(Value(_leaf_signature(node), (), flag))
-            else:
-                inputs = tuple(self.index[id(child)] for child in node.inputs)
-                values.append(Value(node.signature, inputs, flag))
-        return tuple(values)
-
-
-def _unseen_references(objects: list[Any], at: int) -> int:
-    """The references to `objects[at]` besides the list's own."""
-    return sys.getrefcount(objects[at]) - _OWN_REFERENCES
-
-
-# What `_unseen_references` counts of an object that only a list holds; interpreters differ.
-_OWN_REFERENCES = 0
-_OWN_REFERENCES = _unseen_references([object()], 0)
-
-
-def _leaf_signature(node: Node) -> graph.Signature:
-    if node.signature.primitive is graph.DATA:
-        return node.signature
-    return graph.data_signature(node.signature.spec)
 
 
 def _attach(nodes: list[Node], buffers: dict[int, Buffer], device: Device) -> None:

@@ -186,6 +186,37 @@ class Layout:
         bounds = tuple((low + p, high + p) for (low, high), p in zip(inner, before, strict=True))
         return Layout(shape, self.strides, offset, _drop_trivial(shape, bounds))
 
+    def diagonal(self, first: int, second: int, place: tuple[int, int], length: int) -> Layout:
+        """The view of elements `place + (i, i)` of two dims for `i` up to `length`, as a last dim."""
+        rest = [d for d in range(len(self.shape)) if d not in (first, second)]
+        stride = self.strides[first] + self.strides[second]
+        offset = self.offset + place[0] * self.strides[first] + place[1] * self.strides[second]
+        shape = (*(self.shape[d] for d in rest), length)
+        strides = (*(self.strides[d] for d in rest), stride)
+        if self.bounds is None:
+            return Layout(shape, strides, offset)
+        pairs = zip((self.bounds[first], self.bounds[second]), place, strict=True)
+        (low, high), (left, right) = (_sliced_bound(b, at, 1, length) for b, at in pairs)
+        both = (max(low, left), min(high, right))
+        both = both if both[0] < both[1] else (0, 0)
+        bounds = (*(self.bounds[d] for d in rest), both)
+        return Layout(shape, strides, offset, _drop_trivial(shape, bounds))
+
+    def windows(self, dim: int, step: int, count: int, size: int) -> Layout | None:
+        """The view of `count` windows of `size` elements, `step` apart in a dim, as a last dim.
+
+        None if the dim is bounded: no bounds of two dims say what lies inside.
+        """
+        shape = (*self.shape[:dim], count, *self.shape[dim + 1 :], size)
+        stride = self.strides[dim]
+        strides = (*self.strides[:dim], stride * step, *self.strides[dim + 1 :], stride)
+        if self.bounds is None:
+            return Layout(shape, strides, self.offset)
+        if self.bounds[dim] != (0, self.shape[dim]):
+            return None
+        bounds = (*self.bounds[:dim], (0, count), *self.bounds[dim + 1 :], (0, size))
+        return Layout(shape, strides, self.offset, _drop_trivial(shape, bounds))
+
     def reshape(self, shape: Shape) -> Layout | None:
         """The view with another shape; None if no strides express it."""
         if shape == self.shape:

@@ -189,13 +189,23 @@ CASES = [
         lambda x, negative_slope=0.01: np.where(x > 0, x, negative_slope * x),
         {"negative_slope": 0.2},
     ),
-    activation("relu6", lambda x: np.clip(x, 0, 6)),
+    activation(
+        "relu6",
+        lambda x: np.clip(x, 0, 6),
+        ties=(tie(np.array([0.0, 6.0, 3.0]), gradients=([0.0, 0.0, 1.0],)),),
+    ),
     activation(
         "hardtanh",
         lambda x, min_val=-1, max_val=1: np.clip(x, min_val, max_val),
         {"min_val": -0.5, "max_val": 2},
+        ties=(tie(np.array([-1.0, 1.0, 0.0]), gradients=([0.0, 0.0, 1.0],)),),
     ),
-    activation("elu", oracle.elu, {"alpha": 0.5}),
+    activation(
+        "elu",
+        oracle.elu,
+        {"alpha": 0.5},
+        ties=(tie(np.array([0.0, -0.0]), gradients=([1.0, 1.0],)),),
+    ),
     activation("selu", lambda x: 1.0507009873554805 * oracle.elu(x, 1.6732632423543772)),
     activation(
         "gelu",
@@ -253,6 +263,15 @@ CASES = [
             Sample(d.away(3, 17), 0, grad=False),
         ],
         tolerances=LOOSE,
+        ties=(
+            tie(np.zeros(3), gradients=([0.0] * 3,)),
+            tie(
+                np.array([3.0, 0.0, 4.0]),
+                3,
+                gradients=([(9 / 91 ** (2 / 3)), 0.0, 16 / 91 ** (2 / 3)],),
+            ),
+            tie(np.zeros(3), 3, gradients=([0.0] * 3,)),
+        ),
         errors=(raises(DTypeError, "norm", np.ones(3), "nuc"),),
     ),
     Case(

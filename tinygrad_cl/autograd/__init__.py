@@ -2,11 +2,12 @@
 
 The rooms: handle.py (what autograd knows of a Tensor), modes.py, walk.py (the walk over nodes),
 api.py (`backward`, `grad`), function.py (`Function`), anomaly.py (`detect_anomaly`),
-functional.py (`jacobian` and its kin).
+trace.py and functional.py (`jacobian` and its kin).
 """
 
 from __future__ import annotations
 
+from tinygrad_cl.autograd import functional as functional
 from tinygrad_cl.autograd.anomaly import detect_anomaly as detect_anomaly
 from tinygrad_cl.autograd.anomaly import (
     is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled,
@@ -30,6 +31,7 @@ __all__ = [
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "functional",
     "grad",
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",

@@ -43,7 +43,7 @@ def walk(
         GradientError: if a part of the graph was released by an earlier walk.
     """
     targets = None if wanted is None else {id(node) for node in wanted}
-    order = toposort(roots, _sources)
+    order = toposort(roots, sources)
     useful = None if targets is None else _useful(order, targets)
     pending: Pending = {}
     propagate = origins.following(_propagate) if origins.active() else _propagate
@@ -69,7 +69,7 @@ def walk(
     return found
 
 
-def _sources(node: Node) -> Sequence[Node]:
+def sources(node: Node) -> Sequence[Node]:
     """The inputs of `node` through which gradients flow."""
     if node.leaf:
         return ()
@@ -86,7 +86,7 @@ def _useful(order: Sequence[Node], targets: set[int]) -> set[int]:
     """The ids of the nodes from which a target can be reached; `order` has inputs first."""
     found: set[int] = set()
     for node in order:
-        if id(node) in targets or any(id(source) in found for source in _sources(node)):
+        if id(node) in targets or any(id(source) in found for source in sources(node)):
             found.add(id(node))
     return found
 

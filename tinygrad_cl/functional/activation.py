@@ -86,7 +86,7 @@ def relu6(input: Tensor) -> Tensor:
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
-    """Returns `input` held between two numbers.
+    """Returns `input` held between two numbers; the gradient is 0 at both of them.
 
     Example:
         >>> import tinygrad_cl as tg
@@ -94,14 +94,16 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tens
         tensor([-1.0000,  0.5000])
     """
     x = _float("hardtanh", input)
-    return wrap(p.clamp(x, base.constant(min_val, x.dtype), base.constant(max_val, x.dtype)))
+    low, high = base.constant(min_val, x.dtype), base.constant(max_val, x.dtype)
+    return wrap(p.where(p.le(x, low), low, p.where(p.ge(x, high), high, x)))
 
 
 def _elu(x: Node, alpha: float) -> Node:
     zero = base.constant(0, x.dtype)
     # The exponent is held at 0: an infinity on the side that is not chosen would make the gradient
     # NaN.
-    return p.where(p.gt(x, zero), x, (p.exp(p.minimum(x, zero)) - 1) * alpha)
+    positive = p.gt(x, zero)
+    return p.where(positive, x, (p.exp(p.where(positive, zero, x)) - 1) * alpha)
 
 
 def elu(input: Tensor, alpha: float = 1.0) -> Tensor:

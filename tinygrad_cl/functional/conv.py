@@ -56,18 +56,19 @@ def conv2d(
                   [4., 4.]]]])
     """
     x, w = base.operands("conv2d", input, weight)
-    x, single = _batched("conv2d", x, w, 4)
-    _check_channels("conv2d", x, w, groups)
+    x, single = batched("conv2d", x, w, 4)
+    check_channels("conv2d", x, w, groups)
     attrs: dict[str, Any] = {
         "stride": base.pair("conv2d", "stride", stride),
         "dilation": base.pair("conv2d", "dilation", dilation),
         "groups": groups,
     }
     x, attrs["padding"] = _pad("conv2d", x, w, padding, attrs["stride"], attrs["dilation"])
-    return wrap(_finish("conv2d", primitive.conv2d(x, w, **attrs), bias, single))
+    return wrap(finish("conv2d", primitive.conv2d(x, w, **attrs), bias, single))
 
 
-def _check_channels(op: str, x: Node, w: Node, groups: int) -> None:
+def check_channels(op: str, x: Node, w: Node, groups: int) -> None:
+    """Refuses a weight that does not fit the input's channels and the groups."""
     if groups < 1 or x.shape[1] != w.shape[1] * groups or w.shape[0] % groups:
         raise ShapeError(
             f"{op}: input {x.shape} in {groups} groups does not fit weight {w.shape}; weight must "
@@ -75,7 +76,7 @@ def _check_channels(op: str, x: Node, w: Node, groups: int) -> None:
         )
 
 
-def _batched(op: str, x: Node, w: Node, ndim: int) -> tuple[Node, bool]:
+def batched(op: str, x: Node, w: Node, ndim: int) -> tuple[Node, bool]:
     """Returns input with a batch dim, and whether it had none."""
     if w.ndim != ndim or x.ndim not in (ndim, ndim - 1):
         raise ShapeError(
@@ -106,7 +107,8 @@ def _pad(
     return x, (totals[0] // 2, totals[1] // 2)
 
 
-def _finish(op: str, y: Node, bias: Tensor | None, single: bool) -> Node:
+def finish(op: str, y: Node, bias: Tensor | None, single: bool) -> Node:
+    """Returns a convolution's output with its bias, without the batch dim if there was none."""
     if bias is not None:
         b = base.cast(base.unwrap(op, bias), y.dtype)
         if b.shape != y.shape[1:2]:
@@ -137,15 +139,15 @@ def conv1d(
         tensor([[[3., 5.]]])
     """
     x, w = base.operands("conv1d", input, weight)
-    x, single = _batched("conv1d", x, w, 3)
-    _check_channels("conv1d", x, w, groups)
+    x, single = batched("conv1d", x, w, 3)
+    check_channels("conv1d", x, w, groups)
     steps = (1, _one("conv1d", "stride", stride))
     spread = (1, _one("conv1d", "dilation", dilation))
     around = padding if isinstance(padding, str) else (0, _one("conv1d", "padding", padding))
     x, w = _as_2d(x), _as_2d(w)
     x, zeros = _pad("conv1d", x, w, around, steps, spread)
     y = primitive.conv2d(x, w, stride=steps, padding=zeros, dilation=spread, groups=groups)
-    return wrap(_finish("conv1d", m.reshape(y, shape=(*y.shape[:2], y.shape[3])), bias, single))
+    return wrap(finish("conv1d", m.reshape(y, shape=(*y.shape[:2], y.shape[3])), bias, single))
 
 
 def _one(op: str, name: str, value: Any) -> int:
@@ -189,7 +191,7 @@ def conv_transpose2d(
     """
     op = "conv_transpose2d"
     x, w = base.operands(op, input, weight)
-    x, single = _batched(op, x, w, 4)
+    x, single = batched(op, x, w, 4)
     steps, zeros = base.pair(op, "stride", stride), base.pair(op, "padding", padding)
     spread = base.pair(op, "dilation", dilation)
     size = _transposed_size(
@@ -203,7 +205,7 @@ def conv_transpose2d(
     y = primitive.conv2d_input_grad(
         x, w, input_size=size, stride=steps, padding=zeros, dilation=spread, groups=groups
     )
-    return wrap(_finish(op, y, bias, single))
+    return wrap(finish(op, y, bias, single))
 
 
 def _transposed_size(

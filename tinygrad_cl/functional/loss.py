@@ -24,13 +24,19 @@ if TYPE_CHECKING:
     from tinygrad_cl.tensor import Tensor
 
 
-def _check_reduction(op: str, reduction: str) -> None:
+def check_reduction(op: str, reduction: str) -> None:
+    """Refuses any other word.
+
+    Raises:
+        DTypeError: if the reduction is not "mean", "sum" or "none".
+    """
     if reduction not in ("mean", "sum", "none"):
         raise DTypeError(f'{op}: reduction must be "mean", "sum" or "none", got {reduction!r}')
 
 
-def _reduced(op: str, losses: Node, reduction: str) -> Tensor:
-    _check_reduction(op, reduction)
+def reduced(op: str, losses: Node, reduction: str) -> Tensor:
+    """Returns losses, or their mean or sum."""
+    check_reduction(op, reduction)
     if reduction == "none":
         return wrap(losses)
     dims = tuple(range(losses.ndim))
@@ -39,7 +45,8 @@ def _reduced(op: str, losses: Node, reduction: str) -> Tensor:
     return wrap(total(losses, dims, False))
 
 
-def _same_shape(op: str, input: Tensor, target: Tensor) -> tuple[Node, Node]:
+def same_shape(op: str, input: Tensor, target: Tensor) -> tuple[Node, Node]:
+    """Returns both as float nodes, after checking that their shapes are equal."""
     x, t = base.operands(op, input, target)
     if x.shape != t.shape:
         raise ShapeError(
@@ -82,7 +89,7 @@ def nll_loss(
         tensor(0.2877)
     """
     x = base.floating(unwrap("nll_loss", input))
-    _check_reduction("nll_loss", reduction)
+    check_reduction("nll_loss", reduction)
     labels = _labels("nll_loss", x, unwrap("nll_loss", target))
     return _picked("nll_loss", x, labels, weight, ignore_index, reduction, 0.0)
 
@@ -137,7 +144,7 @@ def _picked(
         smooth = p.where(valid, total(weighted, (dim,), False), nothing)
         losses = losses * (1 - smoothing) - smooth * (smoothing / classes)
     if reduction != "mean":
-        return _reduced(op, losses, reduction)
+        return reduced(op, losses, reduction)
     if factors is None:
         counted = base.cast(valid, logp.dtype)
     else:
@@ -189,7 +196,7 @@ def cross_entropy(
     """
     op = "cross_entropy"
     x, t = base.floating(unwrap(op, input)), unwrap(op, target)
-    _check_reduction(op, reduction)
+    check_reduction(op, reduction)
     if not 0 <= label_smoothing <= 1:
         raise DTypeError(f"{op}: label_smoothing must lie between 0 and 1, got {label_smoothing}")
     probabilities = t.dtype.is_floating_point and t.shape == x.shape and x.ndim > 0
@@ -212,7 +219,7 @@ def _expected(
     if weight is not None:
         products = products * _class_weight("cross_entropy", weight, logp, dim)
     losses = -total(products, (dim,), False)
-    return _reduced("cross_entropy", losses, reduction)
+    return reduced("cross_entropy", losses, reduction)
 
 
 # --- two classes
@@ -232,9 +239,9 @@ def binary_cross_entropy(
         tensor(0.6931)
     """
     op = "binary_cross_entropy"
-    x, t = _same_shape(op, input, target)
+    x, t = same_shape(op, input, target)
     losses = -(t * _log_above(x) + (1 - t) * _log_above(1 - x))
-    return _reduced(op, _weighted(op, losses, weight), reduction)
+    return reduced(op, with_weight(op, losses, weight), reduction)
 
 
 def _log_above(x: Node) -> Node:
@@ -246,7 +253,8 @@ def _log_above(x: Node) -> Node:
     return p.log(x + lift) + shift
 
 
-def _weighted(op: str, losses: Node, weight: Tensor | None) -> Node:
+def with_weight(op: str, losses: Node, weight: Tensor | None) -> Node:
+    """Returns losses times a weight that broadcasts, if there is one."""
     if weight is None:
         return losses
     return p.mul(losses, base.cast(unwrap(op, weight), losses.dtype))
@@ -279,13 +287,13 @@ def binary_cross_entropy_with_logits(
         tensor(0.6931)
     """
     op = "binary_cross_entropy_with_logits"
-    x, t = _same_shape(op, input, target)
+    x, t = same_shape(op, input, target)
     if pos_weight is None:
         losses = softplus_node(x) - x * t
     else:
         factor = (base.cast(unwrap(op, pos_weight), x.dtype) - 1) * t + 1
         losses = (1 - t) * x + factor * softplus_node(-x)
-    return _reduced(op, _weighted(op, losses, weight), reduction)
+    return reduced(op, with_weight(op, losses, weight), reduction)
 
 
 # --- distances
@@ -302,9 +310,9 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
         >>> tg.nn.functional.mse_loss(tg.tensor([1.0, 2.0]), tg.tensor([1.0, 4.0]))
         tensor(2.)
     """
-    x, t = _same_shape("mse_loss", input, target)
+    x, t = same_shape("mse_loss", input, target)
     d = apply(p.sub, (x, t))
-    return _reduced("mse_loss", apply(p.mul, (d, d)), reduction)
+    return reduced("mse_loss", apply(p.mul, (d, d)), reduction)
 
 
 def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
@@ -318,8 +326,8 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
         >>> tg.nn.functional.l1_loss(tg.tensor([1.0, 2.0]), tg.tensor([1.0, 4.0]))
         tensor(1.)
     """
-    x, t = _same_shape("l1_loss", input, target)
-    return _reduced("l1_loss", p.abs(x - t), reduction)
+    x, t = same_shape("l1_loss", input, target)
+    return reduced("l1_loss", p.abs(x - t), reduction)
 
 
 def huber_loss(
@@ -338,11 +346,11 @@ def huber_loss(
     """
     if delta <= 0:
         raise DTypeError(f"huber_loss: delta must be positive, got {delta}")
-    x, t = _same_shape("huber_loss", input, target)
+    x, t = same_shape("huber_loss", input, target)
     d = x - t
     size = p.abs(d)
     near = p.lt(size, base.constant(delta, x.dtype))
-    return _reduced("huber_loss", p.where(near, d * d * 0.5, (size - delta / 2) * delta), reduction)
+    return reduced("huber_loss", p.where(near, d * d * 0.5, (size - delta / 2) * delta), reduction)
 
 
 def smooth_l1_loss(
@@ -363,11 +371,11 @@ def smooth_l1_loss(
         raise DTypeError(f"smooth_l1_loss: beta must not be negative, got {beta}")
     if beta == 0:
         return l1_loss(input, target, reduction)
-    x, t = _same_shape("smooth_l1_loss", input, target)
+    x, t = same_shape("smooth_l1_loss", input, target)
     d = x - t
     size = p.abs(d)
     near = p.lt(size, base.constant(beta, x.dtype))
-    return _reduced(
+    return reduced(
         "smooth_l1_loss", p.where(near, d * d * (0.5 / beta), size - beta / 2), reduction
     )
 
@@ -392,7 +400,7 @@ def kl_div(
         >>> tg.nn.functional.kl_div(q.log(), p, reduction="sum")
         tensor(0.6931)
     """
-    x, t = _same_shape("kl_div", input, target)
+    x, t = same_shape("kl_div", input, target)
     if log_target:
         losses = p.exp(t) * (t - x)
     else:
@@ -403,4 +411,4 @@ def kl_div(
         return wrap(
             total(losses, tuple(range(x.ndim)), False) * (1 / x.shape[0] if x.ndim else 1.0)
         )
-    return _reduced("kl_div", losses, reduction)
+    return reduced("kl_div", losses, reduction)

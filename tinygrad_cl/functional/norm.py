@@ -11,7 +11,7 @@ from tinygrad_cl.errors import DTypeError, ShapeError
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.base import rebind, unwrap, wrap
 from tinygrad_cl.functional.logic import clamp
-from tinygrad_cl.functional.reduce import any_empty, average, total
+from tinygrad_cl.functional.reduce import any_empty, average, root, total
 from tinygrad_cl.graph import Node, apply
 from tinygrad_cl.primitives import elementwise as p
 from tinygrad_cl.primitives import movement as m
@@ -66,7 +66,7 @@ def norm(
 def norm_node(x: Node, order: float, dims: Shape, keepdim: bool) -> Node:
     """Returns the norm of a node over dims."""
     if order == 2:
-        return p.sqrt(total(x * x, dims, keepdim))
+        return root(total(x * x, dims, keepdim))
     size = p.abs(x)
     if math.isinf(order):
         if any_empty(x.shape, dims):
@@ -79,8 +79,18 @@ def norm_node(x: Node, order: float, dims: Shape, keepdim: bool) -> Node:
     if order == 1:
         summed = total(size, dims, keepdim)
         return p.alias(summed) if summed is x else summed
-    powers = p.pow(size, base.constant(order, x.dtype))
-    return p.pow(total(powers, dims, keepdim), base.constant(1 / order, x.dtype))
+    return _power(total(_power(size, order), dims, keepdim), 1 / order)
+
+
+def _power(x: Node, exponent: float) -> Node:
+    """Returns a power of what is not negative; where it is 0 the gradient is 0."""
+    if exponent <= 0:
+        return p.pow(x, base.constant(exponent, x.dtype))
+    zero, one = base.constant(0, x.dtype), base.constant(1, x.dtype)
+    nothing = p.eq(x, zero)
+    return p.where(
+        nothing, zero, p.pow(p.where(nothing, one, x), base.constant(exponent, x.dtype))
+    )
 
 
 def normalize(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_cl import dtypes
-from tinygrad_cl.dtypes import DType, float32, int64
+from tinygrad_cl.dtypes import DType, float16, float32, int64, promote
 from tinygrad_cl.errors import DTypeError, ShapeError
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.base import rebind, unwrap, wrap
@@ -126,6 +126,8 @@ def _floats(
     if not wanted.is_floating_point:
         raise DTypeError(f"{op}: needs a float dtype, got {wanted.name}")
     node = draw_numbers(kind, shape, get_device(device), generator)
+    if wanted is float16 and kind is primitive.random_uniform:
+        node = p.floor(node * 2048.0) * (1 / 2048)  # 11 bits fit: rounding up would give 1
     return leaf(base.cast(node, wanted), requires_grad)
 
 
@@ -313,7 +315,9 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     """
     node = base.floating(unwrap("bernoulli", input))
     drawn = draw_numbers(primitive.random_uniform, node.shape, base.device_of(node), generator)
-    return wrap(base.cast(p.lt(base.cast(drawn, node.dtype), node), node.dtype))
+    wide = promote(node.dtype, float32)
+    hit = p.lt(base.cast(drawn, wide), base.cast(node, wide))
+    return wrap(base.cast(hit, node.dtype))
 
 
 def _refill(op: str, tensor: Tensor, draw: Callable[[Shape, DType, Device], Node]) -> Tensor:

@@ -155,6 +155,13 @@ def var(
     return wrap(variance(base.floating(node), dims, freedom, keepdim or keepdims))
 
 
+def root(node: Node) -> Node:
+    """Returns the square root of a node; where it is 0 the gradient is 0, and not infinite."""
+    nothing = p.eq(node, base.constant(0, node.dtype))
+    safe = p.where(nothing, base.constant(1, node.dtype), node)
+    return p.where(nothing, base.constant(0, node.dtype), p.sqrt(safe))
+
+
 def std(
     input: Tensor,
     dim: Dims = None,
@@ -174,7 +181,7 @@ def std(
     """
     node, dims = setup("std", input, dim, axis)
     freedom = correction if unbiased is None else int(unbiased)
-    return wrap(p.sqrt(variance(base.floating(node), dims, freedom, keepdim or keepdims)))
+    return wrap(root(variance(base.floating(node), dims, freedom, keepdim or keepdims)))
 
 
 # --- truth

@@ -18,6 +18,7 @@ from tinygrad_cl.shapes import Layout, Shape, numel
 PANEL = 32768  # elements of private memory for the panel of B: half of a core's L2 with float32
 DEPTH = 1024  # of the panel, at most
 CHUNK = 128  # rows that share a packed panel, at most
+SHARED = 32  # and at least, where there are so many
 TASK_FLOPS = 2_000_000  # of a work-item, at least, where there is work enough: about 5 us
 TASKS = 16  # work-items per compute unit, at most
 SPLIT_DEPTH = 256  # of a slice of K, at least
@@ -174,7 +175,7 @@ def _cpu_plan(
         ("COLS", cols),
         ("KC", depth),
         ("DEEP", int(deep)),
-        ("CHUNK", -(-CHUNK // rows) * rows if deep else rows),
+        ("CHUNK", (-(-CHUNK // rows) + 1) * rows if deep else rows),
     )
     out = ("scratch", 0) if slices > 1 else ("out", 0)
     arguments = (out, a, b, *_sizes(p), ("int", chunk), ("int", per), ("int", slices), ("int", split))
@@ -200,12 +201,9 @@ def _tile(m: int, n: int, vec: int) -> tuple[int, int]:
 
 def _chunk(p: Product, rows: int, across: int, traits: DeviceTraits) -> int:
     """Rows of a tile: many share the packed panel, but every unit should have some tiles."""
-    most = CHUNK // rows * rows
     wanted = -(-4 * traits.units // max(1, p.batches * across))  # chunks down
-    least = 4 * rows if p.m > 4 * rows else rows
-    chunk = min(most, max(least, -(-p.m // wanted)))
-    down = -(-p.m // chunk)
-    return -(-(-(-p.m // max(down, 1))) // rows) * rows or rows
+    down = max(-(-p.m // CHUNK), min(wanted, p.m // SHARED), 1)
+    return max(1, -(-p.m // (down * rows))) * rows
 
 
 def _slices(p: Product, tiles: int, traits: DeviceTraits) -> int:
