@@ -21,6 +21,7 @@
  *   DEEP      1: a block may have less than all source channels, so its sums are kept
  * Tunables
  *   ROWS, COLS   register tile: result channels, vectors
+ *   TAIL         up to so many vectors at the end of a run are made one by one
  *   IMAGE, TABLE, KEPT, LINE, DENSE, WEIGHTS   elements of private memory: packed image, offsets (pairs), sums of a block, one
  *                channel's pixels of a block (PHASES > 1), panel (PANEL), packed weights (PACK_A)
  * Hole
@@ -38,6 +39,9 @@
 #endif
 #ifndef DEEP
 #define DEEP 0
+#endif
+#ifndef TAIL
+#define TAIL 0
 #endif
 #ifndef ROWS
 #define ROWS 8
@@ -61,47 +65,19 @@
 #endif
 #define WIDTH (COLS * VEC)
 
-/* A register tile: the sums of the products of `depth` weights of ROWS channels with WIDTH columns from `from` on, added to sums[]
- * if `more`. A function of its own, because the registers suffice only if nothing else is in the way. */
 #if PACK_A
 #define WEIGHT_ROWS const ACC *weights
-#define WEIGHT(r) weights[k * ROWS + (r)]
 #else
 #define WEIGHT_ROWS __global const IN_T *const *weights
-#define WEIGHT(r) weights[r][at.y]
 #endif
-#if PANEL
-#define COLUMN (size_t)k * run
-#else
-#define COLUMN at.x
+#define TILE NAME(tile)
+#define TILE_COLS COLS
+#include "conv_tile.cl"
+#if TAIL
+#define TILE NAME(tail)
+#define TILE_COLS 1
+#include "conv_tile.cl"
 #endif
-__attribute__((noinline)) static void NAME(tile)(ACC *sums, int row_sums, int more, const ACC *from, const int2 *table,
-                                                 int depth, int run, WEIGHT_ROWS)
-{
-    V acc[ROWS * COLS];
-    if (DEEP && more) {
-        UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
-            UNROLLED(COLS) for (int v = 0; v < COLS; v++)
-                acc[r * COLS + v] = VLOAD(sums + r * row_sums + v * VEC);
-    } else {
-        UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
-            acc[i] = (V)(0);
-    }
-    for (int k = 0; k < depth; k++) {
-        const int2 at = table[k];
-        V b[COLS];
-        UNROLLED(COLS) for (int v = 0; v < COLS; v++)
-            b[v] = VLOAD(from + COLUMN + v * VEC);
-        UNROLLED(ROWS) for (int r = 0; r < ROWS; r++) {
-            const V a = (V)(WEIGHT(r));
-            UNROLLED(COLS) for (int v = 0; v < COLS; v++)
-                acc[r * COLS + v] = fma(a, b[v], acc[r * COLS + v]);
-        }
-    }
-    UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
-        UNROLLED(COLS) for (int v = 0; v < COLS; v++)
-            VSTORE(acc[r * COLS + v], sums + r * row_sums + v * VEC);
-}
 
 /* Interleaves the phases' runs of one channel: `high` rows of `wide` pixels. */
 static inline void NAME(interleave)(ACC *line, const ACC *sums, int pitch, int high, int wide, int up_h, int up_w, int run)
@@ -130,12 +106,10 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
 #endif
 #if MODE == INPUT_GRAD
     const int up_h = PHASES > 1 ? stride_h : 1, up_w = PHASES > 1 ? stride_w : 1;
-    const int step_h = 1, step_w = 1, phases_h = 1, phases_w = 1;
+    const int step_h = 1, step_w = 1;
     const size_t weight_row = kernel_h * kernel_w, weight_step = results * weight_row;
 #else
     const int up_h = 1, up_w = 1, step_h = stride_h, step_w = stride_w;
-    const int phases_h = min(stride_h, (kernel_h - 1) * dilation_h + 1);
-    const int phases_w = min(stride_w, (kernel_w - 1) * dilation_w + 1);
     const size_t weight_step = kernel_h * kernel_w, weight_row = sources * weight_step;
 #endif
     const size_t x_end = (size_t)images * groups * sources * height * width;
@@ -174,7 +148,7 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
             const size_t first_weight = group_weights + c0 * weight_step;
             for (int m = 0; m < images_here; m++)
                 NAME(pack)(image + m * image_size, x, x_end, ((n0 + m) * groups + group) * sources + c0, count, height,
-                           width, y0 * step_h + low_h, x0 * step_w + low_w, step_h, step_w, phases_h, phases_w, rows_in,
+                           width, y0 * step_h + low_h, x0 * step_w + low_w, step_h, step_w, phases_h, phases_w, phase_step, rows_in,
                            pitch, plane);
 #if PANEL
             for (int k = 0; k < count * taps[0]; k++)
@@ -212,19 +186,26 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
 #if PACK_A
                         const ACC *const weights = packed + (o - o0) * entries + (offset - table) * ROWS;
 #endif
-                        for (int q = 0; q < length; q += WIDTH) {
+                        for (int q = 0, step; q < length; q += step) {
 #if PANEL
                             const ACC *const from = dense + q;
 #else
                             const ACC *const from = image + m * image_size + q;
 #endif
-                            NAME(tile)(sums + q, row_sums, c0 > 0, from, offset, depth, run, weights);
+                            step = WIDTH;
+#if TAIL
+                            if (length - q <= TAIL * VEC) {
+                                step = VEC;
+                                NAME(tail)(sums + q, row_sums, c0 > 0, from, offset, depth, run, weights);
+                            } else
+#endif
+                                NAME(tile)(sums + q, row_sums, c0 > 0, from, offset, depth, run, weights);
 #if PHASES == 1
                             /* Rows (PANEL: images) that are complete leave now, while the next tile computes. */
                             if (DEEP && c0 + block_sources < sources)
                                 continue;
                             const int unit = PANEL ? rows * columns : columns, apart = PANEL ? unit : pitch;
-                            const int units = PANEL ? images_here : rows, until = q + WIDTH;
+                            const int units = PANEL ? images_here : rows, until = q + step;
                             const int ready = until < unit ? 0 : min(units, (until - unit) / apart + 1);
                             for (int r = 0; r < ROWS && o + r < o1; r++)
                                 for (int u = done; u < ready; u++)

@@ -2,8 +2,10 @@
  *
  * Included by conv.cl, conv_weight.cl, which describe it.
  *
- * Macro
- *   MODE   FORWARD or INPUT_GRAD: which way the taps shift
+ * Macros
+ *   MODE    FORWARD or INPUT_GRAD: which way the taps shift
+ *   SHIFT   1: the image has a part for every column shift, so that its pitch is that of the columns and no wrap-around is computed;
+ *           0: it has one for every phase of the stride
  */
 #include "dense_tile.cl"
 #define FORWARD 0
@@ -11,16 +13,21 @@
 #ifndef MODE
 #define MODE FORWARD
 #endif
+#ifndef SHIFT
+#define SHIFT 0
+#endif
 
-/* The sizes that the kernels share. `plane` is the distance of two channels in the packed image, `pitch` that of two rows, `run`
+/* The sizes that the kernels share. The packed image of a channel has `phases_h` x `phases_w` parts of rows_in x pitch elements, which begin
+ * 1 row and `phase_step` columns after one another. `plane` is the distance of two channels in the packed image, `pitch` that of two rows, `run`
  * that of the columns of two result channels; a block has at most `block_rows` x `block_columns` pixels of each output phase. */
 #define GEOMETRY                                                                                                     \
     const int images, const int groups, const int sources, const int results, const int height, const int width,     \
         const int out_height, const int out_width, const int kernel_h, const int kernel_w, const int stride_h,       \
         const int stride_w, const int padding_h, const int padding_w, const int dilation_h, const int dilation_w,    \
-        const int low_h, const int low_w, const int block_images, const int block_sources, const int block_results,  \
-        const int block_rows, const int block_columns, const int rows_in, const int pitch, const int plane,          \
-        const int run, const int chunk, const int per
+        const int low_h, const int low_w, const int phases_h, const int phases_w, const int phase_step,              \
+        const int block_images, const int block_sources, const int block_results, const int block_rows,         \
+        const int block_columns, const int rows_in, const int pitch, const int plane, const int run,                 \
+        const int chunk, const int per
 
 static inline void NAME(zeros)(ACC *to, int from, int end)
 {
@@ -82,18 +89,18 @@ static inline int2 NAME(inside)(int first, int step, int count, int size)
     return (int2)(before, size > first ? max(before, min(count, (size - first + step - 1) / step)) : before);
 }
 
-/* Packs `count` channels of one image, from channel `first` on: [channel][row phase][column phase][rows_in][pitch]. */
+/* Packs `count` channels of one image, from channel `first` on: [channel][row part][column part][rows_in][pitch]. */
 static inline void NAME(pack)(ACC *image, __global const IN_T *x, size_t end, size_t first, int count, int height,
                               int width, int top, int left, int step_h, int step_w, int phases_h, int phases_w,
-                              int rows_in, int pitch, int plane)
+                              int phase_step, int rows_in, int pitch, int plane)
 {
     for (int c = 0; c < count; c++, image += plane) {
         ACC *to = image;
         for (int a = 0; a < phases_h; a++)
             for (int b = 0; b < phases_w; b++, to += rows_in * pitch) {
                 const int2 y = NAME(inside)(top + a, step_h, rows_in, height);
-                const int2 z = NAME(inside)(left + b, step_w, pitch, width);
-                const int row = top + a + y.x * step_h, column = left + b + z.x * step_w;
+                const int2 z = NAME(inside)(left + b * phase_step, step_w, pitch, width);
+                const int row = top + a + y.x * step_h, column = left + b * phase_step + z.x * step_w;
                 const size_t at = ((first + c) * height + row) * width + column;
                 ACC *const corner = to + y.x * pitch + z.x;
                 NAME(zeros)(to, 0, y.x * pitch + z.x);
@@ -110,6 +117,10 @@ static inline void NAME(pack)(ACC *image, __global const IN_T *x, size_t end, si
 /* Copies the columns that weight `offset` meets to one dense run: all rows of all images. */
 static inline ACC *NAME(densify)(ACC *to, const ACC *from, int images, int image_size, int rows, int columns, int pitch)
 {
+    if (pitch == columns) {
+        columns *= rows;
+        rows = 1;
+    }
     for (int m = 0; m < images; m++)
         for (int i = 0; i < rows; i++, to += columns)
             for (int j = 0; j < columns; j += VEC)
@@ -140,7 +151,9 @@ static inline int NAME(offsets)(int2 *table, int count, int phase_h, int phase_w
     for (int i = 0; i < kernel_h; i++) {
         const int2 y = NAME(tap)(i, phase_h, dilation_h, stride_h, padding_h, low_h);
         for (int j = 0; j < kernel_w && y.x >= 0; j++) {
-            const int2 x = NAME(tap)(j, phase_w, dilation_w, stride_w, padding_w, low_w);
+            int2 x = NAME(tap)(j, phase_w, dilation_w, stride_w, padding_w, low_w);
+            if (SHIFT && x.x >= 0)
+                x = (int2)(MODE == INPUT_GRAD ? x.y : j, 0);
             if (x.x >= 0)
                 table[taps++] = (int2)(((y.x * phases_w + x.x) * rows_in + y.y) * pitch + x.y, i * kernel_w + j);
         }

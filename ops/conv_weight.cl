@@ -77,8 +77,6 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
 #if PANEL
     PRIVATE(ACC, dense, DENSE);
 #endif
-    const int phases_h = min(stride_h, (kernel_h - 1) * dilation_h + 1);
-    const int phases_w = min(stride_w, (kernel_w - 1) * dilation_w + 1);
     const int taps = NAME(offsets)(table, block_sources, 0, 0, kernel_h, kernel_w, dilation_h, dilation_w, stride_h,
                                    stride_w, padding_h, padding_w, 0, 0, phases_w, rows_in, pitch, plane, 0);
     const size_t x_end = (size_t)images * groups * sources * height * width;
@@ -104,7 +102,7 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
                     for (int m = 0; m < images_here; m++)
                         NAME(pack)(image + m * image_size, x, x_end, ((n0 + m) * groups + group) * sources + c0, count,
                                    height, width, y0 * stride_h + low_h, x0 * stride_w + low_w, stride_h, stride_w,
-                                   phases_h, phases_w, rows_in, pitch, plane);
+                                   phases_h, phases_w, phase_step, rows_in, pitch, plane);
                     NAME(zeros)(image, images_here * image_size, images_here * image_size + VEC);
 #if PANEL
                     for (int k = 0; k < depth; k++) {

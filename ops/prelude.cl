@@ -288,6 +288,14 @@
 #define POW_i32(a, b) integer_power(a, b)
 #define POW_i64(a, b) integer_power(a, b)
 #define POW_u8(a, b) integer_power(a, b)
+/* Shifts by a negative number, or by more than all bits, leave 0, or copies of the sign. */
+#define SHIFT_LEFT(V, a, b, bits) (((b) & (V)(~(bits))) != (V)(0) ? (V)(0) : (V)((a) << ((b) & (V)(bits))))
+#define SHIFT_LEFT_i32(a, b) SHIFT_LEFT(V_i32, a, b, 31)
+#define SHIFT_LEFT_i64(a, b) SHIFT_LEFT(V_i64, a, b, 63)
+#define SHIFT_LEFT_u8(a, b) SHIFT_LEFT(V_u8, a, b, 7)
+#define SHIFT_RIGHT_i32(a, b) ((a) >> (((b) & (V_i32)(~31)) != (V_i32)(0) ? (V_i32)(31) : (b)))
+#define SHIFT_RIGHT_i64(a, b) ((a) >> (((b) & (V_i64)(~63)) != (V_i64)(0) ? (V_i64)(63) : (b)))
+#define SHIFT_RIGHT_u8(a, b) (((b) & (V_u8)(0xF8)) != (V_u8)(0) ? (V_u8)(0) : (V_u8)((a) >> ((b) & (V_u8)(7))))
 
 /* ---- Indices that come from data ---- */
 

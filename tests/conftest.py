@@ -98,7 +98,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         else:
             terminalreporter.line(f"{label}: not usable: {record.reason} ({record.device})")
     if not _opencl_ran():
-        terminalreporter.line("no test ran on an OpenCL device")
+        verdict = ", which is required: failed" if config.getoption("--require-opencl") else ""
+        terminalreporter.line(f"no test ran on an OpenCL device{verdict}")
 
 
 def _opencl_ran() -> bool:

@@ -30,6 +30,7 @@ LEVELS = {
     "tensor": 6,
     "nn": 7,
     "optim": 7,
+    "special": 7,
     "data": 7,
     "train": 7,
     "func": 7,

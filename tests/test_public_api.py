@@ -17,6 +17,7 @@ ROOMS = [
     "tinygrad_cl.nn",
     "tinygrad_cl.nn.functional",
     "tinygrad_cl.optim",
+    "tinygrad_cl.special",
     "tinygrad_cl.testing",
 ]
 

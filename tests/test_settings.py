@@ -23,6 +23,7 @@ def test_defaults() -> None:
     assert found.memory_bytes == 0
     assert found.debug == 0
     assert found.vendors == ""
+    assert not found.shadow
 
 
 def test_every_row_of_the_table_is_read(tmp_path: Path) -> None:
@@ -32,10 +33,11 @@ def test_every_row_of_the_table_is_read(tmp_path: Path) -> None:
         "TINYGRAD_CL_CACHE_MB": "3",
         "TINYGRAD_CL_MEMORY_MB": "5",
         "TINYGRAD_CL_DEBUG": "2",
+        "TINYGRAD_CL_SHADOW": "1",
     }
     assert set(values) == {row.name for row in TABLE}
     found = Settings.read(values)
-    assert found == Settings("opencl:intel", tmp_path, 3 << 20, 5 << 20, 2, "")
+    assert found == Settings("opencl:intel", tmp_path, 3 << 20, 5 << 20, 2, "", True)
     for name in values:
         without = {k: v for k, v in values.items() if k != name}
         assert Settings.read(without) != found, f"{name} changes nothing"

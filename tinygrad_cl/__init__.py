@@ -16,8 +16,10 @@ from __future__ import annotations
 
 from tinygrad_cl import autograd as autograd
 from tinygrad_cl import data as data
+from tinygrad_cl import linalg as linalg
 from tinygrad_cl import nn as nn
 from tinygrad_cl import optim as optim
+from tinygrad_cl import special as special
 from tinygrad_cl import testing as testing
 from tinygrad_cl.autograd import enable_grad as enable_grad
 from tinygrad_cl.autograd import is_grad_enabled as is_grad_enabled
@@ -39,6 +41,7 @@ from tinygrad_cl.errors import DeviceError as DeviceError
 from tinygrad_cl.errors import DeviceMemoryError as DeviceMemoryError
 from tinygrad_cl.errors import DTypeError as DTypeError
 from tinygrad_cl.errors import GradientError as GradientError
+from tinygrad_cl.errors import LinAlgError as LinAlgError
 from tinygrad_cl.errors import ShapeError as ShapeError
 from tinygrad_cl.errors import TinygradError as TinygradError
 from tinygrad_cl.functional.activation import log_softmax as log_softmax
@@ -46,6 +49,10 @@ from tinygrad_cl.functional.activation import relu as relu
 from tinygrad_cl.functional.activation import sigmoid as sigmoid
 from tinygrad_cl.functional.activation import softmax as softmax
 from tinygrad_cl.functional.activation import tanh as tanh
+from tinygrad_cl.functional.counting import bincount as bincount
+from tinygrad_cl.functional.counting import multinomial as multinomial
+from tinygrad_cl.functional.counting import repeat_interleave as repeat_interleave
+from tinygrad_cl.functional.counting import unique as unique
 from tinygrad_cl.functional.creation import arange as arange
 from tinygrad_cl.functional.creation import as_tensor as as_tensor
 from tinygrad_cl.functional.creation import empty as empty
@@ -60,6 +67,11 @@ from tinygrad_cl.functional.creation import ones_like as ones_like
 from tinygrad_cl.functional.creation import tensor as tensor
 from tinygrad_cl.functional.creation import zeros as zeros
 from tinygrad_cl.functional.creation import zeros_like as zeros_like
+from tinygrad_cl.functional.diagonal import diag as diag
+from tinygrad_cl.functional.diagonal import diag_embed as diag_embed
+from tinygrad_cl.functional.diagonal import diagflat as diagflat
+from tinygrad_cl.functional.diagonal import diagonal as diagonal
+from tinygrad_cl.functional.diagonal import trace as trace
 from tinygrad_cl.functional.einsum import einsum as einsum
 from tinygrad_cl.functional.elementwise import abs as abs
 from tinygrad_cl.functional.elementwise import add as add
@@ -93,6 +105,12 @@ from tinygrad_cl.functional.extremes import argmax as argmax
 from tinygrad_cl.functional.extremes import argmin as argmin
 from tinygrad_cl.functional.extremes import max as max
 from tinygrad_cl.functional.extremes import min as min
+from tinygrad_cl.functional.grids import cartesian_prod as cartesian_prod
+from tinygrad_cl.functional.grids import combinations as combinations
+from tinygrad_cl.functional.grids import logspace as logspace
+from tinygrad_cl.functional.grids import meshgrid as meshgrid
+from tinygrad_cl.functional.grids import tril_indices as tril_indices
+from tinygrad_cl.functional.grids import triu_indices as triu_indices
 from tinygrad_cl.functional.index import gather as gather
 from tinygrad_cl.functional.index import index_add as index_add
 from tinygrad_cl.functional.index import index_select as index_select
@@ -143,6 +161,49 @@ from tinygrad_cl.functional.movement import stack as stack
 from tinygrad_cl.functional.movement import unbind as unbind
 from tinygrad_cl.functional.norm import logsumexp as logsumexp
 from tinygrad_cl.functional.norm import norm as norm
+from tinygrad_cl.functional.pairs import addcdiv as addcdiv
+from tinygrad_cl.functional.pairs import addcmul as addcmul
+from tinygrad_cl.functional.pairs import atan2 as atan2
+from tinygrad_cl.functional.pairs import bitwise_left_shift as bitwise_left_shift
+from tinygrad_cl.functional.pairs import bitwise_right_shift as bitwise_right_shift
+from tinygrad_cl.functional.pairs import copysign as copysign
+from tinygrad_cl.functional.pairs import float_power as float_power
+from tinygrad_cl.functional.pairs import fmax as fmax
+from tinygrad_cl.functional.pairs import fmin as fmin
+from tinygrad_cl.functional.pairs import fmod as fmod
+from tinygrad_cl.functional.pairs import heaviside as heaviside
+from tinygrad_cl.functional.pairs import hypot as hypot
+from tinygrad_cl.functional.pairs import ldexp as ldexp
+from tinygrad_cl.functional.pairs import logaddexp as logaddexp
+from tinygrad_cl.functional.pairs import logaddexp2 as logaddexp2
+from tinygrad_cl.functional.pairs import rsub as rsub
+from tinygrad_cl.functional.pairs import true_divide as true_divide
+from tinygrad_cl.functional.pairs import xlogy as xlogy
+from tinygrad_cl.functional.parts import clamp_max as clamp_max
+from tinygrad_cl.functional.parts import clamp_min as clamp_min
+from tinygrad_cl.functional.parts import deg2rad as deg2rad
+from tinygrad_cl.functional.parts import frac as frac
+from tinygrad_cl.functional.parts import isclose as isclose
+from tinygrad_cl.functional.parts import isneginf as isneginf
+from tinygrad_cl.functional.parts import isposinf as isposinf
+from tinygrad_cl.functional.parts import isreal as isreal
+from tinygrad_cl.functional.parts import nan_to_num as nan_to_num
+from tinygrad_cl.functional.parts import positive as positive
+from tinygrad_cl.functional.parts import rad2deg as rad2deg
+from tinygrad_cl.functional.parts import sgn as sgn
+from tinygrad_cl.functional.parts import signbit as signbit
+from tinygrad_cl.functional.products import addbmm as addbmm
+from tinygrad_cl.functional.products import addmv as addmv
+from tinygrad_cl.functional.products import addr as addr
+from tinygrad_cl.functional.products import baddbmm as baddbmm
+from tinygrad_cl.functional.products import cross as cross
+from tinygrad_cl.functional.products import inner as inner
+from tinygrad_cl.functional.products import kron as kron
+from tinygrad_cl.functional.products import tensordot as tensordot
+from tinygrad_cl.functional.products import vdot as vdot
+from tinygrad_cl.functional.quantiles import median as median
+from tinygrad_cl.functional.quantiles import nanmedian as nanmedian
+from tinygrad_cl.functional.quantiles import quantile as quantile
 from tinygrad_cl.functional.random import Generator as Generator
 from tinygrad_cl.functional.random import bernoulli as bernoulli
 from tinygrad_cl.functional.random import initial_seed as initial_seed
@@ -162,6 +223,54 @@ from tinygrad_cl.functional.reduce import prod as prod
 from tinygrad_cl.functional.reduce import std as std
 from tinygrad_cl.functional.reduce import sum as sum
 from tinygrad_cl.functional.reduce import var as var
+from tinygrad_cl.functional.scan import cummax as cummax
+from tinygrad_cl.functional.scan import cummin as cummin
+from tinygrad_cl.functional.scan import cumprod as cumprod
+from tinygrad_cl.functional.scan import cumsum as cumsum
+from tinygrad_cl.functional.scan import logcumsumexp as logcumsumexp
+from tinygrad_cl.functional.shaping import atleast_1d as atleast_1d
+from tinygrad_cl.functional.shaping import atleast_2d as atleast_2d
+from tinygrad_cl.functional.shaping import atleast_3d as atleast_3d
+from tinygrad_cl.functional.shaping import block_diag as block_diag
+from tinygrad_cl.functional.shaping import column_stack as column_stack
+from tinygrad_cl.functional.shaping import constant_pad_nd as constant_pad_nd
+from tinygrad_cl.functional.shaping import dstack as dstack
+from tinygrad_cl.functional.shaping import fill as fill
+from tinygrad_cl.functional.shaping import fliplr as fliplr
+from tinygrad_cl.functional.shaping import flipud as flipud
+from tinygrad_cl.functional.shaping import hstack as hstack
+from tinygrad_cl.functional.shaping import rot90 as rot90
+from tinygrad_cl.functional.shaping import split_with_sizes as split_with_sizes
+from tinygrad_cl.functional.shaping import swapaxes as swapaxes
+from tinygrad_cl.functional.shaping import swapdims as swapdims
+from tinygrad_cl.functional.shaping import tensor_split as tensor_split
+from tinygrad_cl.functional.shaping import vstack as vstack
+from tinygrad_cl.functional.sorting import argsort as argsort
+from tinygrad_cl.functional.sorting import bucketize as bucketize
+from tinygrad_cl.functional.sorting import msort as msort
+from tinygrad_cl.functional.sorting import searchsorted as searchsorted
+from tinygrad_cl.functional.sorting import sort as sort
+from tinygrad_cl.functional.sorting import topk as topk
+from tinygrad_cl.functional.special import acos as acos
+from tinygrad_cl.functional.special import acosh as acosh
+from tinygrad_cl.functional.special import asin as asin
+from tinygrad_cl.functional.special import asinh as asinh
+from tinygrad_cl.functional.special import atan as atan
+from tinygrad_cl.functional.special import atanh as atanh
+from tinygrad_cl.functional.special import cosh as cosh
+from tinygrad_cl.functional.special import digamma as digamma
+from tinygrad_cl.functional.special import erfc as erfc
+from tinygrad_cl.functional.special import erfinv as erfinv
+from tinygrad_cl.functional.special import exp2 as exp2
+from tinygrad_cl.functional.special import expm1 as expm1
+from tinygrad_cl.functional.special import lgamma as lgamma
+from tinygrad_cl.functional.special import log1p as log1p
+from tinygrad_cl.functional.special import log2 as log2
+from tinygrad_cl.functional.special import log10 as log10
+from tinygrad_cl.functional.special import logit as logit
+from tinygrad_cl.functional.special import sinc as sinc
+from tinygrad_cl.functional.special import sinh as sinh
+from tinygrad_cl.functional.special import tan as tan
 from tinygrad_cl.functional.views import broadcast_tensors as broadcast_tensors
 from tinygrad_cl.functional.views import broadcast_to as broadcast_to
 from tinygrad_cl.functional.views import flatten as flatten
@@ -194,12 +303,20 @@ __all__ = [
     "DeviceMemoryError",
     "Generator",
     "GradientError",
+    "LinAlgError",
     "ShapeError",
     "Tensor",
     "TinygradError",
     "abs",
+    "acos",
+    "acosh",
     "add",
+    "addbmm",
+    "addcdiv",
+    "addcmul",
     "addmm",
+    "addmv",
+    "addr",
     "all",
     "allclose",
     "amax",
@@ -208,29 +325,64 @@ __all__ = [
     "arange",
     "argmax",
     "argmin",
+    "argsort",
     "as_tensor",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
     "autograd",
+    "baddbmm",
     "bernoulli",
+    "bincount",
     "bitwise_and",
+    "bitwise_left_shift",
     "bitwise_not",
     "bitwise_or",
+    "bitwise_right_shift",
     "bitwise_xor",
+    "block_diag",
     "bmm",
     "bool_",
     "broadcast_tensors",
     "broadcast_to",
+    "bucketize",
+    "cartesian_prod",
     "cat",
     "ceil",
     "chunk",
     "clamp",
+    "clamp_max",
+    "clamp_min",
     "clip",
+    "column_stack",
+    "combinations",
+    "constant_pad_nd",
+    "copysign",
     "cos",
+    "cosh",
     "count_nonzero",
+    "cross",
+    "cummax",
+    "cummin",
+    "cumprod",
+    "cumsum",
     "data",
     "datasets",
+    "deg2rad",
     "devices",
+    "diag",
+    "diag_embed",
+    "diagflat",
+    "diagonal",
+    "digamma",
     "div",
     "dot",
+    "dstack",
     "einsum",
     "empty",
     "empty_like",
@@ -238,16 +390,28 @@ __all__ = [
     "eq",
     "equal",
     "erf",
+    "erfc",
+    "erfinv",
     "exp",
+    "exp2",
+    "expm1",
     "eye",
     "fallbacks",
+    "fill",
     "flatten",
     "flip",
+    "fliplr",
+    "flipud",
     "float16",
     "float32",
     "float64",
+    "float_power",
     "floor",
     "floor_divide",
+    "fmax",
+    "fmin",
+    "fmod",
+    "frac",
     "from_numpy",
     "full",
     "full_like",
@@ -255,24 +419,44 @@ __all__ = [
     "ge",
     "get_default_device",
     "gt",
+    "heaviside",
+    "hstack",
+    "hypot",
     "index_add",
     "index_select",
     "initial_seed",
+    "inner",
     "int32",
     "int64",
     "is_grad_enabled",
+    "isclose",
     "isfinite",
     "isinf",
     "isnan",
+    "isneginf",
+    "isposinf",
+    "isreal",
+    "kron",
+    "ldexp",
     "le",
     "lerp",
+    "lgamma",
+    "linalg",
     "linspace",
     "log",
+    "log1p",
+    "log2",
+    "log10",
     "log_softmax",
+    "logaddexp",
+    "logaddexp2",
+    "logcumsumexp",
     "logical_and",
     "logical_not",
     "logical_or",
     "logical_xor",
+    "logit",
+    "logspace",
     "logsumexp",
     "lt",
     "manual_seed",
@@ -282,12 +466,18 @@ __all__ = [
     "max",
     "maximum",
     "mean",
+    "median",
+    "meshgrid",
     "min",
     "minimum",
     "mm",
     "movedim",
+    "msort",
     "mul",
+    "multinomial",
     "mv",
+    "nan_to_num",
+    "nanmedian",
     "narrow",
     "ne",
     "neg",
@@ -301,8 +491,11 @@ __all__ = [
     "optim",
     "outer",
     "permute",
+    "positive",
     "pow",
     "prod",
+    "quantile",
+    "rad2deg",
     "rand",
     "rand_like",
     "randint",
@@ -314,19 +507,30 @@ __all__ = [
     "relu",
     "remainder",
     "repeat",
+    "repeat_interleave",
     "reshape",
     "roll",
+    "rot90",
     "round",
     "rsqrt",
+    "rsub",
     "scatter_add",
+    "searchsorted",
     "select",
     "set_default_device",
     "set_grad_enabled",
+    "sgn",
     "sigmoid",
     "sign",
+    "signbit",
     "sin",
+    "sinc",
+    "sinh",
     "softmax",
+    "sort",
+    "special",
     "split",
+    "split_with_sizes",
     "sqrt",
     "square",
     "squeeze",
@@ -334,22 +538,36 @@ __all__ = [
     "std",
     "sub",
     "sum",
+    "swapaxes",
+    "swapdims",
     "t",
     "take_along_dim",
+    "tan",
     "tanh",
     "tensor",
+    "tensor_split",
+    "tensordot",
     "testing",
     "tile",
+    "topk",
+    "trace",
     "transpose",
     "tril",
+    "tril_indices",
     "triu",
+    "triu_indices",
+    "true_divide",
     "trunc",
     "uint8",
     "unbind",
     "unflatten",
+    "unique",
     "unsqueeze",
     "var",
+    "vdot",
+    "vstack",
     "where",
+    "xlogy",
     "zeros",
     "zeros_like",
 ]

@@ -46,6 +46,10 @@ class BuildError(TinygradError, RuntimeError):
         self.source = source
 
 
+class LinAlgError(TinygradError, RuntimeError):
+    """A matrix for which there is no answer: singular, or not positive definite."""
+
+
 class DataError(TinygradError, ValueError):
     """A file or data set that is missing, malformed or inconsistent."""
 

@@ -4,7 +4,7 @@
     vjp(f, x) = f(x), v -> (v^T J,)          jvp(f, (x,), (t,)) = f(x), J t
 
 They nest: `grad(grad(f))` is the second derivative. Arguments and results may be tuples, lists and
-dicts of tensors, as the parameters of a model are; derivatives have the form of what they belong to.
+dicts of tensors, as the parameters of a model are; derivatives take the same form.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def grad(func: Function, argnums: Numbers = 0, has_aux: bool = False) -> Functio
 
     Returns:
         A function of the same arguments. It returns the gradient, in the form of the argument, or a
-        tuple of gradients if `argnums` is a tuple; with `has_aux` a pair of that and what was passed on.
+        tuple of gradients if `argnums` is a tuple; with `has_aux` `(gradient, aux)`.
 
     Raises:
         GradientError: in the call, if the result has several elements.
@@ -90,7 +90,7 @@ def value_and_grad(func: Function, argnums: Numbers = 0, has_aux: bool = False) 
 
 
 def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
-    """Returns the value of a function, and the function from cotangents of it to those of its arguments.
+    """Returns the value of a function, and the function that carries cotangents back.
 
     Args:
         func: takes the primals.
@@ -98,8 +98,8 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]
         has_aux: whether `func` also returns something that is passed on.
 
     Returns:
-        `(output, vjp_fn)`, with `has_aux` `(output, vjp_fn, aux)`. `vjp_fn(cotangents)` takes the form of
-        the output and returns a tuple with one entry per primal; it may be called again.
+        `(output, vjp_fn)`, with `has_aux` `(output, vjp_fn, aux)`. `vjp_fn(cotangents)` takes the
+        form of the output and returns a tuple with one entry per primal; it may be called again.
 
     Example:
         >>> import tinygrad_cl as tg
@@ -165,8 +165,8 @@ def jacrev(func: Function, argnums: Numbers = 0, *, has_aux: bool = False) -> Fu
         has_aux: whether `func` also returns something that is passed on.
 
     Returns:
-        A function of the same arguments. It returns, in the form of the output, per output the Jacobian
-        in the form of the argument: a tensor of shape `output.shape + input.shape`.
+        A function of the same arguments. It returns, in the form of the output, per output the
+        Jacobian in the form of the argument: a tensor of shape `output.shape + input.shape`.
 
     Raises:
         ArgumentError: in the call, if there is no such argument.

@@ -48,6 +48,11 @@ TABLE: tuple[Setting, ...] = (
         "0",
         "log to standard error: 1 shows what is built and decided, 2 also every detail",
     ),
+    Setting(
+        "TINYGRAD_CL_SHADOW",
+        "0",
+        "1: compare every kernel with NumPy, as `testing.shadow` does; read at the import",
+    ),
 )
 _DEFAULTS = {row.name: row.default for row in TABLE}
 _LOADER = ("OCL_ICD_VENDORS", "OPENCL_VENDOR_PATH")
@@ -64,6 +69,7 @@ class Settings:
         memory_bytes: device memory that buffers may hold; 0 leaves it to the device.
         debug: 0, 1 or 2.
         vendors: the folder of OpenCL vendors that the user asks for; empty if none.
+        shadow: whether every kernel is compared with NumPy.
     """
 
     device: str
@@ -72,6 +78,7 @@ class Settings:
     memory_bytes: int
     debug: int
     vendors: str
+    shadow: bool
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Settings:
@@ -91,6 +98,7 @@ class Settings:
             memory_bytes=_number(environment, "TINYGRAD_CL_MEMORY_MB") << 20,
             debug=_number(environment, "TINYGRAD_CL_DEBUG"),
             vendors=next((environment[name] for name in _LOADER if environment.get(name)), ""),
+            shadow=_number(environment, "TINYGRAD_CL_SHADOW") > 0,
         )
 
 
@@ -122,6 +130,11 @@ def current() -> Settings:
     if settings.debug:
         _log_to_stderr(logging.INFO if settings.debug == 1 else logging.DEBUG)
     return settings
+
+
+def shadow() -> bool:
+    """Returns whether the shadow mode is asked for; unlike `current`, this settles nothing else."""
+    return _number(os.environ, "TINYGRAD_CL_SHADOW") > 0
 
 
 def _log_to_stderr(level: int) -> None:

@@ -187,7 +187,7 @@ class Layout:
         return Layout(shape, self.strides, offset, _drop_trivial(shape, bounds))
 
     def diagonal(self, first: int, second: int, place: tuple[int, int], length: int) -> Layout:
-        """The view of elements `place + (i, i)` of two dims for `i` up to `length`, as a last dim."""
+        """The view of elements `place + (i, i)` of two dims, `length` of them, as a last dim."""
         rest = [d for d in range(len(self.shape)) if d not in (first, second)]
         stride = self.strides[first] + self.strides[second]
         offset = self.offset + place[0] * self.strides[first] + place[1] * self.strides[second]

@@ -36,10 +36,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def mlp(nn: Any) -> Any:
+    """784-200-10, trained with Adam."""
     return nn.Sequential(nn.Linear(784, 200), nn.ReLU(), nn.Linear(200, 10))
 
 
 def lenet5(nn: Any) -> Any:
+    """LeNet-5, trained with momentum."""
     return nn.Sequential(
         *(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),
         *(nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
@@ -48,6 +50,7 @@ def lenet5(nn: Any) -> Any:
 
 
 def vgg(nn: Any) -> Any:
+    """Six convolutions with batch norm and dropout, trained with momentum."""
     layers: list[Any] = []
     for before, after in ((3, 32), (32, 64), (64, 128)):
         for channels in (before, after):
@@ -67,6 +70,7 @@ NETS: dict[str, tuple[Callable[[Any], Any], tuple[int, ...], str]] = {
 
 
 def batch(shape: tuple[int, ...], size: int) -> tuple[np.ndarray, np.ndarray]:
+    """One batch that all libraries get."""
     rng = np.random.default_rng(0)
     return rng.standard_normal((size, *shape)).astype(np.float32), rng.integers(0, 10, size)
 
@@ -75,6 +79,7 @@ def batch(shape: tuple[int, ...], size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def tinygrad_step(net: str, size: int) -> tuple[Step, Step]:
+    """A step of tinygrad_cl, and what waits for it."""
     import tinygrad_cl as tg
 
     make, shape, name = NETS[net]
@@ -94,6 +99,7 @@ def tinygrad_step(net: str, size: int) -> tuple[Step, Step]:
 
 
 def torch_step(net: str, size: int, best: bool) -> tuple[Step, Step]:
+    """A step of PyTorch; `best` sets what makes it fast."""
     import torch
 
     torch.set_num_threads(os.cpu_count() or 1)
@@ -172,6 +178,7 @@ class Racer:
         )
 
     def time(self, net: str, size: int, seconds: float) -> float:
+        """Milliseconds per step in one round."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(f"{net} {size} {seconds}\n")
@@ -182,17 +189,20 @@ class Racer:
         return float(answer)
 
     def close(self) -> None:
+        """Ends the process."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.wait()
 
 
 def has_torch(interpreter: str) -> bool:
+    """Whether an interpreter can import PyTorch."""
     found = subprocess.run([interpreter, "-c", "import torch"], capture_output=True, check=False)
     return found.returncode == 0
 
 
 def race(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Runs all rounds; returns a row per net and batch."""
     names = ["tinygrad_cl"]
     if has_torch(options.torch_python):
         names += ["torch", "torch-best"]
@@ -229,6 +239,7 @@ def summary(net: str, size: int, times: dict[str, list[float]]) -> dict[str, Any
 
 
 def line(row: dict[str, Any]) -> str:
+    """A row of the table, for people."""
     parts = [f"{row['net']:8} batch {row['batch']:4}"]
     for name, ms in row["ms"].items():
         ratio = f" ({row['ratio'][name]:.2f}x)" if name in row["ratio"] else ""
@@ -237,6 +248,7 @@ def line(row: dict[str, Any]) -> str:
 
 
 def options() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -265,9 +277,8 @@ def main() -> None:
     if given.serve:
         serve(given.serve)
         return
-    print(
-        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    )
+    machine = platform.processor() or platform.machine()
+    print(f"{machine}, {os.cpu_count()} cores, Python {platform.python_version()}")
     rows = race(given)
     if given.json:
         given.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")

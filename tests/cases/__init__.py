@@ -2,8 +2,38 @@
 
 from __future__ import annotations
 
-from cases import conv, creation, elementwise, index, logic, matmul, movement, nn, pool, reduce
+from cases import (
+    conv,
+    creation,
+    elementwise,
+    elementwise_more,
+    index,
+    logic,
+    matmul,
+    movement,
+    nn,
+    pool,
+    reduce,
+    scan,
+    shaping,
+    special,
+)
 from cases.core import Case
 
-FAMILIES = (elementwise, logic, reduce, movement, matmul, conv, pool, index, nn, creation)
+FAMILIES = (
+    elementwise,
+    elementwise_more,
+    logic,
+    reduce,
+    movement,
+    matmul,
+    conv,
+    pool,
+    index,
+    nn,
+    creation,
+    scan,
+    special,
+    shaping,
+)
 CASES: list[Case] = [case for family in FAMILIES for case in family.CASES]

@@ -161,9 +161,6 @@ CASES = [
     logical("logical_and", tg.logical_and, truth(np.logical_and), ANY),
     logical("logical_or", tg.logical_or, truth(np.logical_or), ANY),
     logical("logical_xor", tg.logical_xor, truth(np.logical_xor), ANY),
-    logical("bitwise_and", tg.bitwise_and, np.logical_and, ("bool",)),
-    logical("bitwise_or", tg.bitwise_or, np.logical_or, ("bool",)),
-    logical("bitwise_xor", tg.bitwise_xor, np.logical_xor, ("bool",)),
     unary(
         "bitwise_not",
         tg.bitwise_not,

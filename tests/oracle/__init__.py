@@ -2,4 +2,5 @@
 
 from oracle.basic import *  # noqa: F403
 from oracle.nn import *  # noqa: F403
+from oracle.shaping import *  # noqa: F403
 from oracle.windows import *  # noqa: F403

@@ -18,6 +18,14 @@ def sign(x: Array) -> Array:
     return (x > 0).astype(x.dtype) - (x < 0).astype(x.dtype)
 
 
+def signbit(x: Array) -> Array:
+    return np.signbit(x) if x.dtype.kind == "f" else np.less(x, np.zeros_like(x))
+
+
+def logit(x: Array) -> Array:
+    return np.log(x / (1 - x))
+
+
 def div_rounded(a: Array, b: Array, rounding_mode: str) -> Array:
     if rounding_mode == "floor":
         return np.floor_divide(a, b)

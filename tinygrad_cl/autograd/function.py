@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tinygrad_cl import origins
 from tinygrad_cl.autograd.handle import Handle, own, show, wrap
 from tinygrad_cl.autograd.modes import no_grad
 from tinygrad_cl.autograd.walk import Pending, checked, deliver, full
@@ -19,6 +20,7 @@ class Context:
 
     Attributes:
         needs_input_grad: one bool per argument of `apply`.
+        arguments: these, tensors as their nodes; None unless origins are recorded.
     """
 
     def __init__(self, needs_input_grad: tuple[bool, ...]) -> None:
@@ -27,6 +29,7 @@ class Context:
         self._call: Call | None = None
         self._materialize = True
         self._constant: set[int] = set()
+        self.arguments: tuple[Any, ...] | None = None
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keeps inputs, outputs or other tensors for `backward`; second derivatives see them."""
@@ -185,6 +188,10 @@ class Function:
         recording = grad_mode.enabled
         needs = tuple(recording and node is not None and node.needs_grad for node in nodes)
         context = Context(needs)
+        if origins.active():
+            context.arguments = tuple(
+                arg if node is None else node for arg, node in zip(args, nodes, strict=True)
+            )
         with no_grad():
             returned = cls.forward(context, *args)
         several = isinstance(returned, tuple | list)

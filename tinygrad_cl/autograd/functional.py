@@ -10,8 +10,8 @@ The rows of a Jacobian are backward passes of one structure, so that one plan se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tinygrad_cl.autograd.handle import Handle, wrap
 from tinygrad_cl.autograd.trace import Trace, nodes_of
@@ -23,8 +23,8 @@ from tinygrad_cl.shapes import numel
 if TYPE_CHECKING:
     from tinygrad_cl.tensor import Tensor
 
-    Function = Callable[..., Any]
-    Tensors = Tensor | Sequence[Tensor]
+    Function: TypeAlias = Callable[..., Any]
+    Tensors: TypeAlias = Tensor | Sequence[Tensor]
 
 
 def vjp(
@@ -266,8 +266,9 @@ class _Call:
         def flat(tensors: list[Tensor]) -> Sequence[Tensor]:
             returned = func(*tensors)
             self.several_out = not isinstance(returned, Handle)
-            nodes_of(op, "outputs of the function", _listed(returned))
-            return _listed(returned)
+            outputs: Sequence[Tensor] = _listed(returned)
+            nodes_of(op, "outputs of the function", outputs)
+            return outputs
 
         self.trace = Trace(op, flat, listed, create_graph, strict)
 

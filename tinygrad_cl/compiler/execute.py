@@ -160,6 +160,7 @@ class DeviceExecutable:
                     self._call_host(step, nodes, buffers)
                 else:
                     self.device.run([next(launches)])
+            self.device.flags_armed = self.plan.flags  # reading the inputs has looked at them
             writes = {at for group in groups for at in group.outputs}
             outputs = {at: self._array(at, nodes, buffers) for at in writes}
             watch(self.plan, groups, nodes, inputs, outputs)

@@ -1,8 +1,9 @@
 """Programs: the source of many kernels in one text.
 
 A program is `ops/prelude.cl` once, then for each kernel: `ops/vector.cl` when the width of
-registers is new, the macros and bodies that the generator wrote, the template file, and the undoing
-of all macros of the two. One build for many kernels costs about half of one build each.
+registers is new (and `ops/special.cl`, if a kernel calls one of its functions), the macros and
+bodies that the generator wrote, the template file, and the undoing of all macros of the two. One
+build for many kernels costs about half of one build each.
 """
 
 from __future__ import annotations
@@ -20,15 +21,27 @@ _DEFINE = re.compile(r"^\s*#\s*define (\w+)", re.MULTILINE)
 def program_source(kernels: Iterable[Kernel]) -> str:
     """Returns the OpenCL C of a program that holds these kernels, each once."""
     unique = {kernel.name: kernel for kernel in kernels}
+    texts = [kernel.text for kernel in unique.values()]
     parts = [template_source("prelude")]
-    if any("PHILOX" in kernel.text for kernel in unique.values()):
+    if any("PHILOX_" in text for text in texts):
         parts.append(template_source("random"))
+    special = any("special_" in text for text in texts)
     widths: set[int] = set()
     for kernel in unique.values():
         if kernel.vec not in widths:
             widths.add(kernel.vec)
-            parts.append(f"#undef VEC\n#define VEC {kernel.vec}\n" + template_source("vector"))
+            parts.append(register_source(kernel.vec, special))
         parts.append(kernel_source(kernel))
+    return "\n".join(parts)
+
+
+def register_source(vec: int, special: bool) -> str:
+    """Returns the functions over registers of one width, with those of `special.cl` or without."""
+    parts = [f"#undef VEC\n#define VEC {vec}", template_source("vector")]
+    if special:
+        functions = template_source("special")
+        parts += [functions, "#ifdef HAVE_FP64\n#define REAL V_f64\n#define DOUBLE 1", functions]
+        parts.append("#endif\n")
     return "\n".join(parts)
 
 

@@ -141,16 +141,17 @@ def conv1d(
     x, w = base.operands("conv1d", input, weight)
     x, single = batched("conv1d", x, w, 3)
     check_channels("conv1d", x, w, groups)
-    steps = (1, _one("conv1d", "stride", stride))
-    spread = (1, _one("conv1d", "dilation", dilation))
-    around = padding if isinstance(padding, str) else (0, _one("conv1d", "padding", padding))
+    steps = (1, one("conv1d", "stride", stride))
+    spread = (1, one("conv1d", "dilation", dilation))
+    around = padding if isinstance(padding, str) else (0, one("conv1d", "padding", padding))
     x, w = _as_2d(x), _as_2d(w)
     x, zeros = _pad("conv1d", x, w, around, steps, spread)
     y = primitive.conv2d(x, w, stride=steps, padding=zeros, dilation=spread, groups=groups)
     return wrap(finish("conv1d", m.reshape(y, shape=(*y.shape[:2], y.shape[3])), bias, single))
 
 
-def _one(op: str, name: str, value: Any) -> int:
+def one(op: str, name: str, value: Any) -> int:
+    """Returns one int, or a list of one, as an int."""
     if hasattr(value, "__index__"):
         return int(value)
     (only,) = value if len(value) == 1 else (None,)

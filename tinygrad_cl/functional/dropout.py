@@ -8,25 +8,25 @@ from tinygrad_cl.dtypes import float32
 from tinygrad_cl.errors import DTypeError, ShapeError
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.base import unwrap, wrap
+from tinygrad_cl.functional.random import Generator, draw_numbers
 from tinygrad_cl.graph import Node
-from tinygrad_cl.primitives import elementwise as p
+from tinygrad_cl.primitives import elementwise
 from tinygrad_cl.primitives import random as primitive
 from tinygrad_cl.shapes import Shape
 
 if TYPE_CHECKING:
     from tinygrad_cl.tensor import Tensor
 
-
-from tinygrad_cl.functional.random import Generator, draw_numbers
+_SATURATED = -1.7580993408473766  # what `selu` comes to far below 0
 
 
 def _dropped(op: str, x: Node, shape: Shape, p_drop: float, generator: Generator | None) -> Node:
     if not 0 <= p_drop <= 1:
         raise DTypeError(f"{op}: the probability must lie between 0 and 1, got {p_drop}")
     drawn = draw_numbers(primitive.random_uniform, shape, base.device_of(x), generator)
-    kept = p.ge(drawn, base.constant(p_drop, float32))
+    kept = elementwise.ge(drawn, base.constant(p_drop, float32))
     scale = 1 / (1 - p_drop) if p_drop < 1 else 0.0
-    return p.where(kept, x * scale, base.constant(0, x.dtype))
+    return elementwise.where(kept, x * scale, base.constant(0, x.dtype))
 
 
 def dropout(
@@ -75,3 +75,37 @@ def dropout2d(
         return input
     channels = (*x.shape[:-2], 1, 1)
     return wrap(_dropped("dropout2d", x, channels, p, generator))
+
+
+def alpha_dropout(
+    input: Tensor, p: float = 0.5, training: bool = False, *, generator: Generator | None = None
+) -> Tensor:
+    """Returns `input` with elements set to the floor of `selu` with probability `p`.
+
+    The result is shifted and scaled so that mean 0 and variance 1 stay (Klambauer et al. 2017).
+
+    Raises:
+        DTypeError: if `p` is no probability.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> y = tg.nn.functional.alpha_dropout(tg.ones(100), 0.5, training=True)
+        >>> len(set(y.tolist()))
+        2
+    """
+    x = base.floating(unwrap("alpha_dropout", input))
+    if not 0 <= p <= 1:
+        raise DTypeError(f"alpha_dropout: the probability must lie between 0 and 1, got {p}")
+    if not training or p == 0:
+        return input
+    if p == 1:
+        return wrap(x * 0.0)
+    scale = ((1 - p) * (1 + p * _SATURATED**2)) ** -0.5
+    drawn = draw_numbers(primitive.random_uniform, x.shape, base.device_of(x), generator)
+    kept = elementwise.ge(drawn, base.constant(p, float32))
+    shift = -scale * _SATURATED * p
+    return wrap(
+        elementwise.where(
+            kept, x * scale + shift, base.constant(scale * _SATURATED + shift, x.dtype)
+        )
+    )

@@ -13,6 +13,7 @@ from tinygrad_cl.functional import base
 from tinygrad_cl.functional.base import Handle, binary, show, unary_float, wrap
 from tinygrad_cl.graph import Node, Primitive, apply
 from tinygrad_cl.primitives import elementwise as p
+from tinygrad_cl.primitives import special as s
 
 if TYPE_CHECKING:
     from tinygrad_cl.functional.base import Operand
@@ -213,55 +214,53 @@ def logical_xor(input: Operand, other: Operand) -> Tensor:
     return _logical(p.logical_xor, input, other)
 
 
-def _bitwise(primitive: Primitive, sign: str, a: Operand, b: Operand) -> Tensor:
+def _bitwise(bools: Primitive, integers: Primitive, sign: str, a: Operand, b: Operand) -> Tensor:
     left, right = base.operands(sign, a, b)
-    if left.dtype is not bool_:
-        raise DTypeError(
-            f"{sign}: needs bool tensors, got {left.dtype.name}; compare first, x != 0"
-        )
-    return wrap(primitive(left, right))
+    if left.dtype.is_floating_point:
+        raise DTypeError(f"{sign}: needs bools or integers, got {left.dtype.name}; compare first")
+    return wrap((bools if left.dtype is bool_ else integers)(left, right))
 
 
 def bitwise_and(input: Operand, other: Operand) -> Tensor:
-    """Returns `input & other` of bools.
+    """Returns `input & other` of bools, or of integers bit by bit.
 
     Raises:
-        DTypeError: if they are not bool.
+        DTypeError: for floats.
 
     Example:
         >>> import tinygrad_cl as tg
         >>> tg.bitwise_and(tg.tensor([True, False]), True)
         tensor([ True, False])
     """
-    return _bitwise(p.logical_and, "&", input, other)
+    return _bitwise(p.logical_and, s.bitwise_and, "&", input, other)
 
 
 def bitwise_or(input: Operand, other: Operand) -> Tensor:
-    """Returns `input | other` of bools.
+    """Returns `input | other` of bools, or of integers bit by bit.
 
     Raises:
-        DTypeError: if they are not bool.
+        DTypeError: for floats.
 
     Example:
         >>> import tinygrad_cl as tg
         >>> tg.bitwise_or(tg.tensor([True, False]), False)
         tensor([ True, False])
     """
-    return _bitwise(p.logical_or, "|", input, other)
+    return _bitwise(p.logical_or, s.bitwise_or, "|", input, other)
 
 
 def bitwise_xor(input: Operand, other: Operand) -> Tensor:
-    """Returns `input ^ other` of bools.
+    """Returns `input ^ other` of bools, or of integers bit by bit.
 
     Raises:
-        DTypeError: if they are not bool.
+        DTypeError: for floats.
 
     Example:
         >>> import tinygrad_cl as tg
         >>> tg.bitwise_xor(tg.tensor([True, False]), True)
         tensor([False,  True])
     """
-    return _bitwise(p.logical_xor, "^", input, other)
+    return _bitwise(p.logical_xor, s.bitwise_xor, "^", input, other)
 
 
 def bitwise_not(input: Tensor) -> Tensor:

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from tinygrad_cl.functional import (
     activation,
+    counting,
     elementwise,
     extremes,
+    grids,
     index,
     inplace,
+    linalg,
     logic,
     movement,
+    quantiles,
     random,
     reduce,
+    scan,
+    shaping,
+    sorting,
     views,
 )
+from tinygrad_cl.functional import diagonal as diagonals
 from tinygrad_cl.functional import matmul as products
 from tinygrad_cl.functional import norm as norms
-from tinygrad_cl.functional.operators import Operators
+from tinygrad_cl.functional import products as more_products
+from tinygrad_cl.functional.methods_math import MathMethods
 
 
-class Methods(Operators):
+class Methods(MathMethods):
     """Functions as methods; each is documented where it is defined."""
 
     __slots__ = ()
@@ -147,6 +156,39 @@ class Methods(Operators):
     outer = products.outer
     addmm = products.addmm
 
+    diagonal = diagonals.diagonal
+    diag = diagonals.diag
+    diag_embed = diagonals.diag_embed
+    diagflat = diagonals.diagflat
+    trace = diagonals.trace
+    split_with_sizes = shaping.split_with_sizes
+    tensor_split = shaping.tensor_split
+    unfold = shaping.unfold
+    reshape_as = shaping.reshape_as
+    view_as = shaping.view_as
+    swapaxes = shaping.swapaxes
+    swapdims = shaping.swapdims
+    fliplr = shaping.fliplr
+    flipud = shaping.flipud
+    rot90 = shaping.rot90
+    sum_to_size = shaping.sum_to_size
+    new_tensor = grids.new_tensor
+    new_full = grids.new_full
+    new_ones = grids.new_ones
+    new_zeros = grids.new_zeros
+    new_empty = grids.new_empty
+    addmv = more_products.addmv
+    addr = more_products.addr
+    addbmm = more_products.addbmm
+    baddbmm = more_products.baddbmm
+    inner = more_products.inner
+    vdot = more_products.vdot
+    kron = more_products.kron
+    cross = more_products.cross
+    det = linalg.det
+    inverse = linalg.inv
+    matrix_power = linalg.matrix_power
+
     gather = index.gather
     scatter_add = index.scatter_add
     index_select = index.index_select
@@ -156,6 +198,28 @@ class Methods(Operators):
     masked_select = index.masked_select
     tril = index.tril
     triu = index.triu
+
+    cumsum = scan.cumsum
+    cumprod = scan.cumprod
+    logcumsumexp = scan.logcumsumexp
+    cummax = scan.cummax
+    cummin = scan.cummin
+    cumsum_ = scan.cumsum_
+    cumprod_ = scan.cumprod_
+
+    sort = sorting.sort
+    argsort = sorting.argsort
+    msort = sorting.msort
+    topk = sorting.topk
+
+    median = quantiles.median
+    nanmedian = quantiles.nanmedian
+    quantile = quantiles.quantile
+
+    unique = counting.unique
+    bincount = counting.bincount
+    repeat_interleave = counting.repeat_interleave
+    multinomial = counting.multinomial
 
     bernoulli = random.bernoulli
     uniform_ = random.uniform_

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_cl.dtypes import Scalar, promote
-from tinygrad_cl.errors import DTypeError, ShapeError
+from tinygrad_cl.errors import ArgumentError, DTypeError, ShapeError
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.base import unwrap, wrap
+from tinygrad_cl.functional.padding import mirrored
 from tinygrad_cl.graph import Node, apply
 from tinygrad_cl.primitives import elementwise
 from tinygrad_cl.primitives import movement as m
@@ -38,7 +39,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> 
         >>> tg.cat([tg.tensor([1, 2]), tg.tensor([3])])
         tensor([1, 2, 3])
     """
-    nodes = _promoted("cat", tensors)
+    nodes = promoted("cat", tensors)
     at = normalize_dim("cat", dim if axis is None else axis, nodes[0].ndim)
     if nodes[0].ndim == 0:
         raise ShapeError("cat: zero-dimensional tensors have no dim to join; use stack")
@@ -57,7 +58,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -
         tensor([[1, 3],
                 [2, 4]])
     """
-    nodes = _promoted("stack", tensors)
+    nodes = promoted("stack", tensors)
     shape = nodes[0].shape
     for node in nodes:
         if node.shape != shape:
@@ -67,7 +68,8 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -
     return wrap(m.cat(*[m.reshape(node, shape=apart) for node in nodes], dim=at))
 
 
-def _promoted(op: str, tensors: Sequence[Tensor]) -> list[Node]:
+def promoted(op: str, tensors: Sequence[Tensor]) -> list[Node]:
+    """Returns the nodes of tensors, at least one, in the dtype in which all meet."""
     if isinstance(tensors, base.Handle):
         raise DTypeError(f"{op}: needs a list of Tensors, got one Tensor")
     nodes = [unwrap(op, tensor) for tensor in tensors]
@@ -253,18 +255,22 @@ def _rolled(node: Node, dim: int, shift: int) -> Node:
     return m.cat(part(node, dim, first, size - first), part(node, dim, 0, first), dim=dim)
 
 
-def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: Scalar = 0) -> Tensor:
+def pad(
+    input: Tensor, pad: Sequence[int], mode: str = "constant", value: Scalar | None = None
+) -> Tensor:
     """Returns `input` with elements put around it; negative widths cut off.
 
     Args:
         input: any tensor.
         pad: widths, from the last dim on: before, after, before, after, ...
-        mode: "constant".
-        value: what is put there.
+        mode: "constant"; or, for the last one to three dims, "reflect" (the elements next to the
+            border in reverse), "replicate" (the border) or "circular" (the other side).
+        value: what "constant" puts there, 0 by default.
 
     Raises:
-        ShapeError: if there are too many widths, an odd number of them, or more is cut off than
-            there is.
+        ShapeError: if there are too many widths, an odd number of them, more is cut off than
+            there is, or there are too few elements to reflect or to take from the other side.
+        ArgumentError: for another mode, or for a value where elements are put.
 
     Example:
         >>> import tinygrad_cl as tg
@@ -272,13 +278,15 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: Scalar
         tensor([9, 1, 2, 9, 9])
     """
     node = unwrap("pad", input)
-    if mode != "constant":
-        raise DTypeError(f'pad: the mode must be "constant", got {mode!r}')
     if len(pad) % 2 or len(pad) > 2 * node.ndim:
         raise ShapeError(f"pad: {tuple(pad)} is not two widths for each of up to {node.ndim} dims")
     widths = [(int(a), int(b)) for a, b in zip(pad[::2], pad[1::2], strict=True)]
+    if mode != "constant":
+        if value is not None:
+            raise ArgumentError(f'pad: mode "{mode}" puts elements and takes no value, got {value}')
+        return wrap(mirrored(node, widths, mode))
     around = [(0, 0)] * (node.ndim - len(widths)) + widths[::-1]
-    return wrap(padded(node, around, value))
+    return wrap(padded(node, around, 0 if value is None else value))
 
 
 def padded(node: Node, around: Sequence[tuple[int, int]], value: Scalar) -> Node:

@@ -88,9 +88,7 @@ def _power(x: Node, exponent: float) -> Node:
         return p.pow(x, base.constant(exponent, x.dtype))
     zero, one = base.constant(0, x.dtype), base.constant(1, x.dtype)
     nothing = p.eq(x, zero)
-    return p.where(
-        nothing, zero, p.pow(p.where(nothing, one, x), base.constant(exponent, x.dtype))
-    )
+    return p.where(nothing, zero, p.pow(p.where(nothing, one, x), base.constant(exponent, x.dtype)))
 
 
 def normalize(
@@ -131,7 +129,7 @@ def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False, *, keepdims: bool
 # --- normalizing layers
 
 
-def _standardized(x: Node, dims: Shape, eps: float) -> tuple[Node, Node, Node]:
+def standardized(x: Node, dims: Shape, eps: float) -> tuple[Node, Node, Node]:
     """Returns x with mean 0 and variance 1 over dims, the mean, and the variance."""
     mean = average(x, dims, True)
     centered = apply(p.sub, (x, mean))
@@ -139,7 +137,7 @@ def _standardized(x: Node, dims: Shape, eps: float) -> tuple[Node, Node, Node]:
     return apply(p.mul, (centered, apply(p.rsqrt, (variance + eps,)))), mean, variance
 
 
-def _affine(op: str, y: Node, weight: Tensor | None, bias: Tensor | None, shape: Shape) -> Node:
+def affine(op: str, y: Node, weight: Tensor | None, bias: Tensor | None, shape: Shape) -> Node:
     """Returns y * weight + bias with both in `shape`, a shape that broadcasts to that of y."""
     count = numel(shape)
     for name, tensor in (("weight", weight), ("bias", bias)):
@@ -182,13 +180,13 @@ def layer_norm(
     if not shape or x.shape[-len(shape) :] != shape:
         raise ShapeError(f"layer_norm: input {x.shape} does not end with {shape}")
     dims = tuple(range(x.ndim - len(shape), x.ndim))
-    y, _, _ = _standardized(x, dims, eps)
+    y, _, _ = standardized(x, dims, eps)
     for tensor in (weight, bias):
         if tensor is not None and unwrap("layer_norm", tensor).shape != shape:
             raise ShapeError(
                 f"layer_norm: weight and bias must be {shape}, got {tensor.node.shape}"
             )
-    return wrap(_affine("layer_norm", y, weight, bias, shape))
+    return wrap(affine("layer_norm", y, weight, bias, shape))
 
 
 def group_norm(
@@ -214,9 +212,9 @@ def group_norm(
             f"group_norm: the channels of {x.shape} do not fall into {num_groups} groups"
         )
     rest = numel(x.shape[1:]) // num_groups
-    y, _, _ = _standardized(m.reshape(x, shape=(x.shape[0], num_groups, rest)), (2,), eps)
+    y, _, _ = standardized(m.reshape(x, shape=(x.shape[0], num_groups, rest)), (2,), eps)
     channels = (x.shape[1], *(1,) * (x.ndim - 2))
-    return wrap(_affine("group_norm", m.reshape(y, shape=x.shape), weight, bias, channels))
+    return wrap(affine("group_norm", m.reshape(y, shape=x.shape), weight, bias, channels))
 
 
 def batch_norm(
@@ -266,18 +264,18 @@ def batch_norm(
             )
         mean, var = (_channels(t, x, channels) for t in (running_mean, running_var))
         y = (x - mean) * p.rsqrt(var + eps)
-        return wrap(_affine("batch_norm", y, weight, bias, channels))
+        return wrap(affine("batch_norm", y, weight, bias, channels))
     count = numel(x.shape) // max(x.shape[1], 1)
     if count <= 1:
         raise ShapeError(
             f"batch_norm: training needs more than one value per channel, got {x.shape}"
         )
     dims = tuple(d for d in range(x.ndim) if d != 1)
-    y, mean, var = _standardized(x, dims, eps)
+    y, mean, var = standardized(x, dims, eps)
     with no_grad():
-        _move(running_mean, mean, momentum)
-        _move(running_var, var * (count / (count - 1)), momentum)
-    return wrap(_affine("batch_norm", y, weight, bias, channels))
+        move_running(running_mean, mean, momentum)
+        move_running(running_var, var * (count / (count - 1)), momentum)
+    return wrap(affine("batch_norm", y, weight, bias, channels))
 
 
 def _channels(tensor: Tensor, x: Node, shape: Shape) -> Node:
@@ -287,7 +285,7 @@ def _channels(tensor: Tensor, x: Node, shape: Shape) -> Node:
     return m.reshape(node, shape=shape)
 
 
-def _move(running: Tensor | None, batch: Node, momentum: float | Tensor) -> None:
+def move_running(running: Tensor | None, batch: Node, momentum: float | Tensor) -> None:
     """Moves a running statistic towards that of a batch, in place."""
     if running is None:
         return

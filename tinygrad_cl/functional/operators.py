@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_cl.functional import elementwise, indexing, inplace, logic, matmul
+from tinygrad_cl.functional import elementwise, indexing, inplace, logic, matmul, pairs
 from tinygrad_cl.functional.base import Handle
 
 if TYPE_CHECKING:
@@ -132,6 +132,26 @@ class Operators(Handle):
         if not isinstance(other, _OPERANDS):
             return NotImplemented
         return logic.bitwise_xor(other, self)
+
+    def __lshift__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return pairs.bitwise_left_shift(self, other)
+
+    def __rlshift__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return pairs.bitwise_left_shift(other, self)
+
+    def __rshift__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return pairs.bitwise_right_shift(self, other)
+
+    def __rrshift__(self, other: Operand) -> Tensor:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return pairs.bitwise_right_shift(other, self)
 
     def __eq__(self, other: Operand) -> Tensor:  # type: ignore[override]
         if not isinstance(other, _OPERANDS):

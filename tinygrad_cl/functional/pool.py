@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tinygrad_cl.errors import ShapeError
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.base import unwrap, wrap
-from tinygrad_cl.functional.matmul import product
-from tinygrad_cl.functional.reduce import average
 from tinygrad_cl.graph import Node
 from tinygrad_cl.primitives import movement as m
 from tinygrad_cl.primitives import pool as primitive
@@ -122,8 +118,11 @@ def max_pool1d(
     padding: Sizes = 0,
     dilation: Sizes = 1,
     ceil_mode: bool = False,
-) -> Tensor:
+    return_indices: bool = False,
+) -> Any:
     """Returns the largest element of each window of signals, (N, C, L) or (C, L) -> (N, C, OL).
+
+    Arguments as those of `max_pool2d`; with `return_indices` also where the maxima are.
 
     Example:
         >>> import tinygrad_cl as tg
@@ -133,7 +132,11 @@ def max_pool1d(
     flat = unwrap("max_pool1d", input)
     attrs = _line("max_pool1d", flat, kernel_size, stride, padding)
     attrs |= {"dilation": (1, _int(dilation)), "ceil_mode": bool(ceil_mode)}
-    return wrap(_without_rows(primitive.max_pool2d(_with_rows(flat), **attrs)))
+    rows = _with_rows(flat)
+    values = wrap(_without_rows(primitive.max_pool2d(rows, **attrs)))
+    if not return_indices:
+        return values
+    return values, wrap(_without_rows(primitive.max_pool2d_index(rows, **attrs)))
 
 
 def avg_pool1d(
@@ -178,46 +181,3 @@ def _with_rows(node: Node) -> Node:
 
 def _without_rows(node: Node) -> Node:
     return m.reshape(node, shape=(*node.shape[:-2], node.shape[-1]))
-
-
-def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
-    """Returns means of windows that are chosen so that the output has a given size.
-
-    Window i of a dim of H elements goes from floor(i * H / OH) to ceil((i + 1) * H / OH).
-
-    Args:
-        input: images, (N, C, H, W) or (C, H, W).
-        output_size: (OH, OW), or one int; None keeps a size.
-
-    Raises:
-        ShapeError: if the input is no image or a size is not positive.
-
-    Example:
-        >>> import tinygrad_cl as tg
-        >>> tg.nn.functional.adaptive_avg_pool2d(tg.arange(4.0).reshape(1, 1, 2, 2), 1)
-        tensor([[[[1.5000]]]])
-    """
-    node = base.floating(unwrap("adaptive_avg_pool2d", input))
-    if node.ndim not in (3, 4):
-        raise ShapeError(f"adaptive_avg_pool2d: needs (N, C, H, W) or (C, H, W), got {node.shape}")
-    wanted = output_size if isinstance(output_size, tuple | list) else (output_size, output_size)
-    have = node.shape[-2:]
-    out = tuple(size if w is None else int(w) for w, size in zip(wanted, have, strict=True))
-    if min(out) < 1 or 0 in have:
-        raise ShapeError(f"adaptive_avg_pool2d: cannot pool {node.shape} to {out}")
-    if out == (1, 1):
-        return wrap(average(node, (node.ndim - 2, node.ndim - 1), True))
-    if all(size % w == 0 for size, w in zip(have, out, strict=True)):
-        kernel = (have[0] // out[0], have[1] // out[1])
-        return avg_pool2d(input, kernel)
-    rows, columns = (_window_means(size, w, node) for size, w in zip(have, out, strict=True))
-    return wrap(product(product(rows, node), m.permute(columns, dims=(1, 0))))
-
-
-def _window_means(size: int, out: int, like: Node) -> Node:
-    """The matrix (out, size) that takes the mean over each adaptive window."""
-    matrix = np.zeros((out, size), like.dtype.numpy)
-    for i in range(out):
-        first, end = i * size // out, -(-(i + 1) * size // out)
-        matrix[i, first:end] = 1 / (end - first)
-    return base.upload(matrix, like.device)

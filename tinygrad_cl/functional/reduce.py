@@ -62,7 +62,7 @@ def sum(
         tensor([4., 6.])
     """
     node, dims = setup("sum", input, dim, axis)
-    return wrap(fresh(total(_widened(node, dtype), dims, keepdim or keepdims), node))
+    return wrap(fresh(total(widened(node, dtype), dims, keepdim or keepdims), node))
 
 
 def prod(
@@ -82,11 +82,12 @@ def prod(
         tensor(24.)
     """
     node, dims = setup("prod", input, dim, axis)
-    wide = _widened(node, dtype)
+    wide = widened(node, dtype)
     return wrap(fresh(r.prod(wide, dim=dims, keepdim=keepdim or keepdims) if dims else wide, node))
 
 
-def _widened(node: Node, dtype: DType | str | None) -> Node:
+def widened(node: Node, dtype: DType | str | None) -> Node:
+    """Returns a node as sums and products want it: in `dtype`, or integers and bools as int64."""
     if dtype is not None:
         return base.cast(node, as_dtype(dtype))
     return node if node.dtype.is_floating_point else base.cast(node, int64)

@@ -1,10 +1,15 @@
 """One row per op with all its rules, by family. Importing the package registers them."""
 
 from tinygrad_cl.primitives import conv as conv
+from tinygrad_cl.primitives import diagonal as diagonal
 from tinygrad_cl.primitives import elementwise as elementwise
 from tinygrad_cl.primitives import index as index
+from tinygrad_cl.primitives import linalg as linalg
 from tinygrad_cl.primitives import matmul as matmul
 from tinygrad_cl.primitives import movement as movement
 from tinygrad_cl.primitives import pool as pool
 from tinygrad_cl.primitives import random as random
 from tinygrad_cl.primitives import reduce as reduce
+from tinygrad_cl.primitives import scan as scan
+from tinygrad_cl.primitives import sort as sort
+from tinygrad_cl.primitives import special as special

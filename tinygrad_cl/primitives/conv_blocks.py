@@ -1,4 +1,4 @@
-"""How ops/conv.cl and ops/conv_weight.cl cut a convolution into blocks.
+"""How ops/conv.cl, ops/conv_weight.cl and ops/conv_weight_wide.cl cut a convolution into blocks.
 
 A handful of block sizes and register tiles is weighed by a rough count of cycles, and the cheapest that fits private memory is
 taken. Counts are those of a core with two multiply-adds, two loads and one store of a register in a cycle.
@@ -6,7 +6,7 @@ taken. Counts are those of a core with two multiply-adds, two loads and one stor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tinygrad_cl.primitives.plans_dense import Types
@@ -14,16 +14,17 @@ from tinygrad_cl.primitives.plans_dense import Types
 Pair = tuple[int, int]
 
 # Private memory, in elements.
-IMAGE = 32768  # packed image
-DENSE = 32768  # panel of a small map
-KEPT = 32768  # sums of a block (weight gradient: cotangents)
-LINE = 16384  # pixels of one channel, or weights of one channel
+IMAGE = 49152  # packed image
+DENSE = 65536  # panel
+KEPT = 32768  # sums of a block, or cotangents
+LINE = 16384  # pixels or weights of one channel
 WEIGHTS = 16384  # packed weights
 TABLE = 8192  # pairs of offsets
 
 DEPTH = 1152  # weights of a result channel in one block, if a block has several source channels
 COLUMNS = 1024  # of a block, at most
-L1 = 32768  # bytes of a packed image that stay near the core
+L1 = 32768  # bytes that stay near the core
+TAIL_RATE = 0.75  # of a tile one vector wide
 
 # (rows, vectors) of a register tile, and how near to the peak it comes.
 TILES = (
@@ -36,8 +37,10 @@ TILES = (
     ((12, 2), 1.0),
     ((12, 1), 0.75),
 )
-# (result channels, weights) of a register tile of the weight gradient.
-WEIGHT_TILES = (((1, 9), 0.6), ((2, 8), 0.85), ((4, 6), 1.0), ((6, 4), 1.0), ((5, 5), 1.0))
+# (result channels, weights) of a register tile of ops/conv_weight.cl.
+WEIGHT_TILES = (((1, 9), 0.55), ((2, 8), 0.8), ((4, 6), 0.95), ((6, 4), 0.95))
+# (result channels, vectors of weights) of one of ops/conv_weight_wide.cl.
+WIDE_TILES = (((8, 2), 1.0), ((8, 3), 0.97))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +73,16 @@ class Side:
     source: Pair
     target: Pair
     up: Pair  # output phases
-    phases: Pair  # image phases
+    parts: Pair  # parts of the packed image
+    part_step: int  # columns between neighboring parts
     low: Pair  # the image's first row and column, relative to the source's
     reach: Pair  # rows and columns of the image beyond those of the block
+    shift: bool  # there is a part for every column shift
 
     @property
     def output_phases(self) -> int:
         """Phases into which the output falls."""
         return self.up[0] * self.up[1]
-
-    @property
-    def image_phases(self) -> int:
-        """Phases into which the packed image is split."""
-        return self.phases[0] * self.phases[1]
 
     @property
     def up_size(self) -> Pair:
@@ -92,8 +92,9 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """A choice of block sizes, register tile and private memory."""
+    """A choice of block sizes, register tile and private memory, with its price."""
 
+    side: Side
     images: int
     sources: int
     results: int
@@ -106,28 +107,40 @@ class Blocks:
     tile: Pair
     panel: bool
     packed: bool
+    tail: int
     cycles: float  # of one block
-    memory: dict[str, int]
+    memory: tuple[tuple[str, int], ...]
+    file: str
+
+    @property
+    def price(self) -> float:
+        """Cycles per pixel and product of channels."""
+        return self.cycles / (self.images * self.rows * self.columns * self.sources * self.results)
 
 
-def forward_side(c: Convolution) -> Side:
-    """The forward convolution: one output phase, as many image phases as the stride and the kernel make."""
+# --- Sides --------------------------------------------------------------------------------------------------
+
+
+def forward_side(c: Convolution, shift: bool = False) -> Side:
+    """The forward convolution: one output phase; image parts for the stride's phases, or for the columns of the kernel."""
     dims = tuple(zip(c.stride, c.kernel, c.dilation, strict=True))
-    phases = tuple(min(s, (k - 1) * d + 1) for s, k, d in dims)
-    reach = tuple((k - 1) * d // s for s, k, d in dims)
+    parts = [min(s, (k - 1) * d + 1) for s, k, d in dims]
+    reach = [(k - 1) * d // s for s, k, d in dims]
     return Side(
         c.channels,
         c.outputs,
         c.size,
         c.out,
         (1, 1),
-        (phases[0], phases[1]),
+        (parts[0], c.kernel[1] if shift else parts[1]),
+        c.dilation[1] if shift else 1,
         (-c.padding[0], -c.padding[1]),
-        (reach[0], reach[1]),
+        (reach[0], 0 if shift else reach[1]),
+        shift,
     )
 
 
-def input_side(c: Convolution) -> Side:
+def input_side(c: Convolution, shift: bool = False) -> Side:
     """The input gradient: `stride` output phases; a tap shifts by (phase + padding - tap * dilation) / stride."""
     low, reach = [], []
     for s, k, d, p in zip(c.stride, c.kernel, c.dilation, c.padding, strict=True):
@@ -141,41 +154,61 @@ def input_side(c: Convolution) -> Side:
         c.out,
         c.size,
         c.stride,
-        (1, 1),
+        (1, reach[1] + 1 if shift else 1),
+        1,
         (low[0], low[1]),
-        (reach[0], reach[1]),
+        (reach[0], 0 if shift else reach[1]),
+        shift,
     )
 
 
 # --- Candidates ---------------------------------------------------------------------------------------------
 
 
-def _cuts(size: int, most: int) -> list[int]:
-    """Sizes of equal parts of `size`, none above `most`, at most 12 of them, the largest first."""
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Sizes of a block, before a register tile is chosen."""
+
+    side: Side
+    images: int
+    sources: int
+    rows: int
+    columns: int
+    rows_in: int
+    pitch: int
+    plane: int
+
+    @property
+    def whole(self) -> bool:
+        """True if the block has full rows of the output."""
+        return self.columns == self.side.up_size[1]
+
+    def pack_cycles(self, vec: int) -> float:
+        """Cycles to pack the image."""
+        side = self.side
+        rows = side.parts[0] * side.parts[1] * self.rows_in
+        pack = self.images * self.sources * (rows * (3 * -(-self.pitch // vec) + 3) + 40)
+        stretches = self.sources if self.rows < side.up_size[0] else 1
+        return pack + self.images * stretches * 250  # the first lines of each come from far away
+
+    def dense_cycles(self, vec: int, depth: int) -> float:
+        """Cycles to copy `depth` dense runs."""
+        joined = self.pitch == self.columns
+        rows, columns = (1, self.rows * self.columns) if joined else (self.rows, self.columns)
+        return depth * self.images * rows * (3 * -(-columns // vec) + 3)
+
+
+def _cuts(size: int, most: int, count: int) -> list[int]:
+    """Sizes of equal parts of `size`, none above `most`, at most `count` of them, the largest first."""
     found: list[int] = []
     parts = max(1, -(-size // max(most, 1)))
-    while len(found) < 12:
+    while len(found) < count:
         part = max(1, -(-size // parts))
         found.append(part)
         if part == 1:
             break
-        parts = -(-size // (part - 1)) if part < 12 else -(-parts * 5 // 4)
+        parts = max(-(-size // (part - 1)), parts * 5 // 4)
     return found
-
-
-def _candidates(side: Side, c: Convolution) -> Iterator[tuple[int, int, int, int]]:
-    """Yields (images, sources, rows, columns) of blocks; smaller columns only if nothing else may fit."""
-    up_rows, up_columns = side.up_size
-    columns = max(1, -(-up_columns // max(1, -(-up_columns // COLUMNS))))
-    while columns:
-        for sources in _cuts(side.sources, max(1, DEPTH // c.taps))[:6]:
-            for rows in _cuts(up_rows, up_rows):
-                yield 1, sources, rows, columns
-                images = 2
-                while rows == up_rows and images <= min(c.images, 64):
-                    yield images, sources, rows, columns
-                    images *= 2
-        columns //= 2
 
 
 def _odd_vectors(size: int, vec: int) -> int:
@@ -183,147 +216,231 @@ def _odd_vectors(size: int, vec: int) -> int:
     return (-(-size // vec) | 1) * vec
 
 
-def choose_blocks(side: Side, c: Convolution, types: Types) -> Blocks | None:
-    """Returns the cheapest blocks of ops/conv.cl; None if nothing fits private memory."""
-    best, least, wide = None, 0.0, 0
-    for images, sources, rows, columns in _candidates(side, c):
-        if best is not None and columns < wide:
-            break
-        for panel in (False, True):
-            for tile, rate in TILES:
-                b = _weigh(side, c, types, (images, sources, rows, columns), panel, tile, rate)
-                if b is not None:
-                    cost = b.cycles * -(-side.results // b.results) / (images * rows * columns)
-                    if best is None or cost * -(-side.sources // sources) < least:
-                        best, least, wide = b, cost * -(-side.sources // sources), columns
-    return best
+def _candidates(side: Side, c: Convolution, columns: int, vec: int) -> Iterator[Cut]:
+    up_rows = side.up_size[0]
+    for sources in _cuts(side.sources, max(1, DEPTH // c.taps), 5):
+        for rows in _cuts(up_rows, up_rows, 8):
+            rows_in, pitch = rows + side.reach[0], columns + side.reach[1]
+            plane = _odd_vectors(side.parts[0] * side.parts[1] * rows_in * pitch, vec)
+            images = 1
+            while images * sources * plane <= IMAGE:
+                yield Cut(side, images, sources, rows, columns, rows_in, pitch, plane)
+                images *= 2
+                if rows < up_rows or images > min(c.images, 64):
+                    break
 
 
-def _weigh(
-    side: Side,
-    c: Convolution,
-    types: Types,
-    sizes: tuple[int, int, int, int],
-    panel: bool,
-    tile: Pair,
-    rate: float,
-) -> Blocks | None:
-    images, sources, rows, columns = sizes
-    tile_rows, cols = tile
-    vec, phases, depth = types.vec, side.output_phases, sources * c.taps
-    if panel and (phases > 1 or columns < side.up_size[1] or side.reach == (0, 0)):
-        return None
-    rows_in, pitch = rows + side.reach[0], columns + side.reach[1]
-    plane = _odd_vectors(side.image_phases * rows_in * pitch, vec)
-    length = images * rows * columns if panel else (rows - 1) * pitch + columns
-    width = cols * vec
-    run = -(-length // width) * width
+Weigh = Callable[[Cut, Convolution, Types], Iterator[Blocks]]
+
+
+def _choose(sides: list[Side], c: Convolution, types: Types, weigh: Weigh) -> Blocks | None:
+    """Returns the cheapest blocks; with narrower ones only if nothing else fits."""
+    up_columns = sides[0].up_size[1]
+    columns = max(1, -(-up_columns // max(1, -(-up_columns // COLUMNS))))
+    while columns:
+        cuts = (cut for side in sides for cut in _candidates(side, c, columns, types.vec))
+        found = [b for cut in cuts for b in weigh(cut, c, types)]
+        if found:
+            return min(found, key=lambda b: b.price)
+        columns //= 2
+    return None
+
+
+def choose_blocks(mode: str, c: Convolution, types: Types) -> Blocks | None:
+    """Returns the cheapest blocks of a convolution or its input gradient; None if nothing fits private memory."""
+    of = forward_side if mode == "FORWARD" else input_side
+    sides = [of(c), of(c, True)] if c.kernel[1] > 1 else [of(c)]
+    return _choose(sides, c, types, _weigh)
+
+
+def choose_weight_blocks(c: Convolution, types: Types) -> Blocks | None:
+    """Returns the cheapest blocks of a weight gradient; None if nothing fits private memory."""
+    sides = [forward_side(c), forward_side(c, True)] if c.kernel[1] > 1 else [forward_side(c)]
+    return _choose(sides, c, types, _weigh_weight)
+
+
+# --- Prices -------------------------------------------------------------------------------------------------
+
+
+def _weigh(cut: Cut, c: Convolution, types: Types) -> Iterator[Blocks]:
+    """Yields the blocks of ops/conv.cl for every register tile that fits."""
+    side, vec = cut.side, types.vec
+    small = side.output_phases == 1 and cut.whole and cut.rows * cut.columns <= 1024
+    base = cut.pack_cycles(vec)
+    for panel in (False, True) if small and c.taps > 1 else (False,):
+        extra = cut.dense_cycles(vec, cut.sources * c.taps) if panel else 0.0
+        for tile, rate in TILES:
+            if tile[0] <= max(2 * side.results, 2):
+                yield from _weigh_tile(cut, c, types, panel, tile, rate, base + extra)
+
+
+def _weigh_tile(
+    cut: Cut, c: Convolution, types: Types, panel: bool, tile: Pair, rate: float, base: float
+) -> Iterator[Blocks]:
+    side, vec, (tile_rows, cols) = cut.side, types.vec, tile
+    phases, depth, runs = side.output_phases, cut.sources * c.taps, 1 if panel else cut.images
+    deep, half = cut.sources < side.sources, types.storage == "half"
+    length = (cut.rows - 1) * cut.pitch + cut.columns
+    length = cut.images * cut.rows * cut.columns if panel else length
+    run = -(-length // (cols * vec)) * cols * vec
     run = _odd_vectors(run + vec, vec) if panel else run
-    deep = sources < side.sources
-    runs = 1 if panel else images
     results = side.results
     if deep:
         results = min(results, KEPT // (run * phases * runs) // tile_rows * tile_rows)
-    half = types.storage == "half"
     if half:
         results = min(results, WEIGHTS // depth // tile_rows * tile_rows)
-    if results < 1:
-        return None
     padded = -(-results // tile_rows) * tile_rows
-    packed = half or (not deep and padded * depth <= WEIGHTS)
+    packed = half or (not deep and padded * depth <= WEIGHTS // 4)
     memory = {
-        "IMAGE": images * sources * plane + run + vec,
+        "IMAGE": cut.images * cut.sources * cut.plane + run + vec,
         "TABLE": depth,
         "KEPT": (padded * runs if deep else tile_rows) * phases * run,
-        "LINE": rows * columns * phases + vec if phases > 1 else 1,
-        "DENSE": depth * run + width if panel else 1,
+        "LINE": cut.rows * cut.columns * phases + vec if phases > 1 else 1,
+        "DENSE": depth * run + cols * vec if panel else 1,
         "WEIGHTS": padded * depth if packed else 1,
     }
-    limits = {"IMAGE": IMAGE, "TABLE": TABLE, "KEPT": KEPT, "LINE": LINE, "DENSE": DENSE}
-    if any(memory[name] > limit for name, limit in limits.items()):
-        return None
+    if results < 1 or not _fits(memory):
+        return
     if not packed and tile in ((8, 3), (12, 2)):
         rate *= 0.75  # too many row pointers: they spill
-    tiles = -(-results // tile_rows) * runs * -(-length // width)
-    cycles = tiles * (tile_rows * cols * (depth / 2 / rate + (3 if deep else 1)) + 20 * phases)
-    near = depth * run if panel else sources * plane * runs
-    if near * types.size > L1:
-        cycles *= 1.03 if near * types.size < 4 * L1 else 1.1
-    cycles += images * (sources if rows < side.up_size[0] else 1) * 150  # runs of memory
-    cycles += images * sources * (side.image_phases * rows_in * (3 * -(-pitch // vec) + 8) + 40)
-    if panel:
-        cycles += depth * images * rows * (4 * -(-columns // vec) + 3)
-    lines = images * results if panel else images * results * rows * phases
-    cycles += lines * (4 * -(-(rows * columns if panel else columns) // vec) + 5) + images * results * 30
+    vectors = -(-length // vec)
+    rest = vectors % cols
+    tail = rest if rest < cols * TAIL_RATE else 0
+    wide = vectors - rest + (rest / TAIL_RATE if tail else cols if rest else 0)
+    tiles = -(-results // tile_rows) * runs
+    cycles = tiles * tile_rows * wide * (depth / 2 / rate + (3 if deep else 1))
+    cycles += tiles * 20 * (wide / cols + phases)
+    near = (depth * run if panel else cut.sources * cut.plane) * types.size
+    if near > L1:
+        cycles *= 1.02 if near < 4 * L1 else 1.15
+    cycles += base + cut.images * results * 30
+    lines, span = (1, cut.rows * cut.columns) if panel else (cut.rows * phases, cut.columns)
+    cycles += cut.images * results * lines * (4 * -(-span // vec) + 5)
     if padded * depth * types.size > 4 * L1:
         cycles += padded * depth * types.size / 16  # weights come from far away
-    return Blocks(
-        images, sources, results, rows, columns, rows_in, pitch, plane, run, tile, panel, packed, cycles, memory
-    )
+    yield _blocks(cut, results, run, tile, panel, packed, tail, cycles, memory, "conv")
 
 
-# --- Weight gradient ----------------------------------------------------------------------------------------
+def _weigh_weight(cut: Cut, c: Convolution, types: Types) -> Iterator[Blocks]:
+    """Yields the blocks of ops/conv_weight.cl and ops/conv_weight_wide.cl."""
+    side, vec = cut.side, types.vec
+    base, dense = cut.pack_cycles(vec), cut.dense_cycles(vec, cut.sources * c.taps)
+    if cut.whole and types.storage != "half" and side.results >= 8:
+        for tile, rate in WIDE_TILES:
+            yield from _weigh_wide(cut, c, types, tile, rate, base + dense)
+    small = cut.whole and cut.rows * cut.columns <= 256 and c.taps > 1
+    for panel in (False, True) if small else (False,):
+        for results in _cuts(side.results, min(side.results, 512), 5):
+            for tile, rate in WEIGHT_TILES:
+                if tile[0] <= 2 * results:
+                    extra = dense if panel else 0.0
+                    yield from _weigh_dot(cut, c, types, panel, results, tile, rate, base + extra)
 
 
-def choose_weight_blocks(side: Side, c: Convolution, types: Types) -> Blocks | None:
-    """Returns the cheapest blocks of ops/conv_weight.cl; None if nothing fits private memory."""
-    best, least, wide = None, 0.0, 0
-    for images, sources, rows, columns in _candidates(side, c):
-        if best is not None and columns < wide:
-            break
-        for panel in (False, True):
-            for results in _cuts(side.results, side.results)[:6]:
-                for tile, rate in WEIGHT_TILES:
-                    b = _weigh_weight(
-                        side, c, types, (images, sources, rows, columns, results), panel, tile, rate
-                    )
-                    if b is not None:
-                        cost = b.cycles / (images * rows * columns * sources * results)
-                        if best is None or cost < least:
-                            best, least, wide = b, cost, columns
-    return best
-
-
-def _weigh_weight(
-    side: Side,
+def _weigh_dot(
+    cut: Cut,
     c: Convolution,
     types: Types,
-    sizes: tuple[int, int, int, int, int],
     panel: bool,
+    results: int,
     tile: Pair,
     rate: float,
-) -> Blocks | None:
-    images, sources, rows, columns, results = sizes
-    tile_rows, cols = tile
-    vec, depth = types.vec, sources * c.taps
-    if panel and (columns < side.up_size[1] or side.reach == (0, 0)):
-        return None
-    rows_in, pitch = rows + side.reach[0], columns + side.reach[1]
-    plane = _odd_vectors(side.image_phases * rows_in * pitch, vec)
-    length = images * rows * columns if panel else (rows - 1) * pitch + columns
-    runs = 1 if panel else images
-    run = _odd_vectors((length if panel else rows * pitch) + vec, vec)
+    base: float,
+) -> Iterator[Blocks]:
+    vec, depth, (tile_rows, cols) = types.vec, cut.sources * c.taps, tile
+    runs = 1 if panel else cut.images
+    length = (cut.rows - 1) * cut.pitch + cut.columns
+    length = cut.images * cut.rows * cut.columns if panel else length
+    run = _odd_vectors((length if panel else cut.rows * cut.pitch) + vec, vec)
     memory = {
-        "IMAGE": images * sources * plane + run + vec,
+        "IMAGE": cut.images * cut.sources * cut.plane + run + vec,
         "TABLE": depth,
         "KEPT": results * runs * run + vec,
         "LINE": depth + cols + 2 * vec,
         "DENSE": depth * run + vec if panel else 1,
     }
-    limits = {"IMAGE": IMAGE, "TABLE": TABLE, "KEPT": KEPT, "LINE": LINE, "DENSE": DENSE}
-    if any(memory[name] > limit for name, limit in limits.items()):
-        return None
+    if not _fits(memory):
+        return
     tiles = -(-results // tile_rows) * -(-depth // cols)
     vectors = runs * -(-length // vec)
     cycles = tiles * (tile_rows * cols * (vectors / 2 / rate + 2) + 15 * runs + 20)
-    cycles += images * sources * (side.image_phases * rows_in * (3 * -(-pitch // vec) + 8) + 40)
-    cycles += images * results * (rows * (3 * -(-pitch // vec) + 5) + 40)
-    if panel:
-        cycles += depth * images * rows * (4 * -(-columns // vec) + 3)
-    cycles += results * depth / vec * 4
-    near = tile_rows * runs * run + (cols * run if panel else -(-cols // c.taps) * plane * runs)
+    near = tile_rows * runs * run + (cols * run if panel else -(-cols // c.taps) * cut.plane * runs)
     if near * types.size > L1:
         cycles *= 1.2
+    joined = cut.pitch == cut.columns
+    rows, columns = (1, cut.rows * cut.columns) if joined else (cut.rows, cut.columns)
+    cycles += base + cut.images * results * (rows * (3 * -(-columns // vec) + 5) + 40)
+    cycles += results * depth / vec * 4
+    yield _blocks(cut, results, run, tile, panel, False, 0, cycles, memory, "conv_weight")
+
+
+def _weigh_wide(
+    cut: Cut, c: Convolution, types: Types, tile: Pair, rate: float, base: float
+) -> Iterator[Blocks]:
+    side, vec, (tile_rows, cols) = cut.side, types.vec, tile
+    depth, results = cut.sources * c.taps, side.results
+    length = cut.images * cut.rows * cut.columns
+    run = _odd_vectors(length + vec, vec)
+    tiles = -(-depth // (cols * vec))
+    memory = {
+        "IMAGE": cut.images * cut.sources * cut.plane + run + vec,
+        "TABLE": depth,
+        "DENSE": tiles * cols * vec * run,
+        "STRIP": vec * run + vec,
+    }
+    if not _fits(memory):
+        return
+    far = side.sources * c.taps * results * types.size > 8 * L1
+    update = 20 if far else 4  # cycles to add to a vector of the chunk's sums
+    cycles = tile_rows * cols * (length / 2 / rate + update) + 30
+    cycles *= tiles * -(-results // tile_rows)
+    cycles += base + depth * -(-length // vec) * 6
+    yield _blocks(cut, results, run, tile, True, False, 0, cycles, memory, "conv_weight_wide")
+
+
+_LIMITS = {
+    "IMAGE": IMAGE,
+    "TABLE": TABLE,
+    "KEPT": KEPT,
+    "LINE": LINE,
+    "DENSE": DENSE,
+    "STRIP": LINE,
+    "WEIGHTS": WEIGHTS,
+}
+
+
+def _fits(memory: dict[str, int]) -> bool:
+    return all(size <= _LIMITS[name] for name, size in memory.items())
+
+
+def _blocks(
+    cut: Cut,
+    results: int,
+    run: int,
+    tile: Pair,
+    panel: bool,
+    packed: bool,
+    tail: int,
+    cycles: float,
+    memory: dict[str, int],
+    file: str,
+) -> Blocks:
     return Blocks(
-        images, sources, results, rows, columns, rows_in, pitch, plane, run, tile, panel, False, cycles, memory
+        cut.side,
+        cut.images,
+        cut.sources,
+        results,
+        cut.rows,
+        cut.columns,
+        cut.rows_in,
+        cut.pitch,
+        cut.plane,
+        run,
+        tile,
+        panel,
+        packed,
+        tail,
+        cycles,
+        tuple(memory.items()),
+        file,
     )

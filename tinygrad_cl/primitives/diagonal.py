@@ -45,9 +45,7 @@ def _scatter_spec(
     dtype = common_dtype(op, ANY, (base, value))
     shape = _diagonal_shape(op, base.shape, offset, dim1, dim2)
     if value.shape != shape:
-        raise ShapeError(
-            f"{op}: the diagonal of {base.shape} has shape {shape}, got {value.shape}"
-        )
+        raise ShapeError(f"{op}: the diagonal of {base.shape} has shape {shape}, got {value.shape}")
     return TensorSpec(base.shape, dtype)
 
 

@@ -12,8 +12,6 @@ from tinygrad_cl.primitives.conv_blocks import (
     Side,
     choose_blocks,
     choose_weight_blocks,
-    forward_side,
-    input_side,
 )
 from tinygrad_cl.primitives.plans_dense import (
     Argument,
@@ -105,10 +103,10 @@ def _plan(mode: str, c: Convolution, storage: str, traits: DeviceTraits) -> Temp
 def _image_plan(
     mode: str, c: Convolution, types: Types, traits: DeviceTraits
 ) -> TemplatePlan | Host:
-    side = forward_side(c) if mode == "FORWARD" else input_side(c)
-    b = choose_blocks(side, c, types)
+    b = choose_blocks(mode, c, types)
     if b is None:
         return Host(f"a kernel of {c.kernel} does not fit private memory")
+    side = b.side
     up_rows, up_columns = side.up_size
     tasks = c.groups * _parts(
         (c.images, b.images), (up_rows, b.rows), (up_columns, b.columns), (side.results, b.results)
@@ -118,12 +116,14 @@ def _image_plan(
         *types.defines(),
         ("MODE", mode),
         ("PHASES", side.output_phases),
+        ("SHIFT", int(side.shift)),
         ("PANEL", int(b.panel)),
         ("PACK_A", int(b.packed)),
         ("DEEP", int(b.sources < side.sources)),
         ("ROWS", b.tile[0]),
         ("COLS", b.tile[1]),
-        *((name, power_of_two(size)) for name, size in b.memory.items()),
+        ("TAIL", b.tail),
+        *((name, power_of_two(size)) for name, size in b.memory),
     )
     arguments = (("out", 0), ("in", 0), ("in", 1), *_sizes(c, side, b, 1, per))
     name = "conv" if mode == "FORWARD" else "conv_input_grad"
@@ -132,31 +132,43 @@ def _image_plan(
 
 
 def _weight_plan(c: Convolution, types: Types, traits: DeviceTraits) -> TemplatePlan | Host:
-    side = forward_side(c)
-    b = choose_weight_blocks(side, c, types)
+    b = choose_weight_blocks(c, types)
     if b is None:
         return Host(f"a kernel of {c.kernel} does not fit private memory")
+    side = b.side
     tasks = c.groups * _parts((side.sources, b.sources), (side.results, b.results))
     blocks = -(-c.images // b.images)
     total = b.cycles * blocks * _parts((c.out[0], b.rows), (c.out[1], b.columns))
-    wanted = -(-2 * traits.units // tasks) if tasks >= traits.units else -(-4 * traits.units // tasks)
-    chunks = max(1, min(blocks, wanted, int(tasks * total / TASK_CYCLES)))
+    size = c.groups * c.outputs * c.channels * c.taps
+    chunks = _chunks(tasks, total, blocks, size, traits)
     chunk = -(-blocks // chunks) * b.images
     chunks = -(-c.images // chunk) if c.images else 0
     per = _per(tasks * chunks, total / max(chunks, 1), traits)
+    dot = b.file == "conv_weight"
     defines = (
         *types.defines(types.acc),
-        ("PANEL", int(b.panel)),
+        *((("PANEL", int(b.panel)), ("GROUP", power_of_two(b.tile[1], 4))) if dot else ()),
+        ("SHIFT", int(side.shift)),
         ("ROWS", b.tile[0]),
         ("COLS", b.tile[1]),
-        ("GROUP", power_of_two(b.tile[1], 4)),
-        *((name, power_of_two(size)) for name, size in b.memory.items()),
+        *((name, power_of_two(size)) for name, size in b.memory),
     )
     arguments = (("scratch", 0), ("in", 0), ("in", 1), *_sizes(c, side, b, chunk, per))
     grid = Grid((max(1, -(-tasks * chunks // per)),), (1,))
-    first = Pass("conv_weight", "conv_weight_grad", defines, arguments, grid)
+    first = Pass(b.file, "conv_weight_grad", defines, arguments, grid)
     domain = (1, c.groups * c.outputs, c.channels * c.taps)
     return sum_slices(first, domain, chunks, types, traits, always=True)
+
+
+def _chunks(tasks: int, cycles: float, blocks: int, size: int, traits: DeviceTraits) -> int:
+    """Chunks of images whose weight gradients are summed apart: more of them balance the units, and cost memory traffic."""
+    most = min(blocks, max(1, int(tasks * cycles / TASK_CYCLES)), TASKS * traits.units)
+
+    def cost(chunks: int) -> float:
+        rounds = -(-tasks * chunks // traits.units) + 0.5  # half a task is lost to noise
+        return rounds * cycles / chunks + chunks * size / (2 * traits.units)
+
+    return min(range(1, most + 1), key=cost, default=1)
 
 
 def power_of_two(size: int, least: int = 256) -> int:
@@ -186,6 +198,7 @@ def _sizes(c: Convolution, side: Side, b: Blocks, chunk: int, per: int) -> tuple
     ints = (
         *(c.images, c.groups, side.sources, side.results),
         *(*side.source, *side.target, *c.kernel, *c.stride, *c.padding, *c.dilation, *side.low),
+        *(*side.parts, side.part_step),
         *(b.images, b.sources, b.results, b.rows, b.columns, b.rows_in, b.pitch, b.plane, b.run),
         *(chunk, per),
     )

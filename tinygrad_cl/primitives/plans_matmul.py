@@ -17,7 +17,7 @@ from tinygrad_cl.shapes import Layout, Shape, numel
 
 PANEL = 32768  # elements of private memory for the panel of B: half of a core's L2 with float32
 DEPTH = 1024  # of the panel, at most
-CHUNK = 128  # rows that share a packed panel, at most
+CHUNK = 256  # rows that share a packed panel, at most
 SHARED = 32  # and at least, where there are so many
 TASK_FLOPS = 2_000_000  # of a work-item, at least, where there is work enough: about 5 us
 TASKS = 16  # work-items per compute unit, at most

@@ -16,15 +16,19 @@ from tinygrad_cl.testing.report import Finding as Finding
 from tinygrad_cl.testing.report import GradcheckError as GradcheckError
 from tinygrad_cl.testing.report import Report as Report
 from tinygrad_cl.testing.report import Verdict as Verdict
+from tinygrad_cl.testing.shadow import Seen as Seen
+from tinygrad_cl.testing.shadow import shadow as shadow
 
 __all__ = [
     "Element",
     "Finding",
     "GradcheckError",
     "Report",
+    "Seen",
     "Verdict",
     "assert_close",
     "gradcheck",
     "gradgradcheck",
+    "shadow",
     "ulps",
 ]

@@ -9,7 +9,7 @@ by one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from tinygrad_cl.dtypes import DType
 from tinygrad_cl.errors import ArgumentError, TinygradError
 from tinygrad_cl.runtime.device import get_device
 from tinygrad_cl.tensor import Tensor
+from tinygrad_cl.testing.blame import blame
 from tinygrad_cl.testing.directions import Comparison, Tolerance, tolerance_of
 from tinygrad_cl.testing.evaluation import Arrays, Evaluation, place, read_exactly
 from tinygrad_cl.testing.report import Finding, GradcheckError, Report, Verdict
@@ -78,8 +79,12 @@ def gradcheck(
         raise ArgumentError(f"gradcheck: order must be 1 or 2, got {order}")
     settings = _Settings(name or _name_of(function), eps, atol, rtol, directions, seed)
     report = _check(function, inputs, settings, order=1)
-    if order == 2 and report:
+    if not report:
+        report = _blamed(report, function, inputs, order=1)
+    elif order == 2:
         report += _check_second(function, inputs, settings)
+        if not report:
+            report = _blamed(report, function, inputs, order=2)
     if raise_exception and not report:
         raise GradcheckError(report)
     return report
@@ -113,8 +118,36 @@ def gradgradcheck(
     """
     settings = _Settings(name or _name_of(function), eps, atol, rtol, directions, seed)
     report = _check_second(function, inputs, settings)
+    if not report:
+        report = _blamed(report, function, inputs, order=2)
     if raise_exception and not report:
         raise GradcheckError(report)
+    return report
+
+
+def _blamed(
+    report: Report, function: Function, inputs: Tensor | Sequence[Any], order: int
+) -> Report:
+    """Returns the report with the op that is to blame."""
+    if report.verdict is Verdict.NONDETERMINISTIC:
+        return report
+    arguments = _arguments(inputs)
+    checked = _checked_positions(arguments)
+    arrays = [read_exactly(arguments[i]) for i in checked]
+
+    def check(op: Function, values: Sequence[Any], name: str) -> Report:
+        settings = _Settings(name, None, None, None, 1, 0)
+        if order == 2:
+            return _check_second(op, values, settings)
+        return _check(op, values, settings, order=1)
+
+    host = Evaluation(function, arguments, checked, get_device("numpy"), dtypes.float64)
+    own = Evaluation(function, arguments, checked, arguments[checked[0]].device)
+    for evaluation in (host, own):  # a function may need the device that it was made for
+        try:
+            return replace(report, blame=blame(evaluation, arrays, report.verdict, check))
+        except TinygradError:
+            continue
     return report
 
 

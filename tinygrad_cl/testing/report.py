@@ -118,6 +118,7 @@ class Report:
         checks: number of comparisons.
         worst: the largest error among them, in units of what was allowed.
         findings: the comparisons that did not end well.
+        blame: the op that they come from, and the line that called it.
     """
 
     name: str
@@ -126,6 +127,7 @@ class Report:
     checks: int = 0
     worst: float = 0.0
     findings: tuple[Finding, ...] = field(default=())
+    blame: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -145,6 +147,7 @@ class Report:
             self.checks + other.checks,
             max(self.worst, other.worst),
             self.findings + other.findings,
+            self.blame or other.blame,
         )
 
     def __str__(self) -> str:
@@ -155,6 +158,8 @@ class Report:
         lines = [head, *(f"  {line}" for found in shown for line in found.lines(self.inputs))]
         if len(self.findings) > len(shown):
             lines.append(f"  and {len(self.findings) - len(shown)} more")
+        if self.blame:
+            lines.append(f"  op: {self.blame}")
         return "\n".join([*lines, f"  what to do: {_ADVICE[self.verdict]}"])
 
 
