@@ -29,14 +29,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Registers the marker."""
     config.addinivalue_line(
         "markers",
-        "tinygrad_cl(devices=None, dtypes=None): run the test on these devices of tinygrad_cl (each "
-        "is the default device meanwhile) and, if it takes tinygrad_cl_dtype, in these dtypes",
+        "tinygrad_cl(devices=None, dtypes=None): run the test on these devices of tinygrad_cl, each "
+        "of them the default one, and, if it takes tinygrad_cl_dtype, in these dtypes",
     )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pycollect_makeitem(collector: Any, name: str, obj: Any) -> None:
     """Lets marked tests use the device fixture, whether they take it or not."""
+    if not isinstance(collector, pytest.Module | pytest.Class):
+        return
     if not collector.istestfunction(obj, name):
         return
     marks = [mark.name for mark in getattr(obj, "pytestmark", ())]
@@ -46,7 +48,7 @@ def pytest_pycollect_makeitem(collector: Any, name: str, obj: Any) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Makes a test per device and dtype."""
-    if DEVICE in metafunc.fixturenames or DTYPE in metafunc.fixturenames:
+    if DEVICE in metafunc.fixturenames:
         from tinygrad_cl.testing import plugin
 
         plugin.parametrize(metafunc)
@@ -62,7 +64,7 @@ def tinygrad_cl_device(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 @pytest.fixture
-def tinygrad_cl_dtype(request: pytest.FixtureRequest) -> Any:
+def tinygrad_cl_dtype(request: pytest.FixtureRequest, tinygrad_cl_device: Any) -> Any:
     """A float dtype of tinygrad_cl: those of the marker, else float32."""
     from tinygrad_cl.testing import plugin
 

@@ -80,7 +80,7 @@
 #endif
 
 /* Interleaves the phases' runs of one channel: `high` rows of `wide` pixels. */
-static inline void NAME(interleave)(ACC *line, const ACC *sums, int pitch, int high, int wide, int up_h, int up_w, int run)
+FUNCTION void NAME(interleave)(ACC *line, const ACC *sums, int pitch, int high, int wide, int up_h, int up_w, int run)
 {
     for (int p = 0; p < up_h * up_w; p++, sums += run)
         for (int i = 0, y = p / up_w; y < high; i++, y += up_h)

@@ -37,7 +37,7 @@ static inline void NAME(zeros)(ACC *to, int from, int end)
 
 /* Copies `count` rows of `length` elements that lie `step` apart in x to rows that lie `pitch` apart, with zeros between
  * them. Up to VEC - 1 elements beyond are overwritten, so images are filled in increasing order. */
-static inline void NAME(rows)(ACC *to, __global const IN_T *x, size_t at, size_t end, int count, int length, size_t step,
+FUNCTION void NAME(rows)(ACC *to, __global const IN_T *x, size_t at, size_t end, int count, int length, size_t step,
                               int pitch)
 {
     if (pitch == length && step == (size_t)length) {
@@ -62,7 +62,7 @@ static inline void NAME(rows)(ACC *to, __global const IN_T *x, size_t at, size_t
 }
 
 /* The same for every step-th element of a row. */
-static inline void NAME(sparse_rows)(ACC *to, __global const IN_T *x, size_t at, size_t end, int count, int length,
+FUNCTION void NAME(sparse_rows)(ACC *to, __global const IN_T *x, size_t at, size_t end, int count, int length,
                                      size_t row_step, int pitch, int step)
 {
     for (int i = 0; i < count; i++, at += row_step, to += pitch) {
@@ -90,7 +90,7 @@ static inline int2 NAME(inside)(int first, int step, int count, int size)
 }
 
 /* Packs `count` channels of one image, from channel `first` on: [channel][row part][column part][rows_in][pitch]. */
-static inline void NAME(pack)(ACC *image, __global const IN_T *x, size_t end, size_t first, int count, int height,
+FUNCTION void NAME(pack)(ACC *image, __global const IN_T *x, size_t end, size_t first, int count, int height,
                               int width, int top, int left, int step_h, int step_w, int phases_h, int phases_w,
                               int phase_step, int rows_in, int pitch, int plane)
 {
@@ -115,7 +115,7 @@ static inline void NAME(pack)(ACC *image, __global const IN_T *x, size_t end, si
 }
 
 /* Copies the columns that weight `offset` meets to one dense run: all rows of all images. */
-static inline ACC *NAME(densify)(ACC *to, const ACC *from, int images, int image_size, int rows, int columns, int pitch)
+FUNCTION ACC * NAME(densify)(ACC *to, const ACC *from, int images, int image_size, int rows, int columns, int pitch)
 {
     if (pitch == columns) {
         columns *= rows;
@@ -142,7 +142,7 @@ static inline int2 NAME(tap)(int tap, int phase, int dilation, int stride, int p
 
 /* Fills the table of one output phase with (offset in the image, offset in the weights) per source channel and tap, and returns
  * the number of taps. */
-static inline int NAME(offsets)(int2 *table, int count, int phase_h, int phase_w, int kernel_h, int kernel_w,
+FUNCTION int NAME(offsets)(int2 *table, int count, int phase_h, int phase_w, int kernel_h, int kernel_w,
                                 int dilation_h, int dilation_w, int stride_h, int stride_w, int padding_h,
                                 int padding_w, int low_h, int low_w, int phases_w, int rows_in, int pitch, int plane,
                                 int weight_step)

@@ -18,7 +18,7 @@
 #endif
 
 /* The sums over `depth` weights, of ROWS channels, times the columns from `from` on; added to sums[] if `more`. */
-__attribute__((noinline)) static void TILE(ACC *sums, int row_sums, int more, const ACC *from, const int2 *table, int depth,
+FUNCTION void TILE(ACC *sums, int row_sums, int more, const ACC *from, const int2 *table, int depth,
                                            int run, WEIGHT_ROWS)
 {
     V acc[ROWS * TILE_COLS];

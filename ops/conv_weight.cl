@@ -51,7 +51,7 @@ static inline void NAME(tile)(V *acc, const ACC *const *left, const ACC *const *
 }
 
 /* Sums the lanes of each of the tile's registers; those of row r go to line[r * LINE] and up to VEC - 1 elements beyond. */
-static inline void NAME(fold)(const V *acc, ACC *line)
+FUNCTION void NAME(fold)(const V *acc, ACC *line)
 {
     PRIVATE(ACC, sums, ROWS * GROUP + 2 * VEC);
     UNROLLED(ROWS) for (int first = 0; first < ROWS * GROUP; first += VEC) {

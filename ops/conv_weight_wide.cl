@@ -27,7 +27,7 @@
 #define WIDTH (COLS * VEC)
 
 /* Fills the panel [tile of weights][pixel][WIDTH] from the packed image. Weights beyond the last one repeat it. */
-static inline void NAME(across)(ACC *panel, ACC *strip, const ACC *image, const int2 *table, int depth, int images,
+FUNCTION void NAME(across)(ACC *panel, ACC *strip, const ACC *image, const int2 *table, int depth, int images,
                                 int image_size, int rows, int columns, int pitch, int run)
 {
     const int length = images * rows * columns;
@@ -47,7 +47,7 @@ static inline void NAME(across)(ACC *panel, ACC *strip, const ACC *image, const 
 }
 
 /* A register tile: ROWS channels, from `rows` on, of `images` images that lie `step` apart, times the panel. */
-__attribute__((noinline)) static void NAME(tile)(ACC *sums, const ACC *panel, __global const IN_T *const *rows,
+FUNCTION void NAME(tile)(ACC *sums, const ACC *panel, __global const IN_T *const *rows,
                                                  int images, size_t step, int length)
 {
     V acc[ROWS * COLS];

@@ -17,6 +17,7 @@
 #define VLOAD(p) CAT(vload, VEC)(0, p)
 #define VSTORE(value, p) CAT(vstore, VEC)(value, 0, p)
 #define UNROLLED(n) __attribute__((opencl_unroll_hint(n)))
+#define FUNCTION __attribute__((noinline)) static  /* compiled once, however often it is called */
 #define PRIVATE(type, name, size) type name[size] __attribute__((aligned(64)))
 
 /* VEC elements of x from x[at] on; those at `end` and beyond are not read. */

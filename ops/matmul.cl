@@ -53,7 +53,7 @@
 
 #if TRANSPOSED
 /* Packs a panel of columns that lie along K: VEC x VEC blocks are transposed in registers. */
-static inline void NAME(pack)(ACC *panel, __global const IN_T *b, size_t first, size_t b_k, size_t b_n, size_t end,
+FUNCTION void NAME(pack)(ACC *panel, __global const IN_T *b, size_t first, size_t b_k, size_t b_n, size_t end,
                               int depth, int columns)
 {
     for (int v = 0; v < COLS && v * VEC < columns; v++)
@@ -68,7 +68,7 @@ static inline void NAME(pack)(ACC *panel, __global const IN_T *b, size_t first, 
 }
 #else
 /* Packs a panel of rows. */
-static inline void NAME(pack)(ACC *panel, __global const IN_T *b, size_t first, size_t b_k, size_t b_n, size_t end,
+FUNCTION void NAME(pack)(ACC *panel, __global const IN_T *b, size_t first, size_t b_k, size_t b_n, size_t end,
                               int depth, int columns)
 {
     const int inside = first + (depth - 1) * b_k + WIDTH <= end;
@@ -87,7 +87,7 @@ static inline void NAME(pack)(ACC *panel, __global const IN_T *b, size_t first, 
 #else
 #define ROW_POINTER __global const IN_T *
 #endif
-__attribute__((noinline)) static void NAME(tile)(ACC *sums, int more, const ACC *panel, int depth,
+FUNCTION void NAME(tile)(ACC *sums, int more, const ACC *panel, int depth,
                                                  const ROW_POINTER *rows, size_t step)
 {
     ROW_POINTER row[ROWS];

@@ -99,6 +99,7 @@ from tinygrad_cl.functional.elementwise import sqrt as sqrt
 from tinygrad_cl.functional.elementwise import square as square
 from tinygrad_cl.functional.elementwise import sub as sub
 from tinygrad_cl.functional.elementwise import trunc as trunc
+from tinygrad_cl.functional.explain import explain as explain
 from tinygrad_cl.functional.extremes import amax as amax
 from tinygrad_cl.functional.extremes import amin as amin
 from tinygrad_cl.functional.extremes import argmax as argmax
@@ -394,6 +395,7 @@ __all__ = [
     "erfinv",
     "exp",
     "exp2",
+    "explain",
     "expm1",
     "eye",
     "fallbacks",

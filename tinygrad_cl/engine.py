@@ -16,9 +16,11 @@ import numpy as np
 
 from tinygrad_cl import dtypes, graph
 from tinygrad_cl.capture import Capture
+from tinygrad_cl.compiler.plan import Plan, make_plan
 from tinygrad_cl.compiler.structure import KEEP, WANTED, Structure, Value
 from tinygrad_cl.errors import DeviceError
 from tinygrad_cl.graph import Node
+from tinygrad_cl.lowering import DeviceTraits
 from tinygrad_cl.runtime.device import Device, get_device
 from tinygrad_cl.runtime.memory import Buffer
 
@@ -57,6 +59,19 @@ def realize(nodes: Sequence[Node]) -> None:
         if inspection.results is not None:
             inspection.results(captured.nodes, captured.flags, buffers)
         _attach(captured.nodes, buffers, device)
+
+
+def explain(nodes: Sequence[Node]) -> Plan:
+    """Returns the plan that `realize(nodes)` would run now, without running it.
+
+    On the "numpy" device, which fuses nothing, it is the plan of a CPU.
+    """
+    pending = [node for node in nodes if node.buffer is None]
+    device = _common_device(pending)
+    with device.lock:
+        captured = Capture(pending, donate=False)
+        traits = device.traits if device.kind != "host" else DeviceTraits()
+        return make_plan(captured.structure(), traits)
 
 
 class Inspection:

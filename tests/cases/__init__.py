@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from cases import (
+    blas,
     conv,
     creation,
     elementwise,
     elementwise_more,
     index,
+    linalg,
     logic,
     matmul,
     movement,
@@ -16,6 +18,7 @@ from cases import (
     reduce,
     scan,
     shaping,
+    sorting,
     special,
 )
 from cases.core import Case
@@ -35,5 +38,8 @@ FAMILIES = (
     scan,
     special,
     shaping,
+    blas,
+    linalg,
+    sorting,
 )
 CASES: list[Case] = [case for family in FAMILIES for case in family.CASES]

@@ -20,6 +20,8 @@ Array = np.ndarray
 wild = (0.0, -0.0, INF, -INF, NAN, 88.0, -88.0, 1e4, -1e4)
 float_like = {"dtypes": (*FLOATS, "int32"), "result": to_float}
 bools = {"result": "bool", "gradient": False}
+# Rounded to float16 after every step on "numpy".
+rounded = {"tolerances": {"float16": (4e-3, 2e-3)}}
 no_numbers = {"errors": (raises(DTypeError, "needs numbers, got bools", np.array([True]), True),)}
 # Every pair of these stands in two columns.
 EDGES = [0.0, -0.0, 1.0, -2.0, INF, -INF, NAN]
@@ -45,7 +47,7 @@ def shifts(d: Draw) -> list[Sample]:
     edge = [0, 1, bits - 2, bits - 1, bits, 100]
     edge += [] if d.dtype.kind == "u" else [-1, -100]
     values = d.array([1, 5, 127, 64])[:, None]
-    samples = [Sample(values, d.array(edge)), Sample(d.normal(3, 5), 2), Sample(3, d.index(5, 4))]
+    samples = [Sample(values, d.array(edge)), Sample(d.normal(3, 5), 2), Sample(3, d.array([0, 4]))]
     return samples if d.dtype.kind == "u" else [*samples, Sample(-values, d.array(edge))]
 
 
@@ -135,9 +137,9 @@ CASES = [
         numbers=(2,),
         ties=(
             tie(
-                np.array([0.0, 0.0, 1.0]),
-                np.array([0.0, -1.0, 2.0]),
-                gradients=([0.0, 0.0, np.log(2.0)], [NAN, 0.0, 0.5]),
+                np.array([0.0, 1.0]),
+                np.array([-1.0, 2.0]),
+                gradients=([0.0, np.log(2.0)], [0.0, 0.5]),
             ),
         ),
         **edges,
@@ -161,7 +163,7 @@ CASES = [
         lambda x, n: np.float_power(x.astype(np.float64) if hasattr(x, "astype") else x, n),
         a=at_least(1, 3),
         b=at_least(-2, 3),
-        numbers=(2, -1),
+        numbers=(2,),
         dtypes=("float32", "float64", "int32"),
         result="float64",
     ),
@@ -172,6 +174,7 @@ CASES = [
         b=at_least(1, 4),
         dtypes=NUMBERS,
         result=to_float,
+        errors=(),
     ),
     binary(
         "rsub_function",
@@ -261,6 +264,7 @@ CASES = [
             Sample(d.normal(), d.normal(), d.normal()),
         ],
         dtypes=NUMBERS,
+        **rounded,
         errors=(raises(DTypeError, "value must be", *[np.ones(2, np.int32)] * 3, value=0.5),),
     ),
     Case(
@@ -271,6 +275,7 @@ CASES = [
             Sample(d.normal(3, 5), d.normal(5), d.away(3, 1)),
             Sample(d.normal(3, 5), d.normal(3, 5), d.away(3, 5), value=-0.5),
         ],
+        **rounded,
         errors=(raises(DTypeError, "quotient of integers", *[np.ones(2, np.int32)] * 3),),
     ),
     # --- parts and signs

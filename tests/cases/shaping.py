@@ -1,4 +1,4 @@
-"""Cases of joining, cutting, diagonals and grids.   User side: functional/{shaping,diagonal,grids}.py."""
+"""Cases of joining, cutting, diagonals, grids.   User side: */{shaping,diagonal,grids}.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,19 @@ import numpy as np
 import oracle
 
 import tinygrad_cl as tg
-from cases.core import ANY, NUMBERS, Case, Draw, Sample, flipped, permuted, raises, sliced
+from cases.core import (
+    ANY,
+    FLOATS,
+    NUMBERS,
+    Case,
+    Const,
+    Draw,
+    Sample,
+    flipped,
+    permuted,
+    raises,
+    sliced,
+)
 from cases.movement import layouts, primitive, row
 from tinygrad_cl.errors import DTypeError, ShapeError
 
@@ -101,8 +113,7 @@ def split_samples(d: Draw) -> Iterator[Sample]:
 
 
 def split_oracle(x: np.ndarray, sections: Any, dim: int = 0) -> Any:
-    found = np.array_split(x, sections, axis=dim)
-    return found
+    return np.array_split(x, sections, axis=dim)
 
 
 def window_samples(d: Draw) -> Iterator[Sample]:
@@ -148,10 +159,6 @@ def fill_samples(d: Draw) -> Iterator[Sample]:
     yield Sample(d.normal(2, 3), 1)
     yield Sample(d.normal(2, 3), d.normal(), grad=False)
     yield Sample(d.normal(), 0)
-
-
-def fill_gradient_samples(d: Draw) -> Iterator[Sample]:
-    yield Sample(d.normal(2, 3), d.normal())
 
 
 def grid_samples(d: Draw) -> Iterator[Sample]:
@@ -411,10 +418,9 @@ CASES = [
     row(
         "fill_tensor",
         tg.fill,
-        lambda x, value: np.full_like(x, value) + 0 * x,
-        fill_gradient_samples,
-        dtypes=("float32", "float64", "float16"),
-        gradient=False,
+        lambda x, value: np.full_like(x, value),
+        lambda d: [Sample(Const(d.normal(2, 3)), d.normal())],
+        dtypes=FLOATS,
     ),
     row(
         "meshgrid",

@@ -1,6 +1,6 @@
 /*
  * A bias per channel: rows, with one number splatted along each.
- * 
+ *
  * plan: 5 nodes, 1 groups, 1 launches, arena 0 bytes
  *   0 launch add_relu__5a3c32 grid (3,)
  *       fused  %3 <add 4x6x28x28 float32>

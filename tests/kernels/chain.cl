@@ -1,6 +1,6 @@
 /*
  * A chain of elementwise ops over one flat buffer.
- * 
+ *
  * plan: 7 nodes, 1 groups, 1 launches, arena 0 bytes
  *   0 launch mul_tanh_add_relu__7d908e grid (1,)
  *       fused  %2 <mul 1000 float32>

@@ -1,6 +1,6 @@
 /*
  * The same for a GPU: one lane a work-item.
- * 
+ *
  * plan: 7 nodes, 1 groups, 1 launches, arena 0 bytes
  *   0 launch mul_tanh_add_relu__aac82b grid (256,)
  *       fused  %2 <mul 1000 float32>

@@ -1,6 +1,6 @@
 /*
  * A convolution with bias and activation in its epilogue.
- * 
+ *
  * plan: 7 nodes, 1 groups, 1 launches, arena 0 bytes
  *   0 launch conv_add_relu__78dab2 grid (4,)
  *       anchor %2 <conv2d 8x16x10x10 float32 stride=(1, 1) padding=(0, 0) dilation=(1, 1) groups=1>

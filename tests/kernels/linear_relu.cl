@@ -1,6 +1,6 @@
 /*
  * A dense layer: bias and activation in the epilogue of the matrix product.
- * 
+ *
  * plan: 7 nodes, 1 groups, 1 launches, arena 0 bytes
  *   0 launch matmul_add_relu__08e19f grid (4,)
  *       anchor %3 <matmul 128x120 float32>

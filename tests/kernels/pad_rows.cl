@@ -1,6 +1,6 @@
 /*
  * Zeros around an image: loads with bounds.
- * 
+ *
  * plan: 2 nodes, 1 groups, 1 launches, arena 0 bytes
  *   0 launch copy__9cf3c2 grid (3,)
  *       stores %1 4x6x32x32 float32, fresh

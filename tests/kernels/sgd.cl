@@ -1,6 +1,6 @@
 /*
  * Momentum over two parameters: one launch, in place.
- * 
+ *
  * plan: 18 nodes, 2 groups, 1 launches, arena 0 bytes
  *   0 launch mul_add_mul_sub_all__b2eb2c (2 segments) grid (3,)
  *       fused  %2 <mul 120x84 float32>

@@ -1,6 +1,6 @@
 /*
  * Softmax as a composition: its expressions are computed inside the folds.
- * 
+ *
  * plan: 6 nodes, 3 groups, 3 launches, arena 2048 bytes
  *   0 launch max__52056a grid (1, 1)
  *       anchor %1 <max 128x1 float32 dim=(1,) keepdim=True>

@@ -18,6 +18,7 @@ from tinygrad_cl.compiler.kernels import render_group
 from tinygrad_cl.compiler.render import Kernel
 from tinygrad_cl.compiler.storage import Storage, root, store
 from tinygrad_cl.compiler.structure import KEEP, WANTED, Structure
+from tinygrad_cl.compiler.templates import program_source, readable_source
 from tinygrad_cl.lowering import DeviceTraits
 
 
@@ -64,6 +65,18 @@ class Plan:
         while self.storage[value].kind == "alias":
             value = self.storage[value].at
         return value
+
+    @property
+    def kernels(self) -> tuple[Kernel, ...]:
+        """The kernels of the launches, each once, in the order of their first launch."""
+        launches = [step.kernel for step in self.steps if isinstance(step, Launch)]
+        return tuple({kernel.name: kernel for kernel in launches}.values())
+
+    def source(self, full: bool = False) -> str:
+        """Returns the generated OpenCL C; with `full`, the templates too, as the device gets it."""
+        if full:
+            return program_source(self.kernels)
+        return "\n".join(readable_source(kernel) for kernel in self.kernels)
 
     def __str__(self) -> str:
         return "\n".join(_describe(self))

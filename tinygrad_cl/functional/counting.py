@@ -61,7 +61,7 @@ def unique(
     wanted: list[Any] = [found]
     wanted += [inverse.astype(np.int64)] if return_inverse else []
     wanted += [counts.astype(np.int64)] if return_counts else []
-    results = tuple(wrap(base.upload(np.ascontiguousarray(a), node.device)) for a in wanted)
+    results = tuple(wrap(base.upload(np.asarray(a, order="C"), node.device)) for a in wanted)
     return results if len(results) > 1 else results[0]
 
 

@@ -11,10 +11,22 @@ from tinygrad_cl.functional.base import binary, wrap
 from tinygrad_cl.graph import Node, Primitive, apply
 from tinygrad_cl.primitives import elementwise as p
 from tinygrad_cl.primitives import special as s
+from tinygrad_cl.shapes import broadcast
 
 if TYPE_CHECKING:
     from tinygrad_cl.functional.base import Operand
     from tinygrad_cl.tensor import Tensor
+
+
+def together(op: str, a: Operand, b: Operand) -> tuple[Node, Node]:
+    """Returns two operands as nodes of one dtype whose shapes broadcast.
+
+    Raises:
+        ShapeError: if the shapes do not.
+    """
+    left, right = base.operands(op, a, b)
+    broadcast(op, left.shape, right.shape)
+    return left, right
 
 
 def binary_float(primitive: Primitive, a: Operand, b: Operand) -> Tensor:
@@ -29,7 +41,7 @@ def numbers(op: str, a: Operand, b: Operand) -> tuple[Node, Node]:
     Raises:
         DTypeError: if they are bools.
     """
-    left, right = base.operands(op, a, b)
+    left, right = together(op, a, b)
     if left.dtype is bool_:
         raise DTypeError(f"{op}: needs numbers, got bools; cast them with .to(...)")
     return left, right
@@ -122,7 +134,7 @@ def ldexp(input: Operand, other: Operand) -> Tensor:
         >>> tg.ldexp(tg.tensor([1.0, 3.0]), tg.tensor([4, -1]))
         tensor([16.0000,  1.5000])
     """
-    left, right = base.operands("ldexp", input, other)
+    left, right = together("ldexp", input, other)
     return wrap(p.mul(base.floating(left), s.exp2(base.floating(right))))
 
 
@@ -134,7 +146,7 @@ def float_power(input: Operand, exponent: Operand) -> Tensor:
         >>> tg.float_power(tg.tensor([2, 3], device="numpy"), -1)
         tensor([0.5000, 0.3333], dtype=tinygrad_cl.float64)
     """
-    left, right = base.operands("float_power", input, exponent)
+    left, right = together("float_power", input, exponent)
     return wrap(p.pow(base.cast(left, float64), base.cast(right, float64)))
 
 
@@ -217,7 +229,7 @@ def heaviside(input: Operand, values: Operand) -> Tensor:
         >>> tg.heaviside(tg.tensor([-1.0, 0.0, 2.0]), tg.tensor(0.5))
         tensor([0.0000, 0.5000, 1.0000])
     """
-    x, at_zero = base.operands("heaviside", input, values)
+    x, at_zero = together("heaviside", input, values)
     zero = base.constant(0, x.dtype)
     step = base.cast(p.gt(x, zero), x.dtype)
     return wrap(p.where(p.eq(x, zero), at_zero, step))

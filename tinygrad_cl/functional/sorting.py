@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tinygrad_cl.dtypes import int32
-from tinygrad_cl.errors import ArgumentError, DTypeError, ShapeError
+from tinygrad_cl.errors import ArgumentError, ShapeError
 from tinygrad_cl.functional import base
-from tinygrad_cl.functional.base import Handle, unwrap, wrap
+from tinygrad_cl.functional.base import unwrap, wrap
 from tinygrad_cl.functional.extremes import ValuesAndIndices
 from tinygrad_cl.functional.index import index_node
 from tinygrad_cl.functional.movement import part
@@ -113,11 +113,6 @@ def topk(
 
 def _search(op: str, sequence: Node, values: Node, right: bool, out_int32: bool) -> Tensor:
     """Searches 1-d boundaries for all values, or each line of them for its own."""
-    if sequence.dtype is not values.dtype:
-        raise DTypeError(
-            f"{op}: boundaries and values need one dtype, got {sequence.dtype.name} and "
-            f"{values.dtype.name}; cast one of them with .to(...)"
-        )
     if sequence.ndim == 0:
         raise ShapeError(f"{op}: the sorted sequence needs at least one dim")
     if sequence.ndim > 1 and sequence.shape[:-1] != values.shape[:-1]:
@@ -131,12 +126,6 @@ def _search(op: str, sequence: Node, values: Node, right: bool, out_int32: bool)
     found = primitive.searchsorted(table, base.reshape(values, (lines, count)), right=right)
     found = base.reshape(found, values.shape)
     return wrap(base.cast(found, int32) if out_int32 else found)
-
-
-def _pair(op: str, sequence: Tensor, values: Operand) -> tuple[Node, Node]:
-    if isinstance(values, Handle):
-        return unwrap(op, sequence), values.node
-    return base.operands(op, sequence, values)
 
 
 def searchsorted(
@@ -159,7 +148,6 @@ def searchsorted(
         sorter: indices that sort the sequence, which then is in any order.
 
     Raises:
-        DTypeError: if the dtypes of two tensors differ.
         ShapeError: if the leading dims differ.
 
     Example:
@@ -170,7 +158,7 @@ def searchsorted(
     op = "searchsorted"
     if side not in (None, "left", "right") or (side == "left" and right):
         raise ArgumentError(f"{op}: side must be 'left' or 'right' and agree with right: {side!r}")
-    sequence, values = _pair(op, sorted_sequence, input)
+    sequence, values = base.operands(op, sorted_sequence, input)
     if sorter is not None:
         places = index_node(op, sorter)
         if places.shape != sequence.shape:
@@ -191,7 +179,6 @@ def bucketize(
         right: a value on a boundary belongs to the bucket behind it.
 
     Raises:
-        DTypeError: if the dtypes of two tensors differ.
         ShapeError: if the boundaries are no vector.
 
     Example:
@@ -199,7 +186,7 @@ def bucketize(
         >>> tg.bucketize(tg.tensor([3, 6, 9]), tg.tensor([1, 3, 5, 7, 9]))
         tensor([1, 3, 4])
     """
-    edges, values = _pair("bucketize", boundaries, input)
+    edges, values = base.operands("bucketize", boundaries, input)
     if edges.ndim != 1:
         raise ShapeError(f"bucketize: boundaries must be 1-d, got {edges.shape}")
     return _search("bucketize", edges, values, right, out_int32)

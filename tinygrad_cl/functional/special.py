@@ -291,9 +291,7 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
         >>> tg.logit(tg.tensor([0.5, 0.9]))
         tensor([0.0000, 2.1972])
     """
-    held = (
-        input
-        if eps is None
-        else clamp(wrap(base.floating(base.unwrap("logit", input))), eps, 1 - eps)
-    )
-    return unary_float(s.logit, held)
+    if eps is None:
+        return unary_float(s.logit, input)
+    x = base.floating(base.unwrap("logit", input))
+    return unary_float(s.logit, clamp(base.show(x), eps, 1 - eps))

@@ -1,8 +1,9 @@
 """Tools for tests: gradient checks and comparisons.
 
-The rooms: compare.py (`assert_close`), gradcheck.py, and behind it evaluation.py (a function of
-arrays), numeric.py (measured derivatives), directions.py (one comparison), report.py (what is
-shown).
+The rooms: compare.py (`assert_close`), samples.py and plugin.py (for pytest), shadow.py and
+bounds.py (kernels beside their references), gradcheck.py, and behind it evaluation.py (a function
+of arrays), numeric.py (measured derivatives), directions.py (one comparison), blame.py (the op that
+failed), report.py (what is shown).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from tinygrad_cl.testing.report import Finding as Finding
 from tinygrad_cl.testing.report import GradcheckError as GradcheckError
 from tinygrad_cl.testing.report import Report as Report
 from tinygrad_cl.testing.report import Verdict as Verdict
+from tinygrad_cl.testing.samples import Sample as Sample
+from tinygrad_cl.testing.samples import gradcheck_cases as gradcheck_cases
 from tinygrad_cl.testing.shadow import Seen as Seen
 from tinygrad_cl.testing.shadow import shadow as shadow
 
@@ -24,10 +27,12 @@ __all__ = [
     "Finding",
     "GradcheckError",
     "Report",
+    "Sample",
     "Seen",
     "Verdict",
     "assert_close",
     "gradcheck",
+    "gradcheck_cases",
     "gradgradcheck",
     "shadow",
     "ulps",

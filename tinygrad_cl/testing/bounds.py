@@ -192,7 +192,7 @@ def _moved(x: Array, e: Array, move: Callable[..., Any]) -> Array:
 
 
 def distance(a: Array, b: Array) -> Array:
-    """Returns `|a - b|` as float64; infinite where one is finite only, or both are not and differ."""
+    """Returns `|a - b|` as float64; infinite where one is not finite, or another infinity."""
     x, y = a.astype(np.float64), b.astype(np.float64)
     with np.errstate(all="ignore"):
         apart = np.abs(x - y)

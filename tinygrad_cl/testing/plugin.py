@@ -46,11 +46,8 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
     if DTYPE not in metafunc.fixturenames:
         metafunc.parametrize(DEVICE, [d.name for d in found], indirect=True)
         return
-    wanted = _dtypes(given.get("dtypes"))
-    if DEVICE not in metafunc.fixturenames:
-        metafunc.parametrize(DTYPE, [d.name for d in wanted or [dtypes.float32]], indirect=True)
-        return
-    pairs = [_pair(device, dtype) for device in found for dtype in wanted or _own(device, given)]
+    wanted = given.get("dtypes") or "float32"
+    pairs = [_pair(device, dtype) for device in found for dtype in _dtypes(wanted, device)]
     metafunc.parametrize((DEVICE, DTYPE), pairs, indirect=True)
 
 
@@ -58,13 +55,6 @@ def _pair(device: Device, dtype: DType) -> Any:
     missing = f"{device.name} has no {dtype.name}"
     marks = () if device.supports(dtype) else pytest.mark.skip(reason=missing)
     return pytest.param(device.name, dtype.name, marks=marks, id=f"{device.name}-{dtype.name}")
-
-
-def _own(device: Device, given: dict[str, Any]) -> list[DType]:
-    """The dtypes of a test that names none: for gradient checks the widest of the device."""
-    if "dtypes" not in given:
-        return [dtypes.float32]
-    return [dtypes.float64 if device.supports(dtypes.float64) else dtypes.float32]
 
 
 def _device_names(config: pytest.Config, marked: str | Sequence[str] | None) -> list[str]:
@@ -94,14 +84,14 @@ def _devices_of(name: str) -> list[Device]:
     return [get_device("numpy"), *map(get_device, others)]
 
 
-def _dtypes(wanted: str | DType | Sequence[str | DType] | None) -> list[DType]:
-    """The dtypes that a marker names.
+def _dtypes(wanted: str | DType | Sequence[str | DType], device: Device) -> list[DType]:
+    """The dtypes that a marker names; "widest" is the widest float of the device.
 
     Raises:
-        pytest.UsageError: if one is unknown, or has no gradients.
+        pytest.UsageError: if one is unknown.
     """
-    if wanted is None:
-        return []
+    if wanted == "widest":
+        return [dtypes.float64 if device.supports(dtypes.float64) else dtypes.float32]
     listed = [wanted] if isinstance(wanted, str | DType) else list(wanted)
     try:
         return [dtype_of(dtype) for dtype in listed]
