@@ -29,8 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Registers the marker."""
     config.addinivalue_line(
         "markers",
-        "tinygrad_cl(devices=None, dtypes=None): run the test on these devices of tinygrad_cl, each "
-        "of them the default one, and, if it takes tinygrad_cl_dtype, in these dtypes",
+        "tinygrad_cl(devices=None, dtypes=None): run the test on these devices of tinygrad_cl, "
+        "each of them the default one, and, if it takes tinygrad_cl_dtype, in these dtypes",
     )
 
 

@@ -35,23 +35,8 @@
 #define DENSE 32768
 #endif
 
-/* Adds the products of `length` columns of ROWS runs with COLS runs to acc. */
-static inline void NAME(tile)(V *acc, const ACC *const *left, const ACC *const *right, int length)
-{
-    for (size_t q = 0; q < (size_t)length; q += VEC) {
-        V b[COLS];
-        UNROLLED(COLS) for (int s = 0; s < COLS; s++)
-            b[s] = VLOAD(right[s] + q);
-        UNROLLED(ROWS) for (int r = 0; r < ROWS; r++) {
-            const V a = VLOAD(left[r] + q);
-            UNROLLED(COLS) for (int s = 0; s < COLS; s++)
-                acc[r * COLS + s] = fma(a, b[s], acc[r * COLS + s]);
-        }
-    }
-}
-
 /* Sums the lanes of each of the tile's registers; those of row r go to line[r * LINE] and up to VEC - 1 elements beyond. */
-FUNCTION void NAME(fold)(const V *acc, ACC *line)
+static inline void NAME(fold)(const V *acc, ACC *line)
 {
     PRIVATE(ACC, sums, ROWS * GROUP + 2 * VEC);
     UNROLLED(ROWS) for (int first = 0; first < ROWS * GROUP; first += VEC) {
@@ -66,6 +51,34 @@ FUNCTION void NAME(fold)(const V *acc, ACC *line)
     for (int r = 0; r < ROWS; r++)
         for (int i = 0; i < GROUP; i += VEC)
             VSTORE(VLOAD(sums + r * GROUP + i), line + r * LINE + i);
+}
+
+/* A register tile: the dot products of ROWS cotangents with COLS runs of the image, each in `runs` pieces, to line[r * LINE + s] and
+ * up to VEC - 1 elements beyond. */
+FUNCTION void NAME(tile)(ACC *line, const ACC *const *left, size_t left_step, const ACC *const *right,
+                         size_t right_step, int runs, int length)
+{
+    V acc[ROWS * COLS];
+    UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
+        acc[i] = (V)(0);
+    for (int m = 0; m < runs; m++) {
+        const ACC *a[ROWS], *b[COLS];
+        UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
+            a[r] = left[r] + m * left_step;
+        UNROLLED(COLS) for (int s = 0; s < COLS; s++)
+            b[s] = right[s] + m * right_step;
+        for (size_t q = 0; q < (size_t)length; q += VEC) {
+            V x[COLS];
+            UNROLLED(COLS) for (int s = 0; s < COLS; s++)
+                x[s] = VLOAD(b[s] + q);
+            UNROLLED(ROWS) for (int r = 0; r < ROWS; r++) {
+                const V y = VLOAD(a[r] + q);
+                UNROLLED(COLS) for (int s = 0; s < COLS; s++)
+                    acc[r * COLS + s] = fma(y, x[s], acc[r * COLS + s]);
+            }
+        }
+    }
+    NAME(fold)(acc, line);
 }
 
 VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, __global const IN_T *g, GEOMETRY)
@@ -121,29 +134,20 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
                                        out_width, between);
                             VSTORE((V)(0), to + rows * between);
                         }
-                    const int runs = PANEL ? 1 : images_here;
                     const int length = PANEL ? images_here * rows * columns : (rows - 1) * pitch + columns;
                     for (int o = 0; o < channels; o += ROWS) {
                         for (int k = 0; k < depth; k += COLS) {
-                            V acc[ROWS * COLS];
-                            UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
-                                acc[i] = (V)(0);
                             /* Channels and weights beyond the last one repeat it and are dropped below. */
-                            for (int m = 0; m < runs; m++) {
-                                const ACC *left[ROWS], *right[COLS];
-                                UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
-                                    left[r] = cotangent + min(o + r, channels - 1) * channel_size + m * run;
-                                UNROLLED(COLS) for (int s = 0; s < COLS; s++) {
-                                    const int i = min(k + s, depth - 1);
+                            const ACC *left[ROWS], *right[COLS];
+                            for (int r = 0; r < ROWS; r++)
+                                left[r] = cotangent + min(o + r, channels - 1) * channel_size;
+                            for (int i = 0; i < COLS; i++)
 #if PANEL
-                                    right[s] = dense + i * run;
+                                right[i] = dense + min(k + i, depth - 1) * run;
 #else
-                                    right[s] = image + m * image_size + table[i].x;
+                                right[i] = image + table[min(k + i, depth - 1)].x;
 #endif
-                                }
-                                NAME(tile)(acc, left, right, length);
-                            }
-                            NAME(fold)(acc, line + k);
+                            NAME(tile)(line + k, left, run, right, image_size, PANEL ? 1 : images_here, length);
                         }
                         for (int r = 0; r < ROWS && o + r < channels; r++)
                             for (int k = 0; k < depth; k += VEC) {

@@ -12,8 +12,10 @@ import pytest
 ROOMS = [
     "tinygrad_cl",
     "tinygrad_cl.autograd",
+    "tinygrad_cl.autograd.functional",
     "tinygrad_cl.data",
     "tinygrad_cl.data.datasets",
+    "tinygrad_cl.func",
     "tinygrad_cl.nn",
     "tinygrad_cl.nn.functional",
     "tinygrad_cl.optim",

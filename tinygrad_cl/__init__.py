@@ -17,6 +17,7 @@ from __future__ import annotations
 from tinygrad_cl import autograd as autograd
 from tinygrad_cl import data as data
 from tinygrad_cl import linalg as linalg
+from tinygrad_cl import func as func
 from tinygrad_cl import nn as nn
 from tinygrad_cl import optim as optim
 from tinygrad_cl import special as special
@@ -417,6 +418,7 @@ __all__ = [
     "from_numpy",
     "full",
     "full_like",
+    "func",
     "gather",
     "ge",
     "get_default_device",

@@ -103,7 +103,7 @@ def solve_samples(d: Draw) -> Iterator[Sample]:
     n = d.normal
     yield Sample(regular(d, 3, 3), n(3, 2))
     yield Sample(regular(d, 3, 3), n(3))
-    yield Sample(permuted(regular(d, 3, 3)), permuted(n(2, 3)))
+    yield Sample(permuted(regular(d, 3, 3)), permuted(n(3, 2)))
     yield Sample(regular(d, 2, 3, 3), n(2, 3))
     yield Sample(regular(d, 2, 1, 3, 3), n(4, 3, 1))
     yield Sample(regular(d, 3, 3), n(2, 3), left=False)
@@ -152,7 +152,7 @@ def powers(d: Draw) -> Iterator[Sample]:
 def chains(d: Draw) -> Iterator[Sample]:
     n = d.normal
     yield Sample([n(2, 3), n(3, 4)])
-    yield Sample([n(5, 2), n(2, 6), n(6, 3), permuted(n(4, 3))])
+    yield Sample([n(5, 2), n(2, 6), n(6, 3), permuted(n(3, 4))])
     yield Sample([n(3), n(3, 4), n(4)])
     yield Sample([n(3), n(3, 4)])
     yield Sample([n(2, 3), n(3)])
@@ -220,7 +220,7 @@ def vecdots(d: Draw) -> Iterator[Sample]:
     n = d.normal
     yield Sample(n(5), n(5))
     yield Sample(n(2, 5), n(3, 1, 5))
-    yield Sample(permuted(n(2, 5)), n(5, 2), dim=0)
+    yield Sample(permuted(n(5, 2)), n(5, 2), dim=0)
 
 
 LEFT, RIGHT = projected("left_vectors", 0), projected("right_vectors", 2)
