@@ -2,28 +2,31 @@
  *
  * Twins: tinygrad_cl/primitives/conv.py (plans: plans_conv.py), tinygrad_cl/functional/conv.py.
  *
- * A task is a block: some images, one group, some rows and columns of the output, some result channels. It copies what the block
- * reads into a private image: padded, and split by the phases of the stride, so that VEC neighbors of an output row always
- * are VEC neighbors of an image row. Columns are numbered through the whole image, with the image's pitch; what the
- * wrap-around makes between two rows is dropped. A product with a weight is then one vector load at
+ * A task is a block: some images, one group, some rows and columns of the output, some result channels. It
+ * copies what the block reads into a private image: padded, and split by the phases of the stride, so that VEC
+ * neighbors of an output row always are VEC neighbors of an image row. Columns are numbered through the whole
+ * image, with the image's pitch; what the wrap-around makes between two rows is dropped. A product with a
+ * weight is then one vector load at
  *     image + offset of (source channel, tap) + column
- * where all offsets are in a table, and a register tile sums ROWS result channels times COLS vectors of columns.
+ * where all offsets are in a table, and a register tile sums ROWS result channels times COLS vectors of
+ * columns.
  *
- * The input gradient is the same with g as the source: along each dim pixel i takes g[(i + padding - tap * dilation) / stride]
- * where that division is exact, so its pixels fall into `stride` phases, each with its own taps and its own run of columns.
+ * The input gradient is the same with g as the source: along each dim pixel i takes g[(i + padding - tap *
+ * dilation) / stride] where that division is exact, so its pixels fall into `stride` phases, each with its own
+ * taps and its own run of columns.
  *
  * Macros
  *   TAG, ACC, IN_T, OUT_T   see dense_tile.cl; OUT_T is the storage type of the output
  *   MODE      FORWARD or INPUT_GRAD
  *   PHASES    most output phases: 1, or for INPUT_GRAD the product of the strides
- *   PANEL     1: each weight's columns are first copied to a dense run through all images: for small maps. PHASES is 1.
+ *   PANEL     1: each weight's columns are first copied to a dense run through all images: for small maps
  *   PACK_A    1: the block's weights are packed (and converted) first, in the order in which the tile reads them
  *   DEEP      1: a block may have less than all source channels, so its sums are kept
  * Tunables
  *   ROWS, COLS   register tile: result channels, vectors
  *   TAIL         up to so many vectors at the end of a run are made one by one
- *   IMAGE, TABLE, KEPT, LINE, DENSE, WEIGHTS   elements of private memory: packed image, offsets (pairs), sums of a block, one
- *                channel's pixels of a block (PHASES > 1), panel (PANEL), packed weights (PACK_A)
+ *   IMAGE, TABLE, KEPT, LINE, DENSE, WEIGHTS   elements of private memory: packed image, offsets (pairs),
+ *                sums of a block, one channel's pixels of a block (PHASES > 1), panel (PANEL), packed weights (PACK_A)
  * Hole
  *   EPILOGUE(value, image, channel, pixel, n)  takes n pixels
  */
@@ -80,7 +83,8 @@
 #endif
 
 /* Interleaves the phases' runs of one channel: `high` rows of `wide` pixels. */
-FUNCTION void NAME(interleave)(ACC *line, const ACC *sums, int pitch, int high, int wide, int up_h, int up_w, int run)
+FUNCTION void NAME(interleave)(ACC *line, const ACC *sums, int pitch, int high, int wide, int up_h, int up_w,
+                               int run)
 {
     for (int p = 0; p < up_h * up_w; p++, sums += run)
         for (int i = 0, y = p / up_w; y < high; i++, y += up_h)
@@ -118,8 +122,8 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
     int taps[PHASES], entries = 0;
     for (int p = 0; p < up_h * up_w; p++) {
         taps[p] = NAME(offsets)(table + entries, block_sources, p / up_w, p % up_w, kernel_h, kernel_w, dilation_h,
-                                dilation_w, stride_h, stride_w, padding_h, padding_w, low_h, low_w, phases_w, rows_in,
-                                pitch, plane, (int)weight_step);
+                                dilation_w, stride_h, stride_w, padding_h, padding_w, low_h, low_w, phases_w,
+                                rows_in, pitch, plane, (int)weight_step);
         entries += block_sources * taps[p];
     }
 
@@ -147,9 +151,9 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
             const int count = min(block_sources, sources - c0), image_size = count * plane;
             const size_t first_weight = group_weights + c0 * weight_step;
             for (int m = 0; m < images_here; m++)
-                NAME(pack)(image + m * image_size, x, x_end, ((n0 + m) * groups + group) * sources + c0, count, height,
-                           width, y0 * step_h + low_h, x0 * step_w + low_w, step_h, step_w, phases_h, phases_w, phase_step, rows_in,
-                           pitch, plane);
+                NAME(pack)(image + m * image_size, x, x_end, ((n0 + m) * groups + group) * sources + c0, count,
+                           height, width, y0 * step_h + low_h, x0 * step_w + low_w, step_h, step_w, phases_h,
+                           phases_w, phase_step, rows_in, pitch, plane);
 #if PANEL
             for (int k = 0; k < count * taps[0]; k++)
                 NAME(densify)(dense + k * run, image + table[k].x, images_here, image_size, rows, columns, pitch);
@@ -201,7 +205,8 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
 #endif
                                 NAME(tile)(sums + q, row_sums, c0 > 0, from, offset, depth, run, weights);
 #if PHASES == 1
-                            /* Rows (PANEL: images) that are complete leave now, while the next tile computes. */
+                            /* Rows (PANEL: images) that are complete leave now, while the next tile computes.
+                             * */
                             if (DEEP && c0 + block_sources < sources)
                                 continue;
                             const int unit = PANEL ? rows * columns : columns, apart = PANEL ? unit : pitch;

@@ -4,8 +4,8 @@
  *
  * Macros
  *   MODE    FORWARD or INPUT_GRAD: which way the taps shift
- *   SHIFT   1: the image has a part for every column shift, so that its pitch is that of the columns and no wrap-around is computed;
- *           0: it has one for every phase of the stride
+ *   SHIFT   1: the image has a part for every column shift, so that its rows are as long as those of the block and
+ *           no wrap-around is computed; 0: it has one for every phase of the stride
  */
 #include "dense_tile.cl"
 #define FORWARD 0
@@ -17,9 +17,10 @@
 #define SHIFT 0
 #endif
 
-/* The sizes that the kernels share. The packed image of a channel has `phases_h` x `phases_w` parts of rows_in x pitch elements, which begin
- * 1 row and `phase_step` columns after one another. `plane` is the distance of two channels in the packed image, `pitch` that of two rows, `run`
- * that of the columns of two result channels; a block has at most `block_rows` x `block_columns` pixels of each output phase. */
+/* The sizes that the kernels share. The packed image of a channel has `phases_h` x `phases_w` parts of rows_in
+ * x pitch elements, which begin 1 row and `phase_step` columns after one another. `plane` is the distance of
+ * two channels in the packed image, `pitch` that of two rows, `run` that of the columns of two result channels;
+ * a block has at most `block_rows` x `block_columns` pixels of each output phase. */
 #define GEOMETRY                                                                                                     \
     const int images, const int groups, const int sources, const int results, const int height, const int width,     \
         const int out_height, const int out_width, const int kernel_h, const int kernel_w, const int stride_h,       \
@@ -35,8 +36,9 @@ static inline void NAME(zeros)(ACC *to, int from, int end)
         VSTORE((V)(0), to + j);
 }
 
-/* Copies `count` rows of `length` elements that lie `step` apart in x to rows that lie `pitch` apart, with zeros between
- * them. Up to VEC - 1 elements beyond are overwritten, so images are filled in increasing order. */
+/* Copies `count` rows of `length` elements that lie `step` apart in x to rows that lie `pitch` apart, with
+ * zeros between them. Up to VEC - 1 elements beyond are overwritten, so images are filled in increasing order.
+ * */
 FUNCTION void NAME(rows)(ACC *to, __global const IN_T *x, size_t at, size_t end, int count, int length, size_t step,
                               int pitch)
 {
@@ -89,33 +91,37 @@ static inline int2 NAME(inside)(int first, int step, int count, int size)
     return (int2)(before, size > first ? max(before, min(count, (size - first + step - 1) / step)) : before);
 }
 
-/* Packs `count` channels of one image, from channel `first` on: [channel][row part][column part][rows_in][pitch]. */
-FUNCTION void NAME(pack)(ACC *image, __global const IN_T *x, size_t end, size_t first, int count, int height,
-                              int width, int top, int left, int step_h, int step_w, int phases_h, int phases_w,
-                              int phase_step, int rows_in, int pitch, int plane)
+/* Packs `count` channels of one image, from channel `first` on: [channel][row part][column part][rows_in][pitch]. The VEC
+ * elements beyond a channel are zero. */
+FUNCTION void NAME(pack)(ACC *image, __global const IN_T *x, size_t end, size_t first, int count, int height, int width,
+                         int top, int left, int step_h, int step_w, int phases_h, int phases_w, int phase_step,
+                         int rows_in, int pitch, int plane)
 {
-    for (int c = 0; c < count; c++, image += plane) {
-        ACC *to = image;
-        for (int a = 0; a < phases_h; a++)
-            for (int b = 0; b < phases_w; b++, to += rows_in * pitch) {
-                const int2 y = NAME(inside)(top + a, step_h, rows_in, height);
-                const int2 z = NAME(inside)(left + b * phase_step, step_w, pitch, width);
-                const int row = top + a + y.x * step_h, column = left + b * phase_step + z.x * step_w;
-                const size_t at = ((first + c) * height + row) * width + column;
-                ACC *const corner = to + y.x * pitch + z.x;
-                NAME(zeros)(to, 0, y.x * pitch + z.x);
+    const size_t channel_size = (size_t)height * width, row_step = (size_t)step_h * width;
+    for (int a = 0; a < phases_h; a++)
+        for (int b = 0; b < phases_w; b++) {
+            const int2 y = NAME(inside)(top + a, step_h, rows_in, height);
+            const int2 z = NAME(inside)(left + b * phase_step, step_w, pitch, width);
+            const int row = top + a + y.x * step_h, column = left + b * phase_step + z.x * step_w;
+            const int before = y.x * pitch + z.x, after = y.y * pitch + z.x, length = z.y - z.x;
+            size_t at = first * channel_size + (size_t)row * width + column;
+            ACC *to = image + (a * phases_w + b) * rows_in * pitch;
+            for (int c = 0; c < count; c++, at += channel_size, to += plane) {
+                NAME(zeros)(to, 0, before);
                 if (step_w == 1)
-                    NAME(rows)(corner, x, at, end, y.y - y.x, z.y - z.x, (size_t)step_h * width, pitch);
+                    NAME(rows)(to + before, x, at, end, y.y - y.x, length, row_step, pitch);
                 else
-                    NAME(sparse_rows)(corner, x, at, end, y.y - y.x, z.y - z.x, (size_t)step_h * width, pitch, step_w);
-                NAME(zeros)(to, y.y * pitch + z.x, rows_in * pitch);
+                    NAME(sparse_rows)(to + before, x, at, end, y.y - y.x, length, row_step, pitch, step_w);
+                NAME(zeros)(to, after, rows_in * pitch);
             }
-        NAME(zeros)(to, 0, (int)(image + plane - to));
-    }
+        }
+    const int size = phases_h * phases_w * rows_in * pitch;
+    for (int c = 0; c < count; c++)
+        VSTORE((V)(0), image + c * plane + size);
 }
 
 /* Copies the columns that weight `offset` meets to one dense run: all rows of all images. */
-FUNCTION ACC * NAME(densify)(ACC *to, const ACC *from, int images, int image_size, int rows, int columns, int pitch)
+FUNCTION ACC *NAME(densify)(ACC *to, const ACC *from, int images, int image_size, int rows, int columns, int pitch)
 {
     if (pitch == columns) {
         columns *= rows;
@@ -128,7 +134,8 @@ FUNCTION ACC * NAME(densify)(ACC *to, const ACC *from, int images, int image_siz
     return to;
 }
 
-/* Where a tap reads along one dim: the phase of the image (-1: this output phase has no such tap), the shift in it. */
+/* Where a tap reads along one dim: the phase of the image (-1: this output phase has no such tap), the shift in
+ * it. */
 static inline int2 NAME(tap)(int tap, int phase, int dilation, int stride, int padding, int low)
 {
 #if MODE == INPUT_GRAD
@@ -140,12 +147,12 @@ static inline int2 NAME(tap)(int tap, int phase, int dilation, int stride, int p
 #endif
 }
 
-/* Fills the table of one output phase with (offset in the image, offset in the weights) per source channel and tap, and returns
- * the number of taps. */
+/* Fills the table of one output phase with (offset in the image, offset in the weights) per source channel and
+ * tap, and returns the number of taps. */
 FUNCTION int NAME(offsets)(int2 *table, int count, int phase_h, int phase_w, int kernel_h, int kernel_w,
                                 int dilation_h, int dilation_w, int stride_h, int stride_w, int padding_h,
-                                int padding_w, int low_h, int low_w, int phases_w, int rows_in, int pitch, int plane,
-                                int weight_step)
+                                int padding_w, int low_h, int low_w, int phases_w, int rows_in, int pitch,
+                                int plane, int weight_step)
 {
     int taps = 0;
     for (int i = 0; i < kernel_h; i++) {

@@ -17,7 +17,8 @@
 #define WEIGHT_ROWS __global const IN_T *const *weights
 #endif
 
-/* The sums over `depth` weights, of ROWS channels, times the columns from `from` on; added to sums[] if `more`. */
+/* The sums over `depth` weights, of ROWS channels, times the columns from `from` on; added to sums[] if `more`.
+ * */
 FUNCTION void TILE(ACC *sums, int row_sums, int more, const ACC *from, const int2 *table, int depth,
                                            int run, WEIGHT_ROWS)
 {

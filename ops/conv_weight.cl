@@ -2,12 +2,13 @@
  *
  * Twins: tinygrad_cl/primitives/conv.py (plans: plans_conv.py), tinygrad_cl/functional/conv.py.
  *
- * A task is a chunk of images, one group, a block of source channels and a block of result channels. Block by block it packs x as
- * conv.cl does, and the cotangent g with zeros up to the image's pitch, so that gradient (channel, weight) is the dot
- * product of two runs: the channel's cotangents, and the image from the weight's offset on. A register tile sums ROWS channels times COLS
- * weights, and its lanes are folded at the end of a block. The sums of a chunk go to out[chunk][channel][weight]; a
- * second pass adds the chunks in order. The zeros multiply elements of x that a weight does not meet, so
- * an x that is not finite may spread to more weights than it should.
+ * A task is a chunk of images, one group, a block of source channels and a block of result channels. Block by
+ * block it packs x as conv.cl does, and the cotangent g with zeros up to the image's pitch, so that gradient
+ * (channel, weight) is the dot product of two runs: the channel's cotangents, and the image from the weight's
+ * offset on. A register tile sums ROWS channels times COLS weights, and its lanes are folded at the end of a
+ * block. The sums of a chunk go to out[chunk][channel][weight]; a second pass adds the chunks in order. The
+ * zeros multiply elements of x that a weight does not meet, so an x that is not finite may spread to more
+ * weights than it should.
  *
  * Macros
  *   TAG, ACC, IN_T, OUT_T   see dense_tile.cl; OUT_T is ACC
@@ -15,8 +16,8 @@
  * Tunables
  *   ROWS, COLS   register tile: result channels, weights
  *   GROUP        COLS rounded up to a power of two: lanes that a channel takes when a tile is folded
- *   IMAGE, TABLE, KEPT, LINE, DENSE   elements of private memory: packed image, offsets (pairs), cotangents, the weights of one
- *                channel, panel (PANEL)
+ *   IMAGE, TABLE, KEPT, LINE, DENSE   elements of private memory: packed image, offsets (pairs), cotangents, the
+ *                weights of one channel, panel (PANEL)
  */
 #include "conv_image.cl"
 #ifndef PANEL
@@ -35,7 +36,8 @@
 #define DENSE 32768
 #endif
 
-/* Sums the lanes of each of the tile's registers; those of row r go to line[r * LINE] and up to VEC - 1 elements beyond. */
+/* Sums the lanes of each of the tile's registers; those of row r go to line[r * LINE] and up to VEC - 1
+ * elements beyond. */
 static inline void NAME(fold)(const V *acc, ACC *line)
 {
     PRIVATE(ACC, sums, ROWS * GROUP + 2 * VEC);
@@ -53,8 +55,8 @@ static inline void NAME(fold)(const V *acc, ACC *line)
             VSTORE(VLOAD(sums + r * GROUP + i), line + r * LINE + i);
 }
 
-/* A register tile: the dot products of ROWS cotangents with COLS runs of the image, each in `runs` pieces, to line[r * LINE + s] and
- * up to VEC - 1 elements beyond. */
+/* A register tile: the dot products of ROWS cotangents with COLS runs of the image, each in `runs` pieces, to
+ * line[r * LINE + s] and up to VEC - 1 elements beyond. */
 FUNCTION void NAME(tile)(ACC *line, const ACC *const *left, size_t left_step, const ACC *const *right,
                          size_t right_step, int runs, int length)
 {

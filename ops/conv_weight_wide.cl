@@ -2,10 +2,11 @@
  *
  * Twins: tinygrad_cl/primitives/conv.py (plans: plans_conv.py), tinygrad_cl/functional/conv.py.
  *
- * The same task as conv_weight.cl, as a matrix product whose lanes run along the weights: block by block x is packed as conv.cl does,
- * then transposed to a panel with all weights of one output pixel side by side; a register tile sums ROWS
- * channels times COLS vectors of weights over the pixels, with the cotangents read one by one where they lie. The sums of a
- * chunk go to out[chunk][channel][weight]; a second pass adds the chunks in order.
+ * The same task as conv_weight.cl, as a matrix product whose lanes run along the weights: block by block x is
+ * packed as conv.cl does, then transposed to a panel with all weights of one output pixel side by side; a
+ * register tile sums ROWS channels times COLS vectors of weights over the pixels, with the cotangents read one
+ * by one where they lie. The sums of a chunk go to out[chunk][channel][weight]; a second pass adds the chunks
+ * in order.
  *
  * Macros
  *   TAG, ACC, IN_T, OUT_T   see dense_tile.cl; OUT_T is ACC
@@ -26,14 +27,17 @@
 #endif
 #define WIDTH (COLS * VEC)
 
-/* Fills the panel [tile of weights][pixel][WIDTH] from the packed image. Weights beyond the last one repeat it. */
+/* Fills the panel [tile of weights][pixel][WIDTH] from the packed image. Weights beyond the last one repeat it.
+ * */
 FUNCTION void NAME(across)(ACC *panel, ACC *strip, const ACC *image, const int2 *table, int depth, int images,
                                 int image_size, int rows, int columns, int pitch, int run)
 {
     const int length = images * rows * columns;
     for (int k = 0; k < depth; k += VEC) {
-        UNROLLED(1) for (int i = 0; i < VEC; i++)
-            NAME(densify)(strip + i * run, image + table[min(k + i, depth - 1)].x, images, image_size, rows, columns, pitch);
+        for (int i = 0; i < VEC; i++) {
+            const ACC *const from = image + table[min(k + i, depth - 1)].x;
+            NAME(densify)(strip + i * run, from, images, image_size, rows, columns, pitch);
+        }
         ACC *const to = panel + (size_t)(k / WIDTH) * run * WIDTH + k % WIDTH;
         for (int q = 0; q < length; q += VEC) {
             V t[VEC];
@@ -100,17 +104,21 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
                 const int images_here = min(block_images, end - n0), rows = min(block_rows, out_height - y0);
                 const int image_size = count * plane;
                 for (int m = 0; m < images_here; m++)
-                    NAME(pack)(image + m * image_size, x, x_end, ((n0 + m) * groups + group) * sources + c0, count, height,
-                               width, y0 * stride_h + low_h, low_w, stride_h, stride_w, phases_h, phases_w, phase_step, rows_in,
-                               pitch, plane);
-                NAME(across)(panel, strip, image, table, depth, images_here, image_size, rows, out_width, pitch, run);
+                    NAME(pack)(image + m * image_size, x, x_end, ((n0 + m) * groups + group) * sources + c0, count,
+                               height, width, y0 * stride_h + low_h, low_w, stride_h, stride_w, phases_h, phases_w,
+                               phase_step, rows_in, pitch, plane);
+                NAME(across)(panel, strip, image, table, depth, images_here, image_size, rows, out_width, pitch,
+                             run);
                 for (int k = 0; k < depth; k += WIDTH)
                     for (int o = o0; o < o1; o += ROWS) {
                         /* Channels beyond the last one repeat it and are dropped below. */
                         __global const IN_T *row[ROWS];
-                        for (int r = 0; r < ROWS; r++)
-                            row[r] = g + (((n0 * groups + group) * results + min(o + r, o1 - 1)) * pixels + (size_t)y0 * out_width);
-                        NAME(tile)(sums, panel + (size_t)k * run, row, images_here, groups * results * pixels, rows * out_width);
+                        for (int r = 0; r < ROWS; r++) {
+                            const size_t channel = (n0 * groups + group) * results + min(o + r, o1 - 1);
+                            row[r] = g + channel * pixels + (size_t)y0 * out_width;
+                        }
+                        NAME(tile)(sums, panel + (size_t)k * run, row, images_here, groups * results * pixels,
+                                   rows * out_width);
                         for (int r = 0; r < ROWS && o + r < o1; r++)
                             for (int v = 0; v < COLS && k + v * VEC < depth; v++) {
                                 const size_t at = corner + (o + r) * row_size + k + v * VEC;

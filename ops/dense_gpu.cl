@@ -2,9 +2,10 @@
  *
  * Twins: the GPU plans in tinygrad_cl/primitives/plans_matmul.py and plans_conv.py.
  *
- * out[batch][m][n] = sum over k of A(m, k) * B(k, n). A loader says what A and B are: strided matrices, or for the
- * convolutions the matrices that the textbook unfolds, read in place. A work-group of SIDE x SIDE makes a tile of
- * (SIDE * ITEMS) x (SIDE * ITEMS) outputs. Slice s of `slices` sums over k from s * split on; several are added by a second pass.
+ * out[batch][m][n] = sum over k of A(m, k) * B(k, n). A loader says what A and B are: strided matrices, or for
+ * the convolutions the matrices that the textbook unfolds, read in place. A work-group of SIDE x SIDE makes a
+ * tile of (SIDE * ITEMS) x (SIDE * ITEMS) outputs. Slice s of `slices` sums over k from s * split on; several
+ * are added by a second pass.
  *
  * Macros
  *   TAG, ACC, IN_T, OUT_T   register tag, type of the sums, storage types
@@ -69,7 +70,8 @@
         const int stride_w, const int padding_h, const int padding_w, const int dilation_h, const int dilation_w
 #define TAPS (kernel_h * kernel_w)
 
-/* The input element that output pixel p and weight k (channel, row, column) of an image's group meet; 0 in the padding. */
+/* The input element that output pixel p and weight k (channel, row, column) of an image's group meet; 0 in the
+ * padding. */
 #define WINDOW(x, corner, p, k)                                                                                    \
     NAME(window)(x, corner, p, k, height, width, out_width, kernel_h, kernel_w, stride_h, stride_w, padding_h,     \
                  padding_w, dilation_h, dilation_w)
@@ -85,8 +87,8 @@ static inline ACC NAME(window)(__global const IN_T *x, size_t corner, int p, int
     return READ(x, ((corner + k / (kernel_h * kernel_w)) * height + i) * width + j);
 }
 
-/* The cotangent that input pixel p meets through weight k (output channel, row, column): that of the output pixel whose window
- * has p at this tap, if there is one. */
+/* The cotangent that input pixel p meets through weight k (output channel, row, column): that of the output
+ * pixel whose window has p at this tap, if there is one. */
 static inline ACC NAME(scattered)(__global const IN_T *g, size_t corner, int p, int k, int width, int out_height,
                                   int out_width, int kernel_h, int kernel_w, int stride_h, int stride_w,
                                   int padding_h, int padding_w, int dilation_h, int dilation_w)
@@ -107,8 +109,8 @@ static inline ACC NAME(scattered)(__global const IN_T *g, size_t corner, int p, 
 #define LOADER_SETUP const size_t group = batch % groups, image = batch / groups;
 #define A_AT(m, k) READ(b, ((group * outputs + (k) / TAPS) * channels + (m)) * TAPS + (k) % TAPS)
 #define B_AT(k, n)                                                                                                 \
-    NAME(scattered)(a, batch * outputs, n, k, width, out_height, out_width, kernel_h, kernel_w, stride_h, stride_w, \
-                    padding_h, padding_w, dilation_h, dilation_w)
+    NAME(scattered)(a, batch * outputs, n, k, width, out_height, out_width, kernel_h, kernel_w, stride_h,           \
+                    stride_w, padding_h, padding_w, dilation_h, dilation_w)
 #else
 #define LOADER_SETUP const size_t group = batch, image = 0, pixels = (size_t)out_height * out_width;
 #define A_AT(m, k) READ(b, (((k) / pixels * groups + group) * outputs + (m)) * pixels + (k) % pixels)
@@ -118,8 +120,9 @@ static inline ACC NAME(scattered)(__global const IN_T *g, size_t corner, int p, 
 #define SECOND_INDEX(m) (group * M + (m))
 #endif
 
-__kernel void KERNEL(__global OUT_T *out, __global const IN_T *a, __global const IN_T *b, const int batches, const int M,
-                     const int N, const int K, const int slices, const int split, LOADER_PARAMS EPILOGUE_PARAMS)
+__kernel void KERNEL(__global OUT_T *out, __global const IN_T *a, __global const IN_T *b, const int batches,
+                     const int M, const int N, const int K, const int slices, const int split,
+                     LOADER_PARAMS EPILOGUE_PARAMS)
 {
     __local ACC left_tile[SIDE][TILE + 1], right_tile[SIDE][TILE + 1];
     const size_t tx = get_local_id(0), ty = get_local_id(1), lane = ty * SIDE + tx;

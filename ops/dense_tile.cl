@@ -1,4 +1,5 @@
-/* dense_tile.cl: what the CPU kernels of matmul and conv share: short names, guarded loads, exchanges between registers.
+/* dense_tile.cl: what the CPU kernels of matmul and conv share: short names, guarded loads, exchanges between
+ * registers.
  *
  * Included by matmul.cl, conv_image.cl.
  *
@@ -30,7 +31,8 @@ static inline V NAME(load)(__global const IN_T *x, size_t at, size_t end)
     return CAT(LOADP_, IN_T)(x, at, (int)(end - at));
 }
 
-/* shuffle2(x, y, LOWd) takes the blocks of d lanes at even places, of x and of y in turn; HIGHd those at odd places. */
+/* shuffle2(x, y, LOWd) takes the blocks of d lanes at even places, of x and of y in turn; HIGHd those at odd
+ * places. */
 #if VEC == 16
 #define LOW1 (0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30)
 #define HIGH1 (1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31)

@@ -1,4 +1,4 @@
-/* index_add.cl: adds elements or whole rows where an index says (scatter_add, index_add).
+/* index_add.cl: adds elements or whole rows where an index says (scatter_add, index_add, scatter_fold).
  *
  * Twins: tinygrad_cl/primitives/index.py, tinygrad_cl/functional/index.py.
  *
@@ -12,6 +12,7 @@
  *   SUM_T  storage type of the sums: IO_T, or float where that is half
  *   SEPARATE   1: SUM_T differs from IO_T, sums are kept in `scratch`
  *   ROWS   1: one index per row (index_add); 0: one per element of src (scatter_add)
+ *   JOIN(a, b)   what elements that meet become, without ROWS: their sum, or another fold (scatter_fold)
  */
 #ifndef TAG
 #define TAG f32
@@ -23,6 +24,9 @@
 #endif
 #ifndef ROWS
 #define ROWS 1
+#endif
+#ifndef JOIN
+#define JOIN(a, b) ((a) + (b))
 #endif
 
 #define V CAT(V_, TAG)
@@ -77,8 +81,10 @@ static inline void NAME(walk)(__global SUM_T *to, __global const IO_T *src, size
             const long found = index[src_at + i];
             if (found < 0 || found >= size)
                 REPORT_INDEX(flags, code, found, size);
-            else if (found >= first && found < last)
-                to[found * inner + i] += CAT(LOAD1_, IO_T)(src, src_at + i);
+            else if (found >= first && found < last) {
+                const SUM_T old = to[found * inner + i], given = CAT(LOAD1_, IO_T)(src, src_at + i);
+                to[found * inner + i] = JOIN(old, given);
+            }
         }
 #endif
     }
@@ -121,4 +127,5 @@ VECTOR_KERNEL __kernel void KERNEL(__global IO_T *out, __global const IO_T *x, c
 #undef SUM_T
 #undef SEPARATE
 #undef ROWS
+#undef JOIN
 #undef V

@@ -2,14 +2,15 @@
  *
  * Twins: tinygrad_cl/primitives/matmul.py (plans: plans_matmul.py), tinygrad_cl/functional/matmul.py.
  *
- * The output is cut into tiles of `chunk` rows and COLS * VEC columns; a work-group makes `per` of them. For each it packs
- * its panel of B (up to KC deep) into private memory, then walks down the rows of A, ROWS at a time: one vector of B
- * serves ROWS multiply-adds, one number of A serves COLS. Sums over K run in order, in ACC.
+ * The output is cut into tiles of `chunk` rows and COLS * VEC columns; a work-group makes `per` of them. For
+ * each it packs its panel of B (up to KC deep) into private memory, then walks down the rows of A, ROWS at a
+ * time: one vector of B serves ROWS multiply-adds, one number of A serves COLS. Sums over K run in order, in
+ * ACC.
  *
- * Sizes: M, N, K, batch0..2 (a batch index is split over three dims, because A and B may be broadcast or permuted),
- * strides and first elements in elements; `b_end` is one past the last element of B that may be read; `split` is the depth
- * of one slice of K: slice s of `slices` writes its sums at out + s * batches * M * N (else slices = 1, split = K).
- * Macros
+ * Sizes: M, N, K, batch0..2 (a batch index is split over three dims, because A and B may be broadcast or
+ * permuted), strides and first elements in elements; `b_end` is one past the last element of B that may be
+ * read; `split` is the depth of one slice of K: slice s of `slices` writes its sums at out + s * batches * M *
+ * N (else slices = 1, split = K). Macros
  *   TAG, ACC      register tag and type of the sums: f32 float, f64 double
  *   IN_T, OUT_T   storage types
  *   TRANSPOSED    1: B's neighbors along K are neighbors in memory; 0: those along N
@@ -58,9 +59,18 @@ FUNCTION void NAME(pack)(ACC *panel, __global const IN_T *b, size_t first, size_
 {
     for (int v = 0; v < COLS && v * VEC < columns; v++)
         for (int k = 0; k < depth; k += VEC) {
+            const size_t at = first + v * VEC * b_n + k;
             V t[VEC];
-            UNROLLED(VEC) for (int i = 0; i < VEC; i++)
-                t[i] = NAME(load)(b, first + min(v * VEC + i, columns - 1) * b_n + k, end);
+            if (v * VEC + VEC <= columns && at + (VEC - 1) * b_n + VEC <= end) {
+                UNROLLED(VEC) for (int i = 0; i < VEC; i++)
+                    t[i] = CAT(LOADP_, IN_T)(b, at + i * b_n, VEC);
+            } else {
+                PRIVATE(ACC, block, VEC * VEC);
+                for (int i = 0; i < VEC; i++)
+                    VSTORE(NAME(load)(b, at + min(i, columns - 1 - v * VEC) * b_n, end), block + i * VEC);
+                UNROLLED(VEC) for (int i = 0; i < VEC; i++)
+                    t[i] = VLOAD(block + i * VEC);
+            }
             STAGES(EXCHANGE)
             UNROLLED(VEC) for (int i = 0; i < VEC; i++)
                 VSTORE(t[i], panel + ((k + i) * COLS + v) * VEC);
@@ -80,8 +90,8 @@ FUNCTION void NAME(pack)(ACC *panel, __global const IN_T *b, size_t first, size_
 }
 #endif
 
-/* A register tile: ROWS rows of A times the panel, added to sums if `more`. A function of its own, because the registers suffice only if
- * nothing else is in the way. */
+/* A register tile: ROWS rows of A times the panel, added to sums if `more`. A function of its own, because the
+ * registers suffice only if nothing else is in the way. */
 #if PACK_A
 #define ROW_POINTER const ACC *
 #else

@@ -61,6 +61,13 @@ OVERLOAD REAL special_logaddexp2(const REAL a, const REAL b)
     return a == b ? a + NUM(1.0) : MAXIMUM(a, b) + log1p(exp2(-fabs(a - b))) / LN_2;
 }
 
+/* The cross-entropy of a probability with a target; logarithms stop at -100. */
+OVERLOAD REAL special_binary_cross_entropy(const REAL x, const REAL t)
+{
+    const REAL low = FULL(-100.0), hit = log(x), miss = log1p(-x);
+    return (t - NUM(1.0)) * MAXIMUM(miss, low) - t * MAXIMUM(hit, low);
+}
+
 /* Winitzki's approximation (2008), then two steps of Halley's method; where erf is flat, on erfc. */
 OVERLOAD REAL special_erfinv(const REAL y)
 {

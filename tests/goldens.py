@@ -90,6 +90,8 @@ GOLDENS: tuple[Callable[[], Plan], ...] = (
 def golden_text(make: Callable[[], Plan]) -> str:
     """What is kept of a plan: the plan itself as a comment, then the text of its kernels."""
     made = make()
-    head = "".join(f" * {line}".rstrip() + "\n" for line in [make.__doc__ or "", "", *str(made).splitlines()])
+    head = "".join(
+        f" * {line}".rstrip() + "\n" for line in [make.__doc__ or "", "", *str(made).splitlines()]
+    )
     parts = [readable_source(kernel) for kernel in kernels(made)]
     return f"/*\n{head} */\n\n" + "\n".join(parts)

@@ -29,6 +29,7 @@ LEVELS = {
     "functional": 5,
     "tensor": 6,
     "nn": 7,
+    "linalg": 7,
     "optim": 7,
     "special": 7,
     "data": 7,
@@ -48,6 +49,7 @@ SAME_LEVEL = {
     "runtime": {"lowering"},
     "autograd": {"engine"},
     "engine": {"capture"},
+    "train": {"nn", "optim", "data", "io"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

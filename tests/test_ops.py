@@ -128,6 +128,7 @@ def test_every_primitive_has_a_case() -> None:
 
 # Functions with tests of their own, and why they are no rows of the table.
 ELSEWHERE = {
+    "explain": "test_readme.py: shows plans",
     "randint": "test_random.py",
     "randperm": "test_random.py",
     "rand_like": "test_random.py",
@@ -138,6 +139,8 @@ ELSEWHERE = {
     "normal_": "test_random.py",
     "dropout": "test_random.py",
     "dropout2d": "test_random.py",
+    "alpha_dropout": "test_random_layers.py",
+    "gumbel_softmax": "test_random_layers.py",
     "manual_seed": "test_random.py",
     "initial_seed": "test_random.py",
     "equal": "returns a bool: test_tensor.py",

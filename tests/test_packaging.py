@@ -85,7 +85,9 @@ def test_the_wheel_holds_what_it_should(wheel: Path) -> None:
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "tinygrad_cl").rglob("*.py")}
     assert modules | {"tinygrad_cl/py.typed"} <= names
     tops = {name.split("/")[0] for name in names}
-    assert len(tops) == 2, tops  # the package and its metadata: no tests, no tools
+    # The package, the door of its pytest plugin, and metadata: no tests, no tools.
+    assert {"tinygrad_cl", "_tinygrad_cl_pytest.py"} <= tops
+    assert len(tops) == 3, tops
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 

@@ -1,4 +1,4 @@
-"""Matmul and conv on NumPy: shape rules, references against plain loops, gradient rules, first and second order."""
+"""Matmul and conv on NumPy: shape rules, references, gradient rules of first and second order."""
 
 from __future__ import annotations
 
@@ -80,7 +80,8 @@ def test_gradients_are_adjoint(
     y = conv2d.reference(x, w, **attrs)
     dx = conv2d_input_grad.reference(g, w, input_size=x_shape[2:], **attrs)
     dw = conv2d_weight_grad.reference(x, g, kernel_size=w_shape[2:], **attrs)
-    assert dx.shape == x.shape and dw.shape == w.shape
+    assert dx.shape == x.shape
+    assert dw.shape == w.shape
     np.testing.assert_allclose([np.vdot(x, dx), np.vdot(w, dw)], np.vdot(y, g), rtol=1e-10)
 
 
@@ -103,7 +104,8 @@ class Graph:
             if node not in self.values:
                 inputs = [self.values[i] for i in node.inputs]
                 found = node.primitive.reference(*inputs, **node.signature.kwargs)
-                assert found.shape == node.shape and dtype(found.dtype) is node.dtype
+                assert found.shape == node.shape
+                assert dtype(found.dtype) is node.dtype
                 self.values[node] = found
         return self.values[root]
 
@@ -124,12 +126,13 @@ def gradient(y: Node, g: Node, position: int) -> Node:
     rule = y.primitive.vjp(position)
     assert rule is not None
     found = rule(g, y, *y.inputs, **y.signature.kwargs)
-    assert found is not None and found.signature.spec == y.inputs[position].signature.spec
+    assert found is not None
+    assert found.signature.spec == y.inputs[position].signature.spec
     return found
 
 
 def slope(primitive: Primitive, inputs: list[Array], at: int, v: Array, attrs: Any) -> Array:
-    """The directional derivative by a central difference: exact, because the primitives are linear in each input."""
+    """The directional derivative; exact, because the primitives are linear in each input."""
     ends = [
         primitive.reference(*[a + s * v if i == at else a for i, a in enumerate(inputs)], **attrs)
         for s in (1, -1)
@@ -188,19 +191,22 @@ def test_float16_accumulates_in_float32() -> None:
     ones = np.full((1, 4096), 1, np.float16)
     tenth = np.full((4096, 1), 0.1, np.float16)
     found = matmul.reference(ones, tenth)
-    assert found.dtype == np.float16 and abs(float(found[0, 0]) - 409.5) < 0.5
+    assert found.dtype == np.float16
+    assert abs(float(found[0, 0]) - 409.5) < 0.5
 
 
 def test_integer_matmul_keeps_its_dtype() -> None:
     a = np.arange(6).reshape(2, 3)
     found = matmul.reference(a, a.T)
-    assert found.dtype == np.int64 and found.tolist() == [[5, 14], [14, 50]]
+    assert found.dtype == np.int64
+    assert found.tolist() == [[5, 14], [14, 50]]
 
 
 @pytest.mark.parametrize(("m", "n", "k"), [(0, 3, 4), (3, 0, 4), (3, 4, 0)])
 def test_empty_products_are_zero(m: int, n: int, k: int) -> None:
     found = matmul.reference(np.ones((m, k), np.float32), np.ones((k, n), np.float32))
-    assert found.shape == (m, n) and not found.any()
+    assert found.shape == (m, n)
+    assert not found.any()
 
 
 def test_empty_convolutions_are_zero() -> None:
@@ -208,10 +214,13 @@ def test_empty_convolutions_are_zero() -> None:
     for x, w in (((0, 2, 5, 5), (3, 2, 3, 3)), ((2, 0, 5, 5), (3, 0, 3, 3))):
         a, b = np.ones(x, np.float32), np.ones(w, np.float32)
         y = conv2d.reference(a, b, **attrs)
-        assert y.shape == (x[0], 3, 5, 5) and not y.any()
+        assert y.shape == (x[0], 3, 5, 5)
+        assert not y.any()
         dx = conv2d_input_grad.reference(y, b, input_size=(5, 5), **attrs)
         dw = conv2d_weight_grad.reference(a, y, kernel_size=(3, 3), **attrs)
-        assert dx.shape == x and dw.shape == w and not dx.any() and not dw.any()
+        assert (dx.shape, dw.shape) == (x, w)
+        assert not dx.any()
+        assert not dw.any()
 
 
 def spec(*shape: int, of: Any = float32) -> TensorSpec:
@@ -267,10 +276,6 @@ def test_wrong_convolutions(
 
 def test_gradients_check_the_size_of_the_cotangent() -> None:
     with pytest.raises(ShapeError, match="gives an output of size"):
-        conv2d_input_grad.spec(
-            spec(1, 4, 5, 5), spec(4, 3, 3, 3), **ATTRS, input_size=(9, 9)
-        )
+        conv2d_input_grad.spec(spec(1, 4, 5, 5), spec(4, 3, 3, 3), **ATTRS, input_size=(9, 9))
     with pytest.raises(ShapeError, match="gives an output of size"):
-        conv2d_weight_grad.spec(
-            spec(1, 3, 8, 8), spec(1, 4, 5, 5), **ATTRS, kernel_size=(3, 3)
-        )
+        conv2d_weight_grad.spec(spec(1, 3, 8, 8), spec(1, 4, 5, 5), **ATTRS, kernel_size=(3, 3))

@@ -72,7 +72,8 @@ def test_reductions(
 
 def moves(draw: Any, a: np.ndarray, x: Any) -> tuple[np.ndarray, Any]:
     """One random view of an array and of a tensor."""
-    kind = draw(st.sampled_from(["permute", "flip", "slice", "reshape", "expand", "pad"]))
+    kinds = ["permute", "flip", "slice", "reshape", "expand", "pad", "diagonal", "unfold"]
+    kind = draw(st.sampled_from(kinds))
     if kind == "permute":
         dims = draw(st.permutations(range(a.ndim)))
         return a.transpose(dims), x.permute(*dims)
@@ -91,6 +92,15 @@ def moves(draw: Any, a: np.ndarray, x: Any) -> tuple[np.ndarray, Any]:
         before, after = draw(st.integers(0, 2)), draw(st.integers(0, 2))
         around = [(0, 0)] * (a.ndim - 1) + [(before, after)]
         return np.pad(a, around), tg.nn.functional.pad(x, (before, after))
+    if kind == "diagonal" and a.ndim > 1:
+        dims, offset = draw(st.permutations(range(a.ndim)))[:2], draw(st.integers(-2, 2))
+        return np.diagonal(a, offset, *dims), x.diagonal(offset, *dims)
+    if kind == "unfold" and 0 < a.ndim < 4 and a.size < 200:
+        dim, step = draw(st.integers(0, a.ndim - 1)), draw(st.integers(1, 3))
+        size = draw(st.integers(0, a.shape[dim]))
+        cut = np.lib.stride_tricks.sliding_window_view(a, size, dim) if size else None
+        if cut is not None:
+            return cut[(slice(None),) * dim + (slice(None, None, step),)], x.unfold(dim, size, step)
     return a, x
 
 

@@ -16,6 +16,8 @@ ROOMS = [
     "tinygrad_cl.data",
     "tinygrad_cl.data.datasets",
     "tinygrad_cl.func",
+    "tinygrad_cl.io",
+    "tinygrad_cl.linalg",
     "tinygrad_cl.nn",
     "tinygrad_cl.nn.functional",
     "tinygrad_cl.optim",

@@ -25,7 +25,7 @@ def random(shape: tuple[int, ...], of: str = "float32", seed: int = 0) -> Array:
 
 # Matrix products.
 
-# Batch dims, M, N, K: single elements, tails of every tile, vectors times matrices, long sums, no sum at all.
+# Batch dims, M, N, K: single elements, tails of tiles, vectors, long sums, no sum at all.
 PRODUCTS = [
     ((), 1, 1, 1),
     ((), 5, 7, 3),
@@ -46,7 +46,7 @@ PRODUCTS = [
 
 
 def stored(shape: tuple[int, ...], order: tuple[int, ...], of: str) -> tuple[Array, Layout]:
-    """A view of this shape whose dims lie in memory in this order, three elements into its buffer."""
+    """A view of this shape, its dims in memory in this order, three elements into its buffer."""
     kept = tuple(shape[d] for d in order)
     layout = Layout.contiguous(kept).permute(np.argsort(order).tolist())
     return random((3 + int(np.prod(kept)),), of), Layout(layout.shape, layout.strides, 3)
@@ -166,7 +166,8 @@ def test_integer_products_run_on_the_host() -> None:
     assert isinstance(lowering, Template)
     layouts = (Layout.contiguous((2, 3)), Layout.contiguous((3, 4)))
     found = lowering.plan(layouts, (2, 4), ("int", "int", "int"), {}, CPU)
-    assert isinstance(found, Host) and "integer" in found.reason
+    assert isinstance(found, Host)
+    assert "integer" in found.reason
 
 
 def test_long_sums_are_cut_only_where_units_would_idle() -> None:
@@ -225,9 +226,7 @@ def three(
     """A convolution and both gradients, where their outputs are not empty."""
     x_shape, w_shape, attrs = row
     sizes = (x_shape[2], x_shape[3]), (w_shape[2], w_shape[3])
-    out = conv_output_size(
-        "conv2d", *sizes, attrs["stride"], attrs["padding"], attrs["dilation"]
-    )
+    out = conv_output_size("conv2d", *sizes, attrs["stride"], attrs["padding"], attrs["dilation"])
     x, w = random(x_shape, of), random(w_shape, of, 1)
     g = random((x_shape[0], w_shape[0], *out), of, 2)
     if g.size:
@@ -256,6 +255,13 @@ def test_convolutions_of_other_dtypes(opencl_device: str, traits: DeviceTraits, 
     check(jobs, opencl_device, 1e-4, 0.1 if of == "float16" else 1e-8)
 
 
+def test_single_images_are_cut_for_all_units(opencl_device: str) -> None:
+    jobs = list(three(conv((1, 40, 16, 16), (48, 40, 3, 3), padding=(1, 1)), "float32", CPU))
+    jobs += three(conv((1, 3, 64, 64), (8, 3, 3, 3), padding=(1, 1)), "float32", CPU)
+    assert all(given.plan.passes[0].grid.size[0] >= 4 for given in jobs[:3])
+    check(jobs, opencl_device, 1e-4, 1e-3)
+
+
 @BOTH
 def test_input_gradients_of_larger_inputs(opencl_device: str, traits: DeviceTraits) -> None:
     """A stride leaves rows and columns that no window met: they are zero."""
@@ -281,7 +287,8 @@ def test_kernels_that_do_not_fit_run_on_the_host() -> None:
     layouts = (Layout.contiguous((1, 1, 300, 300)), Layout.contiguous((1, 1, 300, 300)))
     attrs = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
     found = lowering.plan(layouts, (1, 1, 1, 1), ("float",) * 3, attrs, CPU)
-    assert isinstance(found, Host) and "private memory" in found.reason
+    assert isinstance(found, Host)
+    assert "private memory" in found.reason
 
 
 # The epilogue hole.

@@ -37,6 +37,18 @@ def test_sorting(opencl_device: str, traits: DeviceTraits, descending: bool) -> 
     check(jobs, opencl_device, rtol=0)
 
 
+@BOTH
+@pytest.mark.parametrize("descending", [False, True])
+def test_first_of_sorted(opencl_device: str, traits: DeviceTraits, descending: bool) -> None:
+    jobs = []
+    for of in ("float32", "float64", "float16", "int64", "uint8"):
+        for shape, dim in LINES[:6]:
+            for count in (1, min(3, shape[dim]), min(32, shape[dim])):
+                given = {"dim": dim, "descending": descending, "count": count}
+                jobs.append(job("topk_index", values(shape, of, True), traits=traits, **given))
+    check(jobs, opencl_device, rtol=0)
+
+
 def test_merges_double_the_width() -> None:
     assert widths(1) == widths(RUN) == []
     assert widths(RUN + 1) == [RUN]

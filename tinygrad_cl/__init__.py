@@ -16,8 +16,9 @@ from __future__ import annotations
 
 from tinygrad_cl import autograd as autograd
 from tinygrad_cl import data as data
-from tinygrad_cl import linalg as linalg
 from tinygrad_cl import func as func
+from tinygrad_cl import io as io
+from tinygrad_cl import linalg as linalg
 from tinygrad_cl import nn as nn
 from tinygrad_cl import optim as optim
 from tinygrad_cl import special as special
@@ -73,6 +74,13 @@ from tinygrad_cl.functional.diagonal import diag_embed as diag_embed
 from tinygrad_cl.functional.diagonal import diagflat as diagflat
 from tinygrad_cl.functional.diagonal import diagonal as diagonal
 from tinygrad_cl.functional.diagonal import trace as trace
+from tinygrad_cl.functional.differences import cdist as cdist
+from tinygrad_cl.functional.differences import cumulative_trapezoid as cumulative_trapezoid
+from tinygrad_cl.functional.differences import diff as diff
+from tinygrad_cl.functional.differences import dist as dist
+from tinygrad_cl.functional.differences import gradient as gradient
+from tinygrad_cl.functional.differences import trapezoid as trapezoid
+from tinygrad_cl.functional.differences import trapz as trapz
 from tinygrad_cl.functional.einsum import einsum as einsum
 from tinygrad_cl.functional.elementwise import abs as abs
 from tinygrad_cl.functional.elementwise import add as add
@@ -113,6 +121,7 @@ from tinygrad_cl.functional.grids import logspace as logspace
 from tinygrad_cl.functional.grids import meshgrid as meshgrid
 from tinygrad_cl.functional.grids import tril_indices as tril_indices
 from tinygrad_cl.functional.grids import triu_indices as triu_indices
+from tinygrad_cl.functional.index import argwhere as argwhere
 from tinygrad_cl.functional.index import gather as gather
 from tinygrad_cl.functional.index import index_add as index_add
 from tinygrad_cl.functional.index import index_select as index_select
@@ -235,16 +244,9 @@ from tinygrad_cl.functional.shaping import atleast_2d as atleast_2d
 from tinygrad_cl.functional.shaping import atleast_3d as atleast_3d
 from tinygrad_cl.functional.shaping import block_diag as block_diag
 from tinygrad_cl.functional.shaping import column_stack as column_stack
-from tinygrad_cl.functional.shaping import constant_pad_nd as constant_pad_nd
 from tinygrad_cl.functional.shaping import dstack as dstack
-from tinygrad_cl.functional.shaping import fill as fill
-from tinygrad_cl.functional.shaping import fliplr as fliplr
-from tinygrad_cl.functional.shaping import flipud as flipud
 from tinygrad_cl.functional.shaping import hstack as hstack
-from tinygrad_cl.functional.shaping import rot90 as rot90
 from tinygrad_cl.functional.shaping import split_with_sizes as split_with_sizes
-from tinygrad_cl.functional.shaping import swapaxes as swapaxes
-from tinygrad_cl.functional.shaping import swapdims as swapdims
 from tinygrad_cl.functional.shaping import tensor_split as tensor_split
 from tinygrad_cl.functional.shaping import vstack as vstack
 from tinygrad_cl.functional.sorting import argsort as argsort
@@ -273,6 +275,22 @@ from tinygrad_cl.functional.special import logit as logit
 from tinygrad_cl.functional.special import sinc as sinc
 from tinygrad_cl.functional.special import sinh as sinh
 from tinygrad_cl.functional.special import tan as tan
+from tinygrad_cl.functional.statistics import aminmax as aminmax
+from tinygrad_cl.functional.statistics import corrcoef as corrcoef
+from tinygrad_cl.functional.statistics import cov as cov
+from tinygrad_cl.functional.statistics import histc as histc
+from tinygrad_cl.functional.statistics import isin as isin
+from tinygrad_cl.functional.statistics import nanmean as nanmean
+from tinygrad_cl.functional.statistics import nansum as nansum
+from tinygrad_cl.functional.statistics import std_mean as std_mean
+from tinygrad_cl.functional.statistics import var_mean as var_mean
+from tinygrad_cl.functional.turning import constant_pad_nd as constant_pad_nd
+from tinygrad_cl.functional.turning import fill as fill
+from tinygrad_cl.functional.turning import fliplr as fliplr
+from tinygrad_cl.functional.turning import flipud as flipud
+from tinygrad_cl.functional.turning import rot90 as rot90
+from tinygrad_cl.functional.turning import swapaxes as swapaxes
+from tinygrad_cl.functional.turning import swapdims as swapdims
 from tinygrad_cl.functional.views import broadcast_tensors as broadcast_tensors
 from tinygrad_cl.functional.views import broadcast_to as broadcast_to
 from tinygrad_cl.functional.views import flatten as flatten
@@ -287,6 +305,16 @@ from tinygrad_cl.functional.views import tile as tile
 from tinygrad_cl.functional.views import transpose as transpose
 from tinygrad_cl.functional.views import unflatten as unflatten
 from tinygrad_cl.functional.views import unsqueeze as unsqueeze
+from tinygrad_cl.functional.writing import diagonal_scatter as diagonal_scatter
+from tinygrad_cl.functional.writing import index_copy as index_copy
+from tinygrad_cl.functional.writing import index_fill as index_fill
+from tinygrad_cl.functional.writing import index_put as index_put
+from tinygrad_cl.functional.writing import masked_scatter as masked_scatter
+from tinygrad_cl.functional.writing import scatter as scatter
+from tinygrad_cl.functional.writing import select_scatter as select_scatter
+from tinygrad_cl.functional.writing import slice_scatter as slice_scatter
+from tinygrad_cl.functional.writing import take as take
+from tinygrad_cl.functional.writing import unravel_index as unravel_index
 from tinygrad_cl.runtime.device import Device as Device
 from tinygrad_cl.runtime.device import devices as devices
 from tinygrad_cl.runtime.device import get_default_device as get_default_device
@@ -323,11 +351,13 @@ __all__ = [
     "allclose",
     "amax",
     "amin",
+    "aminmax",
     "any",
     "arange",
     "argmax",
     "argmin",
     "argsort",
+    "argwhere",
     "as_tensor",
     "asin",
     "asinh",
@@ -355,6 +385,7 @@ __all__ = [
     "bucketize",
     "cartesian_prod",
     "cat",
+    "cdist",
     "ceil",
     "chunk",
     "clamp",
@@ -365,14 +396,17 @@ __all__ = [
     "combinations",
     "constant_pad_nd",
     "copysign",
+    "corrcoef",
     "cos",
     "cosh",
     "count_nonzero",
+    "cov",
     "cross",
     "cummax",
     "cummin",
     "cumprod",
     "cumsum",
+    "cumulative_trapezoid",
     "data",
     "datasets",
     "deg2rad",
@@ -381,7 +415,10 @@ __all__ = [
     "diag_embed",
     "diagflat",
     "diagonal",
+    "diagonal_scatter",
+    "diff",
     "digamma",
+    "dist",
     "div",
     "dot",
     "dstack",
@@ -422,19 +459,26 @@ __all__ = [
     "gather",
     "ge",
     "get_default_device",
+    "gradient",
     "gt",
     "heaviside",
+    "histc",
     "hstack",
     "hypot",
     "index_add",
+    "index_copy",
+    "index_fill",
+    "index_put",
     "index_select",
     "initial_seed",
     "inner",
     "int32",
     "int64",
+    "io",
     "is_grad_enabled",
     "isclose",
     "isfinite",
+    "isin",
     "isinf",
     "isnan",
     "isneginf",
@@ -465,6 +509,7 @@ __all__ = [
     "lt",
     "manual_seed",
     "masked_fill",
+    "masked_scatter",
     "masked_select",
     "matmul",
     "max",
@@ -481,7 +526,9 @@ __all__ = [
     "multinomial",
     "mv",
     "nan_to_num",
+    "nanmean",
     "nanmedian",
+    "nansum",
     "narrow",
     "ne",
     "neg",
@@ -518,9 +565,11 @@ __all__ = [
     "round",
     "rsqrt",
     "rsub",
+    "scatter",
     "scatter_add",
     "searchsorted",
     "select",
+    "select_scatter",
     "set_default_device",
     "set_grad_enabled",
     "sgn",
@@ -530,6 +579,7 @@ __all__ = [
     "sin",
     "sinc",
     "sinh",
+    "slice_scatter",
     "softmax",
     "sort",
     "special",
@@ -540,11 +590,13 @@ __all__ = [
     "squeeze",
     "stack",
     "std",
+    "std_mean",
     "sub",
     "sum",
     "swapaxes",
     "swapdims",
     "t",
+    "take",
     "take_along_dim",
     "tan",
     "tanh",
@@ -556,6 +608,8 @@ __all__ = [
     "topk",
     "trace",
     "transpose",
+    "trapezoid",
+    "trapz",
     "tril",
     "tril_indices",
     "triu",
@@ -566,8 +620,10 @@ __all__ = [
     "unbind",
     "unflatten",
     "unique",
+    "unravel_index",
     "unsqueeze",
     "var",
+    "var_mean",
     "vdot",
     "vstack",
     "where",

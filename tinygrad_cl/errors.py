@@ -63,7 +63,7 @@ class ModuleError(TinygradError, AttributeError, TypeError):
 
 
 class StateError(TinygradError, RuntimeError):
-    """A saved state whose keys, shapes or groups do not fit the module or optimizer that loads it."""
+    """A saved state whose keys, shapes or groups do not fit what loads it."""
 
 
 class SettingError(TinygradError, ValueError):

@@ -19,6 +19,7 @@ from tinygrad_cl.functional.special import erfinv as erfinv
 from tinygrad_cl.functional.special import exp2 as exp2
 from tinygrad_cl.functional.special import expm1 as expm1
 from tinygrad_cl.functional.special import i0e as i0e
+from tinygrad_cl.functional.special import i1e as i1e
 from tinygrad_cl.functional.special import lgamma as gammaln
 from tinygrad_cl.functional.special import log1p as log1p
 from tinygrad_cl.functional.special import log_ndtr as log_ndtr
@@ -38,6 +39,7 @@ __all__ = [
     "expm1",
     "gammaln",
     "i0e",
+    "i1e",
     "log1p",
     "log_ndtr",
     "log_softmax",

@@ -346,11 +346,18 @@ class Tensor(Methods):
 
     # --- other dtypes and devices
 
-    def to(self, *args: Any, dtype: DTypeLike = None, device: DeviceLike = None) -> Tensor:
+    def to(
+        self,
+        *args: Any,
+        dtype: DTypeLike = None,
+        device: DeviceLike = None,
+        non_blocking: _bool = False,
+        copy: _bool = False,
+    ) -> Tensor:
         """Returns the tensor with another dtype, on another device, or like another tensor.
 
         `x.to(dtype)`, `x.to(device)`, `x.to(device, dtype)`, `x.to(other)`. If nothing changes it
-        is the tensor itself.
+        is the tensor itself, unless `copy`. `non_blocking` changes nothing: work is queued anyway.
 
         Raises:
             DTypeError, DeviceError: if there is no such dtype or device.
@@ -360,14 +367,28 @@ class Tensor(Methods):
                 dtype, device = arg.dtype, arg.device
             elif isinstance(arg, Device) or (isinstance(arg, str) and not _names_dtype(arg)):
                 device = arg
-            elif arg is not None:
+            elif arg is not None and not isinstance(arg, _bool):
                 dtype = arg
+        flags = [arg for arg in args if isinstance(arg, _bool)]  # by position, as in PyTorch
+        copy = copy or flags[1:] == [True]
         result = self
         if device is not None and get_device(device) is not self.device:
             result = _Move.apply(self, get_device(device))
         if dtype is not None and dtypes.dtype(dtype) is not self.dtype:
             result = wrap(p.cast(result.node, dtype=dtypes.dtype(dtype)))
-        return result
+        return self.clone() if copy and result is self else result
+
+    def type(self, dtype: DTypeLike = None) -> Any:
+        """Returns the tensor in another dtype; without one, the name of its dtype.
+
+        Example:
+            >>> import tinygrad_cl as tg
+            >>> tg.ones(1).type(tg.int64)
+            tensor([1])
+            >>> tg.ones(1).type()
+            'float32'
+        """
+        return self.dtype.name if dtype is None else self.to(dtypes.dtype(dtype))
 
     def cpu(self) -> Tensor:
         """Returns the tensor on the host, the device "numpy"."""

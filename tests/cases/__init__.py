@@ -14,12 +14,18 @@ from cases import (
     matmul,
     movement,
     nn,
+    nn_activation,
+    nn_loss,
+    nn_norm,
+    nn_volume,
     pool,
     reduce,
     scan,
+    scatter,
     shaping,
     sorting,
     special,
+    statistics,
 )
 from cases.core import Case
 
@@ -34,12 +40,18 @@ FAMILIES = (
     pool,
     index,
     nn,
+    nn_activation,
+    nn_loss,
+    nn_norm,
+    nn_volume,
     creation,
     scan,
     special,
+    statistics,
     shaping,
     blas,
     linalg,
     sorting,
+    scatter,
 )
 CASES: list[Case] = [case for family in FAMILIES for case in family.CASES]

@@ -24,9 +24,11 @@ from cases.core import (
     sliced,
 )
 from tinygrad_cl.errors import DTypeError, ShapeError
+from tinygrad_cl.functional.host import DATA_DEPENDENT
 
 SUMS = {"float32": (2e-6, 4e-6), "float16": (2e-3, 4e-3)}
 X = np.arange(6.0).reshape(2, 3)
+ON_HOST = dict.fromkeys(ANY, DATA_DEPENDENT)
 
 
 def ints(*values: Any) -> np.ndarray:
@@ -269,6 +271,17 @@ CASES = [
         dtypes=ANY,
         result="int64",
         gradient=False,
+        host=ON_HOST,
+    ),
+    Case(
+        "argwhere",
+        tg.argwhere,
+        np.argwhere,
+        lambda d: [Sample(d.zeros_and_ones(4, 5)), Sample(d.normal(0)), Sample(d.array(1))],
+        dtypes=ANY,
+        result="int64",
+        gradient=False,
+        host=ON_HOST,
     ),
     Case(
         "masked_select",
@@ -283,6 +296,7 @@ CASES = [
         ],
         dtypes=ANY,
         tolerances=EXACT,
+        host=ON_HOST,
         errors=(raises(DTypeError, "masked_select: the mask must be bool", X, X),),
     ),
     Case(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import oracle
+from oracle import volumes
 
 import tinygrad_cl.nn.functional as F
 from cases.core import EXACT, FLOATS, Case, Draw, Sample, flipped, permuted, raises, sliced, tie
@@ -202,6 +203,16 @@ CASES = [
         tolerances=SUMS,
     ),
     Case("max_pool1d", F.max_pool1d, oracle.max_pool1d, line_samples, tolerances=EXACT),
+    Case(
+        "max_pool1d_indices",
+        F.max_pool1d,
+        volumes.max_pool(1),
+        lambda d: [
+            Sample(d.distinct(2, 3, 9), 3, 2, 1, return_indices=True),
+            Sample(d.distinct(3, 9), 2, return_indices=True),
+        ],
+        tolerances=EXACT,
+    ),
     Case("avg_pool1d", F.avg_pool1d, oracle.avg_pool1d, line_samples, tolerances=SUMS),
     Case(
         "adaptive_avg_pool2d",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 import tinygrad_cl as tg
 from cases.core import ANY, EXACT, FLOATS, Case, Draw, Sample, flipped, permuted, raises, tie
+from cases.movement import primitive
 from cases.reduce import to_int64
 from tinygrad_cl.errors import ShapeError
 
@@ -77,6 +79,16 @@ def extremes(over: Any) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
     return run
 
 
+def recurrence(a: np.ndarray, b: np.ndarray, dim: int, reverse: bool) -> np.ndarray:
+    """One element after another: the last result times `a`, plus `b`."""
+    out = np.array(b)
+    factors, terms = np.moveaxis(a, dim, 0), np.moveaxis(out, dim, 0)
+    order = range(len(terms))[:: -1 if reverse else 1]
+    for before, k in pairwise(order):
+        terms[k] += factors[k] * terms[before]
+    return out
+
+
 def with_zeros(d: Draw, *shape: int) -> np.ndarray:
     """Factors around 1, some of them 0: products neither overflow nor vanish."""
     x = d.uniform(-1.5, 1.5, *shape) if d.is_float else d.uniform(-2, 2, *shape)
@@ -124,6 +136,18 @@ CASES = [
             tie(np.array([2.0, 0.0, 3.0, 0.0]), 0, gradients=([1, 2 + 6, 0, 0],)),
         ),
         errors=(raises(ShapeError, "cumprod: dim -3 is out of range", X, -3),),
+    ),
+    Case(
+        "linear_scan",
+        primitive("linear_scan"),
+        recurrence,
+        lambda d: [
+            Sample(d.normal(7), d.normal(7), dim=0, reverse=False),
+            Sample(d.normal(3, 17), permuted(d.normal(3, 17)), dim=1, reverse=True),
+            Sample(with_zeros(d, 4, 18), d.normal(4, 18), dim=0, reverse=False),
+            Sample(d.array([INF, 0, 2]), d.array([1, 2, 3]), dim=0, reverse=False, grad=False),
+        ],
+        tolerances={"float32": (4e-6, 4e-6), "float16": (2e-3, 4e-3)},
     ),
     Case(
         "logcumsumexp",

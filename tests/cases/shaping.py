@@ -1,4 +1,4 @@
-"""Cases of joining, cutting, diagonals, grids.   User side: */{shaping,diagonal,grids}.py."""
+"""Cases of joining, cutting, turning, diagonals and grids.   User side: functional/."""
 
 from __future__ import annotations
 

@@ -67,6 +67,8 @@ def topk_samples(d: Draw) -> Iterator[Sample]:
     yield Sample(d.distinct(4, 5), 2, 0, largest=False)
     yield Sample(d.distinct(2, 5, 3), 2, -2)
     yield Sample(permuted(d.distinct(5, 4)), 1)
+    yield Sample(d.distinct(3, 50), 40)
+    yield Sample(d.distinct(3, 50), 9, largest=False)
     yield Sample(d.distinct(3, 4), 0, grad=False)
     yield Sample(d.array([NAN, 1, INF]), 2, grad=False)
     yield Sample(d.distinct(), 1, grad=False)

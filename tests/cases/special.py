@@ -7,9 +7,11 @@ import oracle
 from scipy import special
 
 import tinygrad_cl as tg
-from cases.core import FLOATS, Case, Sample, raises, tie
+from cases.core import FLOATS, Case, Const, Sample, raises, tie
 from cases.elementwise import to_float, unary
 from tinygrad_cl.errors import DTypeError
+from tinygrad_cl.functional.base import wrap
+from tinygrad_cl.primitives import special as primitives
 
 INF, NAN = float("inf"), float("nan")
 
@@ -123,6 +125,26 @@ CASES = [
         3,
         (0.0, -0.0, -2.0, 9.9, 10.1, 19.0, 21.0, -50.0, 1e4, INF, NAN),
         **float_like,
+    ),
+    unary(
+        "i1e",
+        tg.special.i1e,
+        special.i1e,
+        0.2,
+        3,
+        (0.0, -0.0, -2.0, 9.9, 10.1, 19.0, 21.0, -50.0, 1e4, INF, NAN),
+        ties=(tie(np.array([0.0]), gradients=([0.5],)),),
+        **float_like,
+    ),
+    Case(
+        "zeta",
+        lambda s, q: wrap(primitives.zeta(s.node, q.node)),
+        special.zeta,
+        lambda d: [
+            Sample(Const(d.array([[2.0], [3.0], [5.5]])), d.uniform(0.4, 6, 3, 7)),
+            Sample(Const(d.array(2.0)), d.array([1e3, INF, NAN]), grad=False),
+        ],
+        **steep,
     ),
     Case(
         "i0e_of_large",

@@ -87,9 +87,7 @@ def multilabel_soft_margin(
     return reduced((value if weight is None else value * weight).mean(-1), reduction)
 
 
-def distance(
-    a: Array, b: Array, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
-) -> Array:
+def distance(a: Array, b: Array, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Array:
     return np.asarray(np.linalg.norm(a - b + eps, p, axis=-1, keepdims=keepdim))
 
 

@@ -45,9 +45,10 @@ def conv(
             for i, s, r, d in zip(place, steps, reach, spread, strict=True)
         )
         for g in range(groups):
-            seen = x[(slice(None), slice(g * ins, (g + 1) * ins), *window)].reshape(len(x), -1)
-            taps = w[g * outs : (g + 1) * outs].reshape(outs, -1)
-            y[(slice(None), slice(g * outs, (g + 1) * outs), *place)] = seen @ taps.T
+            seen = x[(slice(None), slice(g * ins, (g + 1) * ins), *window)]
+            taps = w[g * outs : (g + 1) * outs]
+            total = np.tensordot(seen, taps, (range(1, w.ndim), range(1, w.ndim)))
+            y[(slice(None), slice(g * outs, (g + 1) * outs), *place)] = total
     return y if bias is None else y + bias.reshape(-1, *(1,) * dims)
 
 
@@ -64,9 +65,9 @@ def conv_transpose(
     """Every input element stamps the filter, times itself, on the output."""
     dims = w.ndim - 2
     if x.ndim == dims + 1:
-        return conv_transpose(
-            x[None], w, bias, stride, padding, output_padding, groups, dilation
-        )[0]
+        return conv_transpose(x[None], w, bias, stride, padding, output_padding, groups, dilation)[
+            0
+        ]
     steps, zeros = each(stride, dims), each(padding, dims)
     extra, spread = each(output_padding, dims), each(dilation, dims)
     reach = [(k - 1) * d + 1 for k, d in zip(w.shape[2:], spread, strict=True)]
@@ -105,7 +106,7 @@ def pool(x: Array, windows: Windows, dims: int, average: bool, divisors: Any = N
     for place, lines in windows.items():
         boxes = list(itertools.product(*lines))
         flat = np.array([np.ravel_multi_index(box, have) for box in boxes])
-        seen = x.reshape(*lead, -1)[..., flat]
+        seen = x.reshape(*lead, int(np.prod(have)))[..., flat]
         if average:
             values[(..., *place)] = seen.sum(-1) / (divisors[place] if divisors else len(boxes))
         else:

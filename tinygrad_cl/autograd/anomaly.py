@@ -20,7 +20,7 @@ from tinygrad_cl import origins
 from tinygrad_cl.compiler.structure import WANTED
 from tinygrad_cl.engine import inspection
 from tinygrad_cl.errors import AnomalyError
-from tinygrad_cl.graph import Node, toposort
+from tinygrad_cl.graph import DATA, Node, toposort
 from tinygrad_cl.runtime.memory import Buffer
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -164,7 +164,7 @@ def _search(roots: list[Node], results: dict[int, Array]) -> None:
     found = [culprit for root in roots if (culprit := bad.get(id(root))) is not None]
     if found:
         places = {id(node): at for at, node in enumerate(order)}
-        culprit = min(found, key=lambda c: places[id(c.node)])
+        culprit = min(found, key=lambda c: (_direction(c.node) == "backward", places[id(c.node)]))
         raise _error(culprit, _reader(culprit.node, order), "")
     for root in roots:
         if id(root) not in bad:
@@ -209,9 +209,14 @@ def _blame(
     return _Culprit(node, value) if made else None
 
 
+def _direction(node: Node) -> str:
+    origin = origins.of(node)
+    return "forward" if origin is None else origin.direction
+
+
 def _reader(node: Node, order: Sequence[Node]) -> Node | None:
     """The first node that reads a leaf."""
-    if node.inputs:
+    if node.primitive is not DATA:
         return None
     return next((user for user in order if any(i is node for i in user.inputs)), None)
 
@@ -227,8 +232,7 @@ _DEVICE_ONLY = (
 
 def _error(culprit: _Culprit, reader: Node | None, note: str) -> AnomalyError:
     node, value = culprit
-    origin = origins.of(node)
-    direction = "forward" if origin is None else origin.direction
+    origin, direction = origins.of(node), _direction(node)
     lines = [f"{direction}: {_what(node, reader)} {_extent(value)}"]
     if origin is not None and origin.forward is not None:
         lines.append(f"  forward op made at {origin.forward.origin or _UNKNOWN}")
@@ -247,7 +251,7 @@ _UNKNOWN = "an unknown line, before anomalies were looked for"
 
 def _what(node: Node, reader: Node | None) -> str:
     origin = origins.of(node)
-    if not node.inputs and reader is not None:
+    if reader is not None:
         return f"the data of a tensor, {node.signature.spec}, hold"
     if origin is not None and origin.forward is not None:
         return f"the gradient rule of {origin.forward.name} made, in {node},"

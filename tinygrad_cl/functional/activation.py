@@ -14,6 +14,7 @@ from tinygrad_cl.functional.reduce import any_empty, total
 from tinygrad_cl.graph import Node, apply
 from tinygrad_cl.primitives import elementwise as p
 from tinygrad_cl.primitives import reduce as r
+from tinygrad_cl.primitives import special
 from tinygrad_cl.shapes import normalize_dim
 
 if TYPE_CHECKING:
@@ -95,15 +96,18 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tens
     """
     x = _float("hardtanh", input)
     low, high = base.constant(min_val, x.dtype), base.constant(max_val, x.dtype)
-    return wrap(p.where(p.le(x, low), low, p.where(p.ge(x, high), high, x)))
+    inside = p.logical_and(p.gt(x, low), p.lt(x, high))
+    held = p.clamp(x, low, high)
+    held.needs_grad = False
+    return wrap(p.where(inside, x, held))
 
 
 def _elu(x: Node, alpha: float) -> Node:
-    zero = base.constant(0, x.dtype)
     # The exponent is held at 0: an infinity on the side that is not chosen would make the gradient
     # NaN.
-    positive = p.gt(x, zero)
-    return p.where(positive, x, (p.exp(p.where(positive, zero, x)) - 1) * alpha)
+    zero = base.constant(0, x.dtype)
+    falling = p.le(x, zero)
+    return p.where(falling, special.expm1(p.where(falling, x, zero)) * alpha, x)
 
 
 def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
@@ -166,14 +170,8 @@ def silu(input: Tensor) -> Tensor:
 
 
 def softplus_node(x: Node) -> Node:
-    """Returns `log(1 + exp(x))` without overflow, smooth everywhere.
-
-    With m = max(x, 0) held constant this is m + log(exp(x - m) + exp(-m)), whose derivatives are
-    right at 0 too.
-    """
-    m = p.maximum(x, base.constant(0, x.dtype))
-    m.needs_grad = False
-    return p.log(p.exp(x - m) + p.exp(-m)) + m
+    """Returns `log(1 + exp(x))` without overflow, smooth everywhere; its derivative is sigmoid."""
+    return apply(special.logaddexp, (x, base.constant(0, x.dtype)))
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:

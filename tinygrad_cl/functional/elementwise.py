@@ -82,7 +82,7 @@ def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> 
     if rounding_mode != "trunc":
         raise DTypeError(f'div: rounding_mode is None, "floor" or "trunc", got {rounding_mode!r}')
     if a.dtype.is_floating_point:
-        return wrap(p.trunc(p.div(a, b)))
+        return wrap(p.trunc_divide(a, b))
     quotient = p.floor_divide(p.abs(a), p.abs(b))
     return wrap(p.mul(quotient, p.mul(p.sign(a), p.sign(b))))
 
@@ -140,7 +140,7 @@ def _special_power(x: Node, exponent: float) -> Node | None:
     if exponent == 0.5:
         return apply(p.sqrt, (x,))
     if exponent == -0.5:
-        return apply(p.rsqrt, (x,))
+        return apply(p.pow_minus_half, (x,))
     return 1 / x if exponent == -1 else None
 
 
@@ -346,11 +346,19 @@ def erf(input: Tensor) -> Tensor:
 
 
 def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
-    """Returns `input + weight * (end - input)`.
+    """Returns `input + weight * (end - input)`, seen from `end` for weights of at least 0.5.
 
     Example:
         >>> import tinygrad_cl as tg
         >>> tg.lerp(tg.tensor([0.0]), tg.tensor([10.0]), 0.3)
         tensor([3.])
     """
-    return add(input, mul(weight, sub(end, input)))
+    a, b = base.operands("lerp", input, end)
+    if isinstance(weight, Handle | np.ndarray):
+        w = base.floating(base.operand("lerp", weight, a))
+        near = p.lt(w, base.constant(0.5, w.dtype))
+        origin, share = wrap(p.where(near, a, b)), wrap(p.where(near, w, w - 1))
+        return add(origin, mul(share, wrap(b - a)))
+    number = base.number(weight)
+    origin, factor = (a, number) if number < 0.5 else (b, number - 1)
+    return add(wrap(origin), mul(wrap(b - a), factor))

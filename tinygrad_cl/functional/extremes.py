@@ -127,6 +127,8 @@ def amax(
 ) -> Tensor:
     """Returns the largest elements over `dim`; equal ones share the gradient.
 
+    Where the result is NaN, the NaNs share it (in PyTorch the whole gradient is NaN there).
+
     Raises:
         ShapeError: if there are no elements.
 
@@ -148,6 +150,8 @@ def amin(
     keepdims: bool = False,
 ) -> Tensor:
     """Returns the smallest elements over `dim`; equal ones share the gradient.
+
+    Where the result is NaN, the NaNs share it (in PyTorch the whole gradient is NaN there).
 
     Raises:
         ShapeError: if there are no elements.

@@ -6,14 +6,14 @@ computed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinygrad_cl import engine
 from tinygrad_cl.dtypes import int64
 from tinygrad_cl.errors import DTypeError, ShapeError
-from tinygrad_cl.functional import base
+from tinygrad_cl.functional import base, host
 from tinygrad_cl.functional.base import unwrap, wrap
 from tinygrad_cl.graph import Node, apply
 from tinygrad_cl.primitives import elementwise as p
@@ -37,7 +37,7 @@ def index_node(op: str, index: object) -> Node:
     return base.cast(node, int64)
 
 
-def _corner(x: Node, shape: Shape, dim: int | None) -> Node:
+def corner(x: Node, shape: Shape, dim: int | None) -> Node:
     """Returns the part of `x` that an index of this shape meets: the corner, but all of `dim`."""
     if len(shape) != x.ndim:
         return x  # the primitive refuses it
@@ -65,7 +65,7 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
         line = base.reshape(places, (numel(places.shape),))
         found = primitive.gather(m.reshape(x, shape=(1,)), line, dim=0, op="gather")
         return wrap(m.reshape(found, shape=places.shape))
-    part = _corner(x, places.shape, at)
+    part = corner(x, places.shape, at)
     return wrap(primitive.gather(part, places, dim=at, op="gather"))
 
 
@@ -86,7 +86,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     x, places = unwrap("scatter_add", input), index_node("scatter_add", index)
     given = base.cast(unwrap("scatter_add", src), x.dtype)
     at = normalize_dim("scatter_add", dim, x.ndim)
-    part, given = _corner(x, places.shape, at), _corner(given, places.shape, None)
+    part, given = corner(x, places.shape, at), corner(given, places.shape, None)
     found = primitive.scatter_add(part, places, given, dim=at, op="scatter_add")
     if part is not x:
         found = m.slice_scatter(x, found, starts=(0,) * x.ndim, steps=(1,) * x.ndim)
@@ -250,11 +250,29 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Tensor | tuple[Tensor, 
                 [3]])
     """
     node = unwrap("nonzero", input)
-    found = np.stack(np.nonzero(np.atleast_1d(engine.numpy(node))), axis=1).astype(np.int64)
-    found = found[:, : node.ndim]
+    found = _places("nonzero", node)
     if not as_tuple:
         return wrap(base.upload(found, node.device))
     return tuple(wrap(base.upload(column, node.device)) for column in found.T)
+
+
+def _places(op: str, node: Node) -> np.ndarray[Any, Any]:
+    """Returns one row of indices for every element that is not zero."""
+    values = np.atleast_1d(host.values(op, node))
+    return np.stack(np.nonzero(values), axis=1).astype(np.int64)[:, : node.ndim]
+
+
+def argwhere(input: Tensor) -> Tensor:
+    """Returns where `input` is not zero, as `nonzero` does: (K, ndim) indices; computes now.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.argwhere(tg.tensor([[0, 5], [7, 0]]))
+        tensor([[0, 1],
+                [1, 0]])
+    """
+    node = unwrap("argwhere", input)
+    return wrap(base.upload(_places("argwhere", node), node.device))
 
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
@@ -273,7 +291,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     if condition.dtype.name != "bool":
         raise DTypeError(f"masked_select: the mask must be bool, got {condition.dtype.name}")
     shape = broadcast("masked_select", x.shape, condition.shape)
-    where = np.flatnonzero(np.broadcast_to(engine.numpy(condition), shape))
+    where = np.flatnonzero(np.broadcast_to(host.values("masked_select", condition), shape))
     flat = base.reshape(base.expand(x, shape), (numel(shape),))
     line = base.upload(where.astype(np.int64), x.device)
     return wrap(primitive.index_select(flat, line, dim=0, op="masked_select"))

@@ -153,7 +153,9 @@ def _spell_out(entries: list[Any], ndim: int) -> list[Any]:
     if missing < 0:
         raise IndexError(f"too many indices: a {ndim}-d tensor was given {ndim - missing}")
     at = dots[0] if dots else len(entries)
-    return [*entries[:at], *[slice(None)] * missing, *entries[at + 1 :]]
+    # '...' for no dims at all still stands between index arrays, as in NumPy.
+    full = [slice(None)] * missing or entries[at : at + 1]
+    return [*entries[:at], *full, *entries[at + 1 :]]
 
 
 def _read(found: Plan, entry: Any, sizes: Shape, dim: int, arrays_there: bool) -> None:
@@ -163,6 +165,8 @@ def _read(found: Plan, entry: Any, sizes: Shape, dim: int, arrays_there: bool) -
     elif isinstance(entry, _NewAxis):
         found.arrays[len(found.shape)] = entry.array
         found.shape.append(1)
+    elif entry is Ellipsis:
+        pass
     elif isinstance(entry, slice):
         _read_slice(found, entry, sizes[0])
     elif isinstance(entry, int):
@@ -264,9 +268,9 @@ def getitem(input: Tensor, index: Any) -> Tensor:
 def _take(y: Node, found: Plan) -> Node:
     """Applies the index arrays."""
     dims = sorted(found.arrays)
-    shape = _meet([found.arrays[d] for d in dims])
+    shape = meet([found.arrays[d] for d in dims])
     sizes = [y.shape[d] for d in dims]
-    line = _as_node(_linear(found, dims, sizes, shape), y)
+    line = as_node(linear_index(found, dims, sizes, shape), y)
     first = 0 if found.spread else dims[0]
     rest = [d for d in range(y.ndim) if d not in dims]
     order = (*rest[:first], *dims, *rest[first:])
@@ -278,7 +282,8 @@ def _take(y: Node, found: Plan) -> Node:
     return base.reshape(taken, (*outer, *shape, *inner))
 
 
-def _meet(arrays: Sequence[Array | Node]) -> Shape:
+def meet(arrays: Sequence[Array | Node]) -> Shape:
+    """Returns the shape that index arrays broadcast to."""
     try:
         return tuple(np.broadcast_shapes(*(a.shape for a in arrays)))
     except ValueError:
@@ -286,8 +291,10 @@ def _meet(arrays: Sequence[Array | Node]) -> Shape:
         raise IndexError(f"index arrays of shapes {listed} do not broadcast") from None
 
 
-def _linear(found: Plan, dims: Sequence[int], sizes: Sequence[int], shape: Shape) -> Array | Node:
-    """One index into the merged dims, flat: on the host if it knows all of them."""
+def linear_index(
+    found: Plan, dims: Sequence[int], sizes: Sequence[int], shape: Shape
+) -> Array | Node:
+    """Returns one index into the merged dims, flat: on the host if it knows all of them."""
     arrays = [found.arrays[d] for d in dims]
     known = [a for a in arrays if isinstance(a, np.ndarray)]
     if len(known) == len(arrays):
@@ -298,13 +305,14 @@ def _linear(found: Plan, dims: Sequence[int], sizes: Sequence[int], shape: Shape
     like = next(a for a in arrays if isinstance(a, Node))
     total: Node | None = None
     for array, size in zip(arrays, sizes, strict=True):
-        node = _as_node(array, like)
+        node = as_node(array, like)
         total = node if total is None else total * size + node
     assert total is not None
     return base.reshape(base.expand(total, shape), (numel(shape),))
 
 
-def _as_node(array: Array | Node, like: Node) -> Node:
+def as_node(array: Array | Node, like: Node) -> Node:
+    """Returns an index array as a node on the device of another."""
     return array if isinstance(array, Node) else base.upload(array.astype(np.int64), like.device)
 
 
@@ -328,7 +336,7 @@ def setitem(input: Handle, index: Any, value: Any) -> Node:
         return p.where(mask, given, x)
     found = plan(_on_host(index), x.shape)
     if not found.arrays:
-        return _scatter_slice(x, found, _fit(given, tuple(found.shape)))
+        return _scatter_slice(x, found, fit(given, tuple(found.shape)))
     y = _put(_cut(x, found), found, given)
     return _scatter_slice(x, found, y)
 
@@ -346,8 +354,8 @@ def _on_host(index: Any) -> Any:
     return engine.numpy(index.node) if isinstance(index, Handle) else index
 
 
-def _fit(value: Node, shape: Shape) -> Node:
-    """A value broadcast to the place that it goes to; leading dims of size 1 may be too many."""
+def fit(value: Node, shape: Shape, op: str = "setitem") -> Node:
+    """Returns a value broadcast to its place; leading dims of size 1 may be too many."""
     while value.ndim > len(shape) and value.shape[0] == 1:
         value = m.reshape(value, shape=value.shape[1:])
     lead = len(shape) - value.ndim
@@ -355,7 +363,7 @@ def _fit(value: Node, shape: Shape) -> Node:
         s in (1, w) for s, w in zip(value.shape, shape[lead:], strict=True)
     )
     if not fits:
-        raise ShapeError(f"setitem: a value of shape {value.shape} does not broadcast to {shape}")
+        raise ShapeError(f"{op}: a value of shape {value.shape} does not broadcast to {shape}")
     return base.expand(value, shape)
 
 
@@ -370,16 +378,16 @@ def _scatter_slice(x: Node, found: Plan, value: Node) -> Node:
 def _put(y: Node, found: Plan, value: Node) -> Node:
     """Writes to the places that index arrays name: every place looks up which value it takes."""
     dims = sorted(found.arrays)
-    shape = _meet([found.arrays[d] for d in dims])
+    shape = meet([found.arrays[d] for d in dims])
     sizes = [y.shape[d] for d in dims]
-    line = _linear(found, dims, sizes, shape)
+    line = linear_index(found, dims, sizes, shape)
     assert isinstance(line, np.ndarray)
     first = 0 if found.spread else dims[0]
     rest = [d for d in range(y.ndim) if d not in dims]
     order = (*rest[:first], *dims, *rest[first:])
     moved = m.permute(y, dims=order) if order != tuple(range(y.ndim)) else y
     outer, inner = moved.shape[:first], moved.shape[first + len(dims) :]
-    values = base.reshape(_fit(value, (*outer, *shape, *inner)), (*outer, line.size, *inner))
+    values = base.reshape(fit(value, (*outer, *shape, *inner)), (*outer, line.size, *inner))
     merged = base.reshape(moved, (*outer, numel(sizes), *inner))
     if line.size == 0:
         return y

@@ -355,9 +355,7 @@ def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None)
     if min is None and max is None:
         raise DTypeError("clamp: give min, max, or both")
     if min is None or max is None:
-        x, bound = base.operands("clamp", input, min if max is None else max)
-        outside = p.lt(x, bound) if max is None else p.gt(x, bound)
-        return wrap(apply(p.where, (outside, bound, x)))
+        return binary(p.clamp_max, input, max) if min is None else binary(p.clamp_min, input, min)
     x, low = base.operands("clamp", input, min)
     y, high = base.operands("clamp", show(x), max)
     return wrap(p.clamp(y, base.cast(low, y.dtype), high))

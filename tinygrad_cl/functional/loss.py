@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tinygrad_cl.autograd.modes import no_grad
 from tinygrad_cl.dtypes import int64
 from tinygrad_cl.errors import DTypeError, ShapeError
 from tinygrad_cl.functional import base
@@ -19,6 +18,7 @@ from tinygrad_cl.functional.reduce import average, total
 from tinygrad_cl.graph import Node, apply
 from tinygrad_cl.primitives import elementwise as p
 from tinygrad_cl.primitives import movement as m
+from tinygrad_cl.primitives import special
 
 if TYPE_CHECKING:
     from tinygrad_cl.tensor import Tensor
@@ -230,6 +230,8 @@ def binary_cross_entropy(
 ) -> Tensor:
     """Returns `-(t * log(x) + (1 - t) * log(1 - x))` of probabilities; logarithms stop at -100.
 
+    The gradient is `(x - t) / max(x * (1 - x), 1e-12)`, so 0 where x is t, even at 0 and 1.
+
     Raises:
         ShapeError: if the shapes differ.
 
@@ -240,17 +242,8 @@ def binary_cross_entropy(
     """
     op = "binary_cross_entropy"
     x, t = same_shape(op, input, target)
-    losses = -(t * _log_above(x) + (1 - t) * _log_above(1 - x))
+    losses = special.binary_cross_entropy(x, t)
     return reduced(op, with_weight(op, losses, weight), reduction)
-
-
-def _log_above(x: Node) -> Node:
-    """Returns log(x), at least -100; its gradient is 1 / max(x, tiny): 0 is no dead end."""
-    tiny = base.constant(6e-8 if x.dtype.itemsize == 2 else 1e-12, x.dtype)
-    with no_grad():
-        lift = p.maximum(x, tiny) - x
-        shift = p.maximum(p.log(x), base.constant(-100, x.dtype)) - p.log(p.maximum(x, tiny))
-    return p.log(x + lift) + shift
 
 
 def with_weight(op: str, losses: Node, weight: Tensor | None) -> Node:
@@ -288,11 +281,14 @@ def binary_cross_entropy_with_logits(
     """
     op = "binary_cross_entropy_with_logits"
     x, t = same_shape(op, input, target)
-    if pos_weight is None:
-        losses = softplus_node(x) - x * t
-    else:
-        factor = (base.cast(unwrap(op, pos_weight), x.dtype) - 1) * t + 1
-        losses = (1 - t) * x + factor * softplus_node(-x)
+    hits, factor = t, None
+    if pos_weight is not None:
+        hits = t * base.cast(unwrap(op, pos_weight), x.dtype)
+        factor = hits + (1 - t)
+    # log(1 + exp(-|x|)), and what is straight on either side of 0: infinities never meet.
+    above = p.gt(x, base.constant(0, x.dtype))
+    bend = softplus_node(p.where(above, -x, x))
+    losses = p.where(above, 1 - t, -hits) * x + (bend if factor is None else bend * factor)
     return reduced(op, with_weight(op, losses, weight), reduction)
 
 
@@ -348,9 +344,8 @@ def huber_loss(
         raise DTypeError(f"huber_loss: delta must be positive, got {delta}")
     x, t = same_shape("huber_loss", input, target)
     d = x - t
-    size = p.abs(d)
-    near = p.lt(size, base.constant(delta, x.dtype))
-    return reduced("huber_loss", p.where(near, d * d * 0.5, (size - delta / 2) * delta), reduction)
+    slope = p.clamp(d, base.constant(-delta, x.dtype), base.constant(delta, x.dtype))
+    return reduced("huber_loss", slope * (d - slope * 0.5), reduction)
 
 
 def smooth_l1_loss(
@@ -373,17 +368,17 @@ def smooth_l1_loss(
         return l1_loss(input, target, reduction)
     x, t = same_shape("smooth_l1_loss", input, target)
     d = x - t
-    size = p.abs(d)
-    near = p.lt(size, base.constant(beta, x.dtype))
-    return reduced(
-        "smooth_l1_loss", p.where(near, d * d * (0.5 / beta), size - beta / 2), reduction
-    )
+    slope = p.clamp(d * (1 / beta), base.constant(-1, x.dtype), base.constant(1, x.dtype))
+    return reduced("smooth_l1_loss", slope * (d - slope * (beta / 2)), reduction)
 
 
 def kl_div(
     input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False
 ) -> Tensor:
     """Returns `target * (log(target) - input)`, the divergence of log-probabilities from a target.
+
+    Where the target is 0, `target * log(target)` counts as a constant 0, for the target's gradient
+    too, which is `-input` there (in PyTorch NaN).
 
     Args:
         input: log-probabilities.
@@ -404,9 +399,9 @@ def kl_div(
     if log_target:
         losses = p.exp(t) * (t - x)
     else:
-        positive = p.gt(t, base.constant(0, t.dtype))
-        safe = p.where(positive, t, base.constant(1, t.dtype))
-        losses = p.where(positive, t * p.log(safe), base.constant(0, t.dtype)) - t * x
+        nothing = p.eq(t, base.constant(0, t.dtype))
+        safe = p.where(nothing, base.constant(1, t.dtype), t)
+        losses = p.where(nothing, base.constant(0, t.dtype), t * p.log(safe)) - t * x
     if reduction == "batchmean":
         return wrap(
             total(losses, tuple(range(x.ndim)), False) * (1 / x.shape[0] if x.ndim else 1.0)

@@ -7,28 +7,25 @@ from tinygrad_cl.functional import (
     counting,
     elementwise,
     extremes,
-    grids,
     index,
     inplace,
-    linalg,
     logic,
     movement,
     quantiles,
     random,
     reduce,
     scan,
-    shaping,
     sorting,
     views,
+    writing,
+    writing_inplace,
 )
-from tinygrad_cl.functional import diagonal as diagonals
 from tinygrad_cl.functional import matmul as products
 from tinygrad_cl.functional import norm as norms
-from tinygrad_cl.functional import products as more_products
-from tinygrad_cl.functional.methods_math import MathMethods
+from tinygrad_cl.functional.methods_shape import ShapeMethods
 
 
-class Methods(MathMethods):
+class Methods(ShapeMethods):
     """Functions as methods; each is documented where it is defined."""
 
     __slots__ = ()
@@ -156,39 +153,6 @@ class Methods(MathMethods):
     outer = products.outer
     addmm = products.addmm
 
-    diagonal = diagonals.diagonal
-    diag = diagonals.diag
-    diag_embed = diagonals.diag_embed
-    diagflat = diagonals.diagflat
-    trace = diagonals.trace
-    split_with_sizes = shaping.split_with_sizes
-    tensor_split = shaping.tensor_split
-    unfold = shaping.unfold
-    reshape_as = shaping.reshape_as
-    view_as = shaping.view_as
-    swapaxes = shaping.swapaxes
-    swapdims = shaping.swapdims
-    fliplr = shaping.fliplr
-    flipud = shaping.flipud
-    rot90 = shaping.rot90
-    sum_to_size = shaping.sum_to_size
-    new_tensor = grids.new_tensor
-    new_full = grids.new_full
-    new_ones = grids.new_ones
-    new_zeros = grids.new_zeros
-    new_empty = grids.new_empty
-    addmv = more_products.addmv
-    addr = more_products.addr
-    addbmm = more_products.addbmm
-    baddbmm = more_products.baddbmm
-    inner = more_products.inner
-    vdot = more_products.vdot
-    kron = more_products.kron
-    cross = more_products.cross
-    det = linalg.det
-    inverse = linalg.inv
-    matrix_power = linalg.matrix_power
-
     gather = index.gather
     scatter_add = index.scatter_add
     index_select = index.index_select
@@ -220,6 +184,26 @@ class Methods(MathMethods):
     bincount = counting.bincount
     repeat_interleave = counting.repeat_interleave
     multinomial = counting.multinomial
+
+    scatter = writing.scatter
+    index_fill = writing.index_fill
+    index_copy = writing.index_copy
+    index_put = writing.index_put
+    masked_scatter = writing.masked_scatter
+    take = writing.take
+    select_scatter = writing.select_scatter
+    slice_scatter = writing.slice_scatter
+    diagonal_scatter = writing.diagonal_scatter
+
+    scatter_ = writing_inplace.scatter_
+    scatter_add_ = writing_inplace.scatter_add_
+    index_add_ = writing_inplace.index_add_
+    index_fill_ = writing_inplace.index_fill_
+    index_copy_ = writing_inplace.index_copy_
+    index_put_ = writing_inplace.index_put_
+    masked_scatter_ = writing_inplace.masked_scatter_
+
+    argwhere = index.argwhere
 
     bernoulli = random.bernoulli
     uniform_ = random.uniform_

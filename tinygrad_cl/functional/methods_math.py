@@ -1,9 +1,9 @@
-"""More elementwise functions that are methods of Tensor: those of special, pairs and parts."""
+"""Methods of Tensor that are special functions, functions of pairs and parts, and statistics."""
 
 from __future__ import annotations
 
+from tinygrad_cl.functional import differences, pairs, parts, special, statistics
 from tinygrad_cl.functional import inplace_math as inplace
-from tinygrad_cl.functional import pairs, parts, special
 from tinygrad_cl.functional.operators import Operators
 
 
@@ -64,6 +64,15 @@ class MathMethods(Operators):
     isclose = parts.isclose
     clamp_min = parts.clamp_min
     clamp_max = parts.clamp_max
+
+    nansum = statistics.nansum
+    nanmean = statistics.nanmean
+    aminmax = statistics.aminmax
+    corrcoef = statistics.corrcoef
+    cov = statistics.cov
+    histc = statistics.histc
+    diff = differences.diff
+    dist = differences.dist
 
     tan_ = inplace.tan_
     acos_ = inplace.acos_

@@ -238,6 +238,16 @@ class Operators(Handle):
             return NotImplemented
         return inplace.take("^=", self, logic.bitwise_xor(self, other))
 
+    def __ilshift__(self, other: Operand) -> Any:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return inplace.take("<<=", self, pairs.bitwise_left_shift(self, other))
+
+    def __irshift__(self, other: Operand) -> Any:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return inplace.take(">>=", self, pairs.bitwise_right_shift(self, other))
+
     __neg__ = elementwise.neg
     __abs__ = elementwise.abs
     __invert__ = logic.bitwise_not

@@ -143,7 +143,7 @@ def float_power(input: Operand, exponent: Operand) -> Tensor:
 
     Example:
         >>> import tinygrad_cl as tg
-        >>> tg.float_power(tg.tensor([2, 3], device="numpy"), -1)
+        >>> tg.float_power(tg.tensor([2, 3]), -1)
         tensor([0.5000, 0.3333], dtype=tinygrad_cl.float64)
     """
     left, right = together("float_power", input, exponent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from tinygrad_cl.autograd.modes import no_grad
@@ -16,6 +17,7 @@ from tinygrad_cl.primitives import elementwise as p
 from tinygrad_cl.primitives import movement as m
 from tinygrad_cl.primitives import random as primitive
 from tinygrad_cl.primitives import reduce as r
+from tinygrad_cl.primitives import special
 from tinygrad_cl.shapes import normalize_dim, numel
 
 if TYPE_CHECKING:
@@ -75,8 +77,13 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
         tensor([-1.0000,  0.0000,  0.7000])
     """
     x = _float("hardshrink", input)
-    within = p.logical_and(p.ge(x, _number(-lambd, x)), p.le(x, _number(lambd, x)))
-    return wrap(p.where(within, _number(0, x), x))
+    outside = p.gt(p.abs(x), _number(lambd, x))
+    return wrap(p.where(outside, x, _zero_or_nan(x)))
+
+
+def _zero_or_nan(x: Node) -> Node:
+    """Returns NaN where `x` is NaN, and 0 elsewhere, without a gradient."""
+    return p.where(p.isnan(x), _number(math.nan, x), _number(0, x))
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -94,9 +101,8 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
         raise ArgumentError(f"softshrink: lambd must not be negative, got {lambd}")
     x = _float("softshrink", input)
     below, above = p.lt(x, _number(-lambd, x)), p.gt(x, _number(lambd, x))
-    within = p.logical_and(p.ge(x, _number(-lambd, x)), p.le(x, _number(lambd, x)))
-    shift = p.where(above, _number(-lambd, x), p.where(below, _number(lambd, x), _number(0, x)))
-    return wrap(p.where(within, _number(0, x), x + shift))
+    moved = x + p.where(above, _number(-lambd, x), _number(lambd, x))
+    return wrap(p.where(p.logical_or(below, above), moved, _zero_or_nan(x)))
 
 
 def tanhshrink(input: Tensor) -> Tensor:
@@ -137,11 +143,9 @@ def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
     if alpha == 0:
         raise ArgumentError("celu: alpha must not be 0; a small number comes close to relu")
     x = _float("celu", input)
-    above = p.gt(x, _number(0, x))
-    scaled = p.where(above, _number(0, x), x) * (1 / alpha)
-    # exp(z) - 1 = tanh(z / 2) * (exp(z) + 1) loses no digits near 0.
-    falling = p.tanh(scaled * 0.5) * (p.exp(scaled) + 1) * alpha
-    return wrap(p.where(above, x, falling))
+    below = p.le(x, _number(0, x))
+    scaled = p.where(below, x, _number(0, x)) * (1 / alpha)
+    return wrap(p.where(below, special.expm1(scaled) * alpha, x))
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:

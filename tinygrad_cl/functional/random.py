@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 class Generator:
     """A stream of random numbers: a seed and a position.
 
+    A new generator starts at seed 0. The default generator, which serves every call that names
+    none, starts each process at a seed drawn by chance, as PyTorch's does: call `manual_seed` for
+    the same numbers again.
+
     Example:
         >>> import tinygrad_cl as tg
         >>> g = tg.Generator().manual_seed(0)
@@ -81,6 +85,7 @@ def _signed(value: int) -> int:
 
 
 default_generator = Generator()
+default_generator.seed()
 
 
 def manual_seed(seed: int) -> Generator:
@@ -97,7 +102,7 @@ def manual_seed(seed: int) -> Generator:
 
 
 def initial_seed() -> int:
-    """Returns the seed of the default generator."""
+    """Returns the seed of the default generator; drawn by chance before `manual_seed`."""
     return default_generator.initial_seed()
 
 

@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from tinygrad_cl.tensor import Tensor
 
 
+FEW = 32  # elements of a line that are found without sorting it
+LONG = 4096  # elements of a line that one work-item of a GPU should not walk along
+
+
+def _walks(node: Node, size: int) -> bool:
+    return base.device_of(node).kind != "gpu" or size <= LONG
+
+
 def order(op: str, node: Node, dim: int, descending: bool) -> Node:
     """Returns the positions that sort a node along a dim."""
     at = normalize_dim(op, dim, node.ndim)
@@ -105,9 +113,11 @@ def topk(
     size = node.shape[at] if node.ndim else 1
     if not 0 <= k <= size:
         raise ShapeError(f"topk: k {k} is not between 0 and {size}, the size of dim {dim}")
-    places = order("topk", node, dim, largest)
-    if node.ndim:
-        places = part(places, at, 0, k)
+    if 0 < k <= FEW and node.ndim and _walks(node, size):
+        places = primitive.topk_index(node, dim=at, descending=largest, count=k)
+    else:
+        places = order("topk", node, dim, largest)
+        places = part(places, at, 0, k) if node.ndim else places
     return ValuesAndIndices(wrap(picked("topk", node, places, dim)), wrap(places))
 
 

@@ -1,4 +1,4 @@
-"""Convolution layers. Primitives: primitives/conv.py. Functions: functional/conv.py."""
+"""Convolution layers. Primitives: primitives/conv.py. Functions: functional/{conv,conv3d}.py."""
 
 from __future__ import annotations
 
@@ -187,7 +187,72 @@ class Conv2d(_Conv):
         )
 
 
-class ConvTranspose2d(_Conv):
+class Conv3d(_Conv):
+    """A convolution over the last three dims of an `(N, C, D, H, W)` input.
+
+    Arguments as for `Conv2d`, with one size or three each.
+
+    Attributes:
+        weight: `(out_channels, in_channels / groups, depth, height, width)`.
+        bias: `(out_channels,)`, or None.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> from tinygrad_cl import nn
+        >>> nn.Conv3d(1, 2, 3)(tg.zeros(1, 1, 4, 5, 6)).shape
+        (1, 2, 2, 3, 4)
+    """
+
+    dims = 3
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns the convolution of `x`, shape `(N, out_channels, D', H', W')`."""
+        return F.conv3d(
+            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+        )
+
+
+class _ConvTranspose(_Conv):
+    """What the transposed convolutions share: their arguments and their repr."""
+
+    transposed = True
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Sizes,
+        stride: Sizes = 1,
+        padding: Sizes = 0,
+        output_padding: Sizes = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Sizes = 1,
+        padding_mode: str = "zeros",
+        **where: Any,
+    ) -> None:
+        if isinstance(padding, str):
+            raise ArgumentError(f"{type(self).__name__}: padding must be ints, got {padding!r}")
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            groups,
+            bias,
+            padding_mode,
+            **where,
+        )
+        self.output_padding = self._sizes("output_padding", output_padding)
+
+    def _middle_of_repr(self) -> str:
+        plain = self.output_padding == (0,) * self.dims
+        return "" if plain else f", output_padding={self.output_padding}"
+
+
+class ConvTranspose2d(_ConvTranspose):
     """The transpose of a convolution: the map that `Conv2d`'s input gradient applies.
 
     An input of height `H` gives `(H - 1) * stride - 2 * padding + dilation * (kernel_size - 1) +
@@ -218,38 +283,6 @@ class ConvTranspose2d(_Conv):
         (1, 3, 10, 12)
     """
 
-    transposed = True
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Sizes,
-        stride: Sizes = 1,
-        padding: Sizes = 0,
-        output_padding: Sizes = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: Sizes = 1,
-        padding_mode: str = "zeros",
-        **where: Any,
-    ) -> None:
-        if isinstance(padding, str):
-            raise ArgumentError(f"ConvTranspose2d: padding must be ints, got {padding!r}")
-        super().__init__(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            dilation,
-            groups,
-            bias,
-            padding_mode,
-            **where,
-        )
-        self.output_padding = self._sizes("output_padding", output_padding)
-
     def forward(self, x: Tensor) -> Tensor:
         """Returns the transposed convolution of `x`."""
         assert not isinstance(self.padding, str)
@@ -264,6 +297,42 @@ class ConvTranspose2d(_Conv):
             self.dilation,
         )
 
-    def _middle_of_repr(self) -> str:
-        plain = self.output_padding == (0,) * self.dims
-        return "" if plain else f", output_padding={self.output_padding}"
+
+class ConvTranspose1d(_ConvTranspose):
+    """The transpose of a convolution of an `(N, C, L)` input; see `ConvTranspose2d`."""
+
+    dims = 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns the transposed convolution of `x`."""
+        assert not isinstance(self.padding, str)
+        return F.conv_transpose1d(
+            x,
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            self.output_padding,
+            self.groups,
+            self.dilation,
+        )
+
+
+class ConvTranspose3d(_ConvTranspose):
+    """The transpose of a convolution of an `(N, C, D, H, W)` input; see `ConvTranspose2d`."""
+
+    dims = 3
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns the transposed convolution of `x`."""
+        assert not isinstance(self.padding, str)
+        return F.conv_transpose3d(
+            x,
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            self.output_padding,
+            self.groups,
+            self.dilation,
+        )

@@ -76,6 +76,7 @@ class MaxPool1d(Module):
         stride: steps of the window; `kernel_size` by default.
         padding: places of minus infinity on both sides; at most half a window.
         dilation: distance between the window's elements.
+        return_indices: return the positions of the maxima, too.
         ceil_mode: count windows that begin inside and end outside, too.
     """
 
@@ -85,6 +86,7 @@ class MaxPool1d(Module):
         stride: int | None = None,
         padding: int = 0,
         dilation: int = 1,
+        return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:
         super().__init__()
@@ -92,12 +94,19 @@ class MaxPool1d(Module):
         self.stride = kernel_size if stride is None else stride
         self.padding = padding
         self.dilation = dilation
+        self.return_indices = return_indices
         self.ceil_mode = ceil_mode
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Returns the pooled tensor."""
+    def forward(self, x: Tensor) -> Any:
+        """Returns the pooled tensor; with `return_indices`, a pair with the positions."""
         return F.max_pool1d(
-            x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode
+            x,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.ceil_mode,
+            self.return_indices,
         )
 
     extra_repr = MaxPool2d.extra_repr

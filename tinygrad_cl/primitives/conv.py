@@ -1,8 +1,9 @@
-"""Convolution and its two gradients.   Device side: ops/conv.cl.   User side: functional/conv.py.   Plans: plans_conv.py.
+"""Convolution and its gradients.   Device side: ops/conv*.cl.   User side: functional/conv.py.
 
-The three are closed under differentiation: with `y = conv(x, w)`, the gradient of any of them with respect to any
-of its inputs is one of the others. Activations are NCHW, weights (O, C / groups, KH, KW). `conv2d_input_grad` is
-also the transposed convolution: `input_size` may be any size that the forward convolution maps to g's.
+The three are closed under differentiation: the gradient of any of them with respect to any of its
+inputs is one of the others. Activations are NCHW, weights (O, C / groups, KH, KW).
+`conv2d_input_grad` is also the transposed convolution: `input_size` may be any size that the
+forward convolution maps to g's. The plans are in plans_conv.py.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tinygrad_cl.errors import DTypeError, ShapeError
 from tinygrad_cl.graph import Primitive, TensorSpec, register
 from tinygrad_cl.lowering import Template
 from tinygrad_cl.primitives.plans_conv import plan_conv2d, plan_input_grad, plan_weight_grad
+from tinygrad_cl.primitives.rules import widen
 from tinygrad_cl.shapes import Shape
 
 Array = NDArray[Any]
@@ -136,11 +138,7 @@ def _check_size(
         )
 
 
-# --- NumPy references: one im2col, three products -----------------------------------------------------------
-
-
-def _wide(a: Array) -> Array:
-    return a.astype(np.float32) if a.dtype == np.float16 else a
+# --- NumPy references: one im2col, three products ------------------------------------------------
 
 
 def _columns(x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Array:
@@ -159,12 +157,12 @@ def _grouped(shape: Shape, groups: int, *rest: int) -> Shape:
 def _conv_reference(
     x: Array, w: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int
 ) -> Array:
-    columns = _columns(_wide(x), (w.shape[2], w.shape[3]), stride, padding, dilation)
+    columns = _columns(widen(x), (w.shape[2], w.shape[3]), stride, padding, dilation)
     n, c, kh, kw, oh, ow = columns.shape
     o, depth = w.shape[0], c // groups * kh * kw
-    rows = _wide(w).reshape(groups, o // groups, depth)
+    rows = widen(w).reshape(groups, o // groups, depth)
     with np.errstate(all="ignore"):
-        out = np.matmul(rows, columns.reshape(n, groups, depth, oh * ow))
+        out: Array = np.matmul(rows, columns.reshape(n, groups, depth, oh * ow))
         return out.reshape(n, o, oh, ow).astype(x.dtype, copy=False)
 
 
@@ -179,8 +177,8 @@ def _input_grad_reference(
 ) -> Array:
     (n, o, oh, ow), (_, per_group, kh, kw) = g.shape, w.shape
     (h, wd), (ph, pw), (sh, sw), (dh, dw) = input_size, padding, stride, dilation
-    rows = _wide(w).reshape(groups, o // groups, per_group * kh * kw)
-    cotangent = _wide(g).reshape(n, groups, o // groups, oh * ow)
+    rows = widen(w).reshape(groups, o // groups, per_group * kh * kw)
+    cotangent = widen(g).reshape(n, groups, o // groups, oh * ow)
     with np.errstate(all="ignore"):
         taps = np.matmul(rows.swapaxes(1, 2), cotangent)
         taps = taps.reshape(n, groups * per_group, kh, kw, oh, ow)
@@ -202,17 +200,17 @@ def _weight_grad_reference(
     dilation: Pair,
     groups: int,
 ) -> Array:
-    columns = _columns(_wide(x), kernel_size, stride, padding, dilation)
+    columns = _columns(widen(x), kernel_size, stride, padding, dilation)
     n, c, kh, kw, oh, ow = columns.shape
     o, depth, pixels = g.shape[1], c // groups * kh * kw, n * oh * ow
     panel = columns.transpose(1, 2, 3, 0, 4, 5).reshape(groups, depth, pixels)
-    cotangent = _wide(g).transpose(1, 0, 2, 3).reshape(groups, o // groups, pixels)
+    cotangent = widen(g).transpose(1, 0, 2, 3).reshape(groups, o // groups, pixels)
     with np.errstate(all="ignore"):
-        out = np.matmul(cotangent, panel.swapaxes(1, 2))
+        out: Array = np.matmul(cotangent, panel.swapaxes(1, 2))
         return out.reshape(o, c // groups, kh, kw).astype(x.dtype, copy=False)
 
 
-# --- Rows ---------------------------------------------------------------------------------------------------
+# --- Rows ----------------------------------------------------------------------------------------
 
 _SHARED = ("stride", "padding", "dilation", "groups")
 
@@ -221,7 +219,7 @@ def _size(node: Any) -> Pair:
     return node.shape[2], node.shape[3]
 
 
-conv2d = register(
+conv2d: Primitive = register(
     Primitive(
         "conv2d",
         _conv_spec,
@@ -235,7 +233,7 @@ conv2d = register(
     )
 )
 
-conv2d_input_grad = register(
+conv2d_input_grad: Primitive = register(
     Primitive(
         "conv2d_input_grad",
         _input_grad_spec,
@@ -252,7 +250,7 @@ conv2d_input_grad = register(
     )
 )
 
-conv2d_weight_grad = register(
+conv2d_weight_grad: Primitive = register(
     Primitive(
         "conv2d_weight_grad",
         _weight_grad_spec,

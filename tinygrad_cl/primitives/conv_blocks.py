@@ -1,17 +1,17 @@
 """How ops/conv.cl, ops/conv_weight.cl and ops/conv_weight_wide.cl cut a convolution into blocks.
 
-A handful of block sizes and register tiles is weighed by a rough count of cycles, and the cheapest that fits private memory is
-taken. Counts are those of a core with two multiply-adds, two loads and one store of a register in a cycle.
+A handful of block sizes and register tiles is weighed by a rough count of cycles, and the cheapest
+that fits private memory is taken. Counts are those of a core that does two multiply-adds, two loads
+and one store of a register in a cycle.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from tinygrad_cl.primitives.conv_sides import Convolution, Pair, Side, forward_side, input_side
 from tinygrad_cl.primitives.plans_dense import Types
-
-Pair = tuple[int, int]
 
 # Private memory, in elements.
 IMAGE = 49152  # packed image
@@ -44,53 +44,6 @@ WIDE_TILES = (((8, 2), 1.0), ((8, 3), 0.97))
 
 
 @dataclass(frozen=True, slots=True)
-class Convolution:
-    """The sizes of a forward convolution, whichever of its three products is wanted."""
-
-    images: int
-    groups: int
-    channels: int  # of one group's input
-    outputs: int  # of one group
-    size: Pair
-    out: Pair
-    kernel: Pair
-    stride: Pair
-    padding: Pair
-    dilation: Pair
-
-    @property
-    def taps(self) -> int:
-        """Weights per input channel."""
-        return self.kernel[0] * self.kernel[1]
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One of the products that make an image: forward (from x) or input gradient (from g)."""
-
-    sources: int  # channels of one group
-    results: int
-    source: Pair
-    target: Pair
-    up: Pair  # output phases
-    parts: Pair  # parts of the packed image
-    part_step: int  # columns between neighboring parts
-    low: Pair  # the image's first row and column, relative to the source's
-    reach: Pair  # rows and columns of the image beyond those of the block
-    shift: bool  # there is a part for every column shift
-
-    @property
-    def output_phases(self) -> int:
-        """Phases into which the output falls."""
-        return self.up[0] * self.up[1]
-
-    @property
-    def up_size(self) -> Pair:
-        """Rows and columns of the largest output phase."""
-        return -(-self.target[0] // self.up[0]), -(-self.target[1] // self.up[1])
-
-
-@dataclass(frozen=True, slots=True)
 class Blocks:
     """A choice of block sizes, register tile and private memory, with its price."""
 
@@ -117,52 +70,18 @@ class Blocks:
         """Cycles per pixel and product of channels."""
         return self.cycles / (self.images * self.rows * self.columns * self.sources * self.results)
 
-
-# --- Sides --------------------------------------------------------------------------------------------------
-
-
-def forward_side(c: Convolution, shift: bool = False) -> Side:
-    """The forward convolution: one output phase; image parts for the stride's phases, or for the columns of the kernel."""
-    dims = tuple(zip(c.stride, c.kernel, c.dilation, strict=True))
-    parts = [min(s, (k - 1) * d + 1) for s, k, d in dims]
-    reach = [(k - 1) * d // s for s, k, d in dims]
-    return Side(
-        c.channels,
-        c.outputs,
-        c.size,
-        c.out,
-        (1, 1),
-        (parts[0], c.kernel[1] if shift else parts[1]),
-        c.dilation[1] if shift else 1,
-        (-c.padding[0], -c.padding[1]),
-        (reach[0], 0 if shift else reach[1]),
-        shift,
-    )
+    def halved(self) -> Blocks:
+        """Blocks of about half the size: fewer images, else fewer channels, else fewer rows."""
+        if self.images > 1:
+            return replace(self, images=-(-self.images // 2), cycles=self.cycles / 2)
+        tiles = -(-self.results // self.tile[0])
+        if tiles > 1:
+            return replace(self, results=-(-tiles // 2) * self.tile[0], cycles=self.cycles / 2)
+        rows = -(-self.rows // 2)
+        return replace(self, rows=rows, rows_in=rows + self.side.reach[0], cycles=self.cycles / 2)
 
 
-def input_side(c: Convolution, shift: bool = False) -> Side:
-    """The input gradient: `stride` output phases; a tap shifts by (phase + padding - tap * dilation) / stride."""
-    low, reach = [], []
-    for s, k, d, p in zip(c.stride, c.kernel, c.dilation, c.padding, strict=True):
-        exact = (phase + p - tap * d for phase in range(s) for tap in range(k))
-        shifts = [t // s for t in exact if t % s == 0]
-        low.append(min(shifts))
-        reach.append(max(shifts) - min(shifts))
-    return Side(
-        c.outputs,
-        c.channels,
-        c.out,
-        c.size,
-        c.stride,
-        (1, reach[1] + 1 if shift else 1),
-        1,
-        (low[0], low[1]),
-        (reach[0], 0 if shift else reach[1]),
-        shift,
-    )
-
-
-# --- Candidates ---------------------------------------------------------------------------------------------
+# --- Candidates ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +118,7 @@ class Cut:
 
 
 def _cuts(size: int, most: int, count: int) -> list[int]:
-    """Sizes of equal parts of `size`, none above `most`, at most `count` of them, the largest first."""
+    """At most `count` sizes of equal parts of `size`, none above `most`, the largest first."""
     found: list[int] = []
     parts = max(1, -(-size // max(most, 1)))
     while len(found) < count:
@@ -212,7 +131,7 @@ def _cuts(size: int, most: int, count: int) -> list[int]:
 
 
 def _odd_vectors(size: int, vec: int) -> int:
-    """`size` rounded up to an odd number of vectors: neighbors then share no set of the cache."""
+    """`size` as an odd number of vectors, rounded up: neighbors then share no set of the cache."""
     return (-(-size // vec) | 1) * vec
 
 
@@ -221,7 +140,7 @@ def _candidates(side: Side, c: Convolution, columns: int, vec: int) -> Iterator[
     for sources in _cuts(side.sources, max(1, DEPTH // c.taps), 5):
         for rows in _cuts(up_rows, up_rows, 8):
             rows_in, pitch = rows + side.reach[0], columns + side.reach[1]
-            plane = _odd_vectors(side.parts[0] * side.parts[1] * rows_in * pitch, vec)
+            plane = _odd_vectors(side.parts[0] * side.parts[1] * rows_in * pitch + vec, vec)
             images = 1
             while images * sources * plane <= IMAGE:
                 yield Cut(side, images, sources, rows, columns, rows_in, pitch, plane)
@@ -247,19 +166,19 @@ def _choose(sides: list[Side], c: Convolution, types: Types, weigh: Weigh) -> Bl
 
 
 def choose_blocks(mode: str, c: Convolution, types: Types) -> Blocks | None:
-    """Returns the cheapest blocks of a convolution or its input gradient; None if nothing fits private memory."""
+    """Returns the cheapest blocks of a convolution or its input gradient; None if nothing fits."""
     of = forward_side if mode == "FORWARD" else input_side
     sides = [of(c), of(c, True)] if c.kernel[1] > 1 else [of(c)]
     return _choose(sides, c, types, _weigh)
 
 
 def choose_weight_blocks(c: Convolution, types: Types) -> Blocks | None:
-    """Returns the cheapest blocks of a weight gradient; None if nothing fits private memory."""
+    """Returns the cheapest blocks of a weight gradient; None if nothing fits."""
     sides = [forward_side(c), forward_side(c, True)] if c.kernel[1] > 1 else [forward_side(c)]
     return _choose(sides, c, types, _weigh_weight)
 
 
-# --- Prices -------------------------------------------------------------------------------------------------
+# --- Prices --------------------------------------------------------------------------------------
 
 
 def _weigh(cut: Cut, c: Convolution, types: Types) -> Iterator[Blocks]:

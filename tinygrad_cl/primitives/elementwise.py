@@ -89,6 +89,10 @@ def _np_rsqrt(x: Any) -> Any:
     return 1 / np.sqrt(x)
 
 
+def _np_trunc_divide(a: Any, b: Any) -> Any:
+    return np.trunc(a / b)
+
+
 def _np_relu(x: Any) -> Any:
     return np.maximum(x, 0)
 
@@ -139,8 +143,10 @@ def _winner(g: Node, lost: Node, tied: Node) -> Node:
 
 
 def _pow_base(g: Node, y: Node, a: Node, b: Node) -> Node:
-    # b * a**(b - 1) is 0 * inf at a == b == 0: there (and for a NaN) the exponent is taken as 1.
-    dead = logical_and(eq(b, lift(0, b)), logical_not(gt(abs(a), lift(0, a))))
+    # b * a**(b - 1) is 0 * inf where b is 0 and 1 / a overflows: there (and for a NaN) the exponent
+    # is taken as 1.
+    tiny = 1 / float(np.finfo(a.dtype.numpy).max)
+    dead = logical_and(eq(b, lift(0, b)), logical_not(gt(abs(a), lift(tiny, a))))
     return g * b * pow(a, where(dead, lift(1, b), b) - 1)
 
 
@@ -189,6 +195,8 @@ cos     = row("cos",     np.cos,      "cos({0})",         lambda g, y, x: -g * s
 tanh    = row("tanh",    np.tanh,     "tanh({0})",        lambda g, y, x: g * (1 - y * y))
 sigmoid = row("sigmoid", _np_sigmoid, "SIGMOID({0})",     lambda g, y, x: g * y * (1 - y))
 erf     = row("erf",     _np_erf,     "ERF_{t}({0})",     lambda g, y, x: g * SLOPE * exp(-(x * x)))
+pow_minus_half = row("pow_minus_half", _np_rsqrt, "rsqrt({0})",
+    lambda g, y, x: g * -0.5 * pow(x, lift(-1.5, x)))
 relu    = row("relu",    _np_relu,    "RELU({0})",        lambda g, y, x: _unless(_dead(y), g))
 div     = row("div",     np.divide,   "{0} / {1}",        lambda g, y, a, b: g / b,
                                                           lambda g, y, a, b: -g * y / b)
@@ -201,11 +209,20 @@ sub     = numeric("sub",  np.subtract, "{0} - {1}",       lambda g, y, a, b: g,
                                                           lambda g, y, a, b: -g)
 pow     = numeric("pow",  _np_pow,     "POW_{t}({0}, {1})", _pow_base, _pow_exponent)
 clamp   = numeric("clamp", _np_clamp,  "CLAMP({0}, {1}, {2})", _clamp_x, _clamp_low, _clamp_high)
+clamp_min = numeric("clamp_min", np.maximum, "MAXIMUM({0}, {1})",
+    lambda g, y, x, low: _if(ge(x, low), g),
+    lambda g, y, x, low: _if(lt(x, low), g))
+clamp_max = numeric("clamp_max", np.minimum, "MINIMUM({0}, {1})",
+    lambda g, y, x, high: _if(le(x, high), g),
+    lambda g, y, x, high: _if(gt(x, high), g))
 
 floor   = rounding("floor", np.floor,  "floor({0})")
 ceil    = rounding("ceil",  np.ceil,   "ceil({0})")
 round   = rounding("round", np.rint,   "rint({0})")  # halves to even
 trunc   = rounding("trunc", np.trunc,  "trunc({0})")
+
+# quotients rounded towards 0
+trunc_divide = row("trunc_divide", _np_trunc_divide, "trunc({0} / {1})", flat, flat)
 
 # quotients rounded down, as Python's // and %; an integer divided by 0 gives 0
 floor_divide = numeric("floor_divide", np.floor_divide, "floor_divide({0}, {1})", flat, flat)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_cl.dtypes import DType, bool_, int64
-from tinygrad_cl.errors import DTypeError, ShapeError
+from tinygrad_cl.errors import DTypeError, GradientError, ShapeError
 from tinygrad_cl.graph import Node, Primitive, TensorSpec, register
 from tinygrad_cl.primitives import plans_index as plans
 from tinygrad_cl.primitives.movement import pad, zeros
@@ -73,6 +73,12 @@ def _scatter_add_spec(
     return x
 
 
+def _scatter_fold_spec(
+    x: TensorSpec, index: TensorSpec, src: TensorSpec, dim: int, op: str, kind: str
+) -> TensorSpec:
+    return _scatter_add_spec(x, index, src, dim, op)
+
+
 def _selected(op: str, shape: Shape, index: TensorSpec, dim: int) -> Shape:
     _check_dim(op, shape, dim)
     _check_index(op, index)
@@ -117,12 +123,23 @@ def _gather_reference(x: Array, index: Array, dim: int, op: str) -> Array:
 
 
 def _scatter_add_reference(x: Array, index: Array, src: Array, dim: int, op: str) -> Array:
+    return _scattered(np.add, x, index, src, dim, op)
+
+
+def _scatter_fold_reference(
+    x: Array, index: Array, src: Array, dim: int, op: str, kind: str
+) -> Array:
+    join = {"prod": np.multiply, "max": np.maximum}[kind]
+    return _scattered(join, x, index, src, dim, op)
+
+
+def _scattered(join: Any, x: Array, index: Array, src: Array, dim: int, op: str) -> Array:
     _in_range(op, index, x.shape[dim])
     out = np.array(widen(x))
     places: list[Array] = list(np.ogrid[_corner(index.shape)])
     places[dim] = index
     with np.errstate(all="ignore"):
-        np.add.at(out, tuple(places), src[_corner(index.shape)])
+        join.at(out, tuple(places), src[_corner(index.shape)])
         return out.astype(x.dtype, copy=False)
 
 
@@ -156,6 +173,10 @@ def _scatter_source_vjp(
     return pad(found, before=(0,) * len(after), after=after)
 
 
+def _no_vjp(g: Node, y: Node, *inputs: Node, dim: int, op: str, kind: str) -> Node:
+    raise GradientError(f"{op}: a {kind} of scattered elements has no gradient; use reduce='add'")
+
+
 def _index_select_vjp(g: Node, y: Node, x: Node, index: Node, dim: int, op: str) -> Node:
     return index_add(zeros(x), index, g, dim=dim, op=op)
 
@@ -183,6 +204,17 @@ scatter_add = register(
         plans.SCATTER_ADD,
         (_pass, None, _scatter_source_vjp),
         _ATTRS,
+    )
+)
+# Elements that meet in one place, and what was there, are joined by another fold: prod or max.
+scatter_fold = register(
+    Primitive(
+        "scatter_fold",
+        _scatter_fold_spec,
+        _scatter_fold_reference,
+        plans.SCATTER_FOLD,
+        (_no_vjp, None, _no_vjp),
+        (*_ATTRS, "kind"),
     )
 )
 index_select = register(

@@ -1,6 +1,11 @@
-"""Matrix product.   Device side: ops/matmul.cl.   User side: functional/matmul.py.   Plans: plans_matmul.py."""
+"""Matrix product.   Device side: ops/matmul.cl.   User side: functional/matmul.py.
+
+The plans are in plans_matmul.py.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,21 +14,22 @@ from tinygrad_cl.errors import DTypeError, ShapeError
 from tinygrad_cl.graph import PRIMITIVES, Node, Primitive, TensorSpec, register
 from tinygrad_cl.lowering import Template
 from tinygrad_cl.primitives.plans_matmul import accepts_operand, plan_matmul
+from tinygrad_cl.primitives.rules import widen
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]
 
 
 def _spec(a: TensorSpec, b: TensorSpec) -> TensorSpec:
     if a.dtype is not b.dtype or a.dtype.kind == "b":
         raise DTypeError(
-            f"matmul: needs two inputs of one numeric dtype, got {a.dtype.name} and {b.dtype.name}; "
-            "cast one of them with .to(...)"
+            f"matmul: needs two inputs of one numeric dtype, got {a.dtype.name} and "
+            f"{b.dtype.name}; cast one of them with .to(...)"
         )
     left, right = a.shape, b.shape
     if len(left) < 2 or len(left) != len(right) or left[:-2] != right[:-2]:
         raise ShapeError(
-            f"matmul: needs (..., M, K) @ (..., K, N) with equal batch sizes, got {left} @ {right}; "
-            "expand the batch dims first"
+            f"matmul: needs (..., M, K) @ (..., K, N) with equal batch sizes, got {left} @ "
+            f"{right}; expand the batch dims first"
         )
     if left[-1] != right[-2]:
         hint = "; did you mean a @ b.T?" if left[-1] == right[-1] else ""
@@ -32,15 +38,13 @@ def _spec(a: TensorSpec, b: TensorSpec) -> TensorSpec:
 
 
 def _reference(a: Array, b: Array) -> Array:
-    # float16 accumulates in float32, as the kernels do.
-    wide = np.promote_types(a.dtype, np.float32) if a.dtype == np.float16 else a.dtype
     with np.errstate(all="ignore"):
-        product = np.matmul(a.astype(wide, copy=False), b.astype(wide, copy=False))
+        product: Array = np.matmul(widen(a), widen(b))
         return product.astype(a.dtype, copy=False)
 
 
 def transposed(x: Node) -> Node:
-    """Returns `x` with its last two dims swapped: a change of layout, which the kernel reads through."""
+    """Returns `x` with its last two dims swapped: a view, through which the kernel reads."""
     return PRIMITIVES["permute"](x, dims=_swapped(x.ndim))
 
 
@@ -49,13 +53,13 @@ def _swapped(ndim: int) -> tuple[int, ...]:
 
 
 def _right_vjp(g: Node, y: Node, a: Node, b: Node) -> Node:
-    # Where b is a transposed view (x @ W.T), its cotangent is made in the order of what it views, not copied into it.
+    # Where b is a transposed view (x @ W.T), its cotangent is made in the order of what it views.
     if b.primitive.name == "permute" and b.signature.kwargs["dims"] == _swapped(b.ndim):
         return transposed(matmul(transposed(g), a))
     return matmul(transposed(a), g)
 
 
-matmul = register(
+matmul: Primitive = register(
     Primitive(
         "matmul",
         _spec,

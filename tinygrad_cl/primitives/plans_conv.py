@@ -1,18 +1,12 @@
-"""Plans of the convolution and its two gradients: ops/conv.cl and ops/conv_weight.cl on CPUs, ops/dense_gpu.cl on GPUs."""
+"""Plans of the convolution and its gradients: ops/conv*.cl on CPUs, ops/dense_gpu.cl on GPUs."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
 from tinygrad_cl.lowering import Attrs, DeviceTraits, Grid, Host, Pass, TemplatePlan
-from tinygrad_cl.primitives.conv_blocks import (
-    Blocks,
-    Convolution,
-    Pair,
-    Side,
-    choose_blocks,
-    choose_weight_blocks,
-)
+from tinygrad_cl.primitives.conv_blocks import Blocks, choose_blocks, choose_weight_blocks
+from tinygrad_cl.primitives.conv_sides import Convolution, Pair, Side
 from tinygrad_cl.primitives.plans_dense import (
     Argument,
     Types,
@@ -97,7 +91,7 @@ def _plan(mode: str, c: Convolution, storage: str, traits: DeviceTraits) -> Temp
     return _image_plan(mode, c, types, traits)
 
 
-# --- CPU ----------------------------------------------------------------------------------------------------
+# --- CPU -----------------------------------------------------------------------------------------
 
 
 def _image_plan(
@@ -107,10 +101,9 @@ def _image_plan(
     if b is None:
         return Host(f"a kernel of {c.kernel} does not fit private memory")
     side = b.side
-    up_rows, up_columns = side.up_size
-    tasks = c.groups * _parts(
-        (c.images, b.images), (up_rows, b.rows), (up_columns, b.columns), (side.results, b.results)
-    )
+    while _image_tasks(c, b) < 2 * traits.units and b.cycles > 2 * TASK_CYCLES:
+        b = b.halved()
+    tasks = _image_tasks(c, b)
     per = _per(tasks, b.cycles, traits)
     defines = (
         *types.defines(),
@@ -131,12 +124,20 @@ def _image_plan(
     return TemplatePlan((step,), (), _domain(c, side))
 
 
+def _image_tasks(c: Convolution, b: Blocks) -> int:
+    rows, columns = b.side.up_size
+    across = (c.images, b.images), (b.side.results, b.results)
+    return c.groups * _parts(*across, (rows, b.rows), (columns, b.columns))
+
+
 def _weight_plan(c: Convolution, types: Types, traits: DeviceTraits) -> TemplatePlan | Host:
     b = choose_weight_blocks(c, types)
     if b is None:
         return Host(f"a kernel of {c.kernel} does not fit private memory")
     side = b.side
-    tasks = c.groups * _parts((side.sources, b.sources), (side.results, b.results))
+    while c.images == 1 and _weight_tasks(c, b) < 2 * traits.units and b.results > b.tile[0]:
+        b = b.halved()
+    tasks = _weight_tasks(c, b)
     blocks = -(-c.images // b.images)
     total = b.cycles * blocks * _parts((c.out[0], b.rows), (c.out[1], b.columns))
     size = c.groups * c.outputs * c.channels * c.taps
@@ -161,7 +162,10 @@ def _weight_plan(c: Convolution, types: Types, traits: DeviceTraits) -> Template
 
 
 def _chunks(tasks: int, cycles: float, blocks: int, size: int, traits: DeviceTraits) -> int:
-    """Chunks of images whose weight gradients are summed apart: more of them balance the units, and cost memory traffic."""
+    """Chunks of images whose weight gradients are summed apart.
+
+    More of them balance the units, and cost memory traffic.
+    """
     most = min(blocks, max(1, int(tasks * cycles / TASK_CYCLES)), TASKS * traits.units)
 
     def cost(chunks: int) -> float:
@@ -169,6 +173,10 @@ def _chunks(tasks: int, cycles: float, blocks: int, size: int, traits: DeviceTra
         return rounds * cycles / chunks + chunks * size / (2 * traits.units)
 
     return min(range(1, most + 1), key=cost, default=1)
+
+
+def _weight_tasks(c: Convolution, b: Blocks) -> int:
+    return c.groups * _parts((b.side.sources, b.sources), (b.side.results, b.results))
 
 
 def power_of_two(size: int, least: int = 256) -> int:
@@ -205,7 +213,7 @@ def _sizes(c: Convolution, side: Side, b: Blocks, chunk: int, per: int) -> tuple
     return tuple(("int", i) for i in ints)
 
 
-# --- GPU ----------------------------------------------------------------------------------------------------
+# --- GPU -----------------------------------------------------------------------------------------
 
 
 def _gpu_plan(mode: str, c: Convolution, types: Types, traits: DeviceTraits) -> TemplatePlan:

@@ -1,4 +1,4 @@
-"""What the plans of matmul and conv share: register types, the sum over slices, the tiled kernel of GPUs."""
+"""What the plans of matmul and conv share: register types, sums over slices, the GPU kernel."""
 
 from __future__ import annotations
 
@@ -55,13 +55,15 @@ def sum_slices(
     traits: DeviceTraits,
     always: bool = False,
 ) -> TemplatePlan:
-    """Returns the plan of `first`, followed by the sum over its slices, in order, if it has several (or `always`)."""
+    """Returns the plan of `first` and, if there are several slices (or `always`), of their sum."""
     if slices == 1 and not always:
         return TemplatePlan((first,), (), domain)
     rows, columns = numel(domain[:-1]), domain[-1]
     lanes = 64 if traits.kind == "gpu" else 1
     blocks = -(-columns // types.vec) if lanes == 1 else -(-columns // lanes)
-    chunk = max(1, SUM_CHUNK // types.vec, -(-rows * blocks // (8 * traits.units))) if lanes == 1 else 1
+    chunk = 1
+    if lanes == 1:
+        chunk = max(SUM_CHUNK // types.vec, -(-rows * blocks // (8 * traits.units)))
     groups = max(1, -(-rows * blocks // chunk))
     second = Pass(
         "sum_slices",
@@ -99,7 +101,7 @@ def gpu_pass(
     arguments: tuple[Argument, ...],
     along_k: tuple[bool, bool],
 ) -> Pass:
-    """Returns the tiled product of (batches, M, N, K) of ops/dense_gpu.cl, whose operands are read by `loader`.
+    """Returns the product of (batches, M, N, K) of ops/dense_gpu.cl; `loader` reads the operands.
 
     `along_k` tells for either operand whether its neighbors in memory are neighbors along K.
     """

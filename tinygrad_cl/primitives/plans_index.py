@@ -28,6 +28,7 @@ GPU_COLUMNS = 4096  # work-items that a GPU wants at least
 
 _COPIED = {"uchar": "uchar", "half": "ushort", "int": "uint", "float": "uint"}
 _TAGS = {"half": "f32", "float": "f32", "double": "f64", "int": "i32", "long": "i64", "uchar": "u8"}
+_JOINS = {"prod": "((a) * (b))", "max": "MAXIMUM(a, b)"}
 
 Arguments = tuple[tuple[str, int], ...]
 
@@ -142,7 +143,7 @@ def _add(rows: bool) -> Template:
         blocks, slabs, ranges = _shares(outer, count, size, inner, traits)
         slab, part = -(-inner // slabs), max(1, -(-size // ranges))
         wide = storage == "half"
-        defines = (
+        defines: tuple[tuple[str, str | int], ...] = (
             ("VEC", _vector(storage, traits)),
             ("TAG", _TAGS[storage]),
             ("IO_T", storage),
@@ -150,12 +151,14 @@ def _add(rows: bool) -> Template:
             ("SEPARATE", int(wide)),
             ("ROWS", int(rows)),
         )
+        if "kind" in given:
+            defines += (("JOIN(a, b)", _JOINS[given["kind"]]),)
         step = 0 if _is_constant(base) and not base.is_contiguous else 1
         arguments: Arguments = (("out", 0), ("in", 0), ("int", step), ("in", 1), ("in", 2))
         arguments += ((("scratch", 0),) if wide else ()) + _flag(given["op"])
         arguments += _longs((outer, count, size, inner, max(1, slab), part))
         grid = Grid((blocks, -(-inner // max(1, slab)) or 1, -(-size // part) or 1), (1, 1, 1))
-        name = "index_add" if rows else "scatter_add"
+        name = "index_add" if rows else "scatter_" + given.get("kind", "add")
         scratch = (4 * max(1, numel(out_shape)),) if wide else ()
         return TemplatePlan(
             (Pass("index_add", name, defines, arguments, grid),), scratch, (numel(out_shape),)
@@ -167,4 +170,5 @@ def _add(rows: bool) -> Template:
 GATHER = _read(rows=False)
 INDEX_SELECT = _read(rows=True)
 SCATTER_ADD = _add(rows=False)
+SCATTER_FOLD = _add(rows=False)
 INDEX_ADD = _add(rows=True)

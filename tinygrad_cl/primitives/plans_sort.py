@@ -1,4 +1,4 @@
-"""Plans of sorting and searching: the launches of ops/sort.cl, and that of ops/search.cl."""
+"""Plans of sorting and searching: the launches of ops/sort.cl, ops/topk.cl and ops/search.cl."""
 
 from __future__ import annotations
 
@@ -58,6 +58,24 @@ def _sort(
     return TemplatePlan(tuple(passes), scratch, (total,))
 
 
+def _top(
+    inputs: tuple[Layout, ...],
+    out_shape: Shape,
+    tags: tuple[str, ...],
+    attrs: Attrs,
+    traits: DeviceTraits,
+) -> TemplatePlan:
+    given: dict[str, Any] = dict(attrs)
+    dim, shape = given["dim"], inputs[0].shape
+    outer, inner = numel(shape[:dim]), numel(shape[dim + 1 :])
+    defines = (("VEC", 1), ("IO_T", tags[0]), ("DESCEND", int(given["descending"])))
+    arguments: Arguments = (("out", 0), ("in", 0))
+    arguments += tuple(("long", n) for n in (outer, shape[dim], out_shape[dim], inner))
+    launch = grid(outer * inner, 2 * numel(shape), traits)
+    step = Pass("topk", "topk", defines, arguments, launch)
+    return TemplatePlan((step,), (), (numel(out_shape),))
+
+
 def _search(
     inputs: tuple[Layout, ...],
     out_shape: Shape,
@@ -77,4 +95,5 @@ def _search(
 
 
 SORT = Template(_sort)
+TOP = Template(_top)
 SEARCH = Template(_search)

@@ -21,7 +21,10 @@ from tinygrad_cl.primitives.rules import ANY, FLOAT, NUMERIC, common_dtype
 
 Array = NDArray[Any]
 
-_CARRIED: dict[str, np.dtype[Any]] = {"float16": np.dtype("float32"), "float32": np.dtype("float64")}
+_CARRIED: dict[str, np.dtype[Any]] = {
+    "float16": np.dtype("float32"),
+    "float32": np.dtype("float64"),
+}
 
 
 def _spec(op: str, kinds: str, result: DType | None = None) -> Callable[..., TensorSpec]:

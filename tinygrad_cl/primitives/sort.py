@@ -1,4 +1,4 @@
-"""Sorting and searching.   Device side: ops/sort.cl, search.cl.   User side: functional/sorting.py.
+"""Sorting and searching.   Device side: ops/{sort,topk,search}.cl.   User: functional/sorting.py.
 
 Both give positions; values, and with them gradients, are gathered.
 """
@@ -34,6 +34,18 @@ def _argsort_reference(x: Array, dim: int, descending: bool) -> Array:
     return np.ascontiguousarray(x.shape[dim] - 1 - np.flip(flipped, dim))
 
 
+def _topk_spec(x: TensorSpec, dim: int, descending: bool, count: int) -> TensorSpec:
+    _argsort_spec(x, dim, descending)
+    if not 0 < count <= x.shape[dim]:
+        raise ShapeError(f"topk_index: dim {dim} of {x.shape} has no {count} elements to keep")
+    return TensorSpec((*x.shape[:dim], count, *x.shape[dim + 1 :]), int64)
+
+
+def _topk_reference(x: Array, dim: int, descending: bool, count: int) -> Array:
+    order = _argsort_reference(x, dim, descending)
+    return np.ascontiguousarray(np.take(order, range(count), axis=dim))
+
+
 def _searchsorted_spec(sequence: TensorSpec, values: TensorSpec, right: bool) -> TensorSpec:
     common_dtype("searchsorted", ANY, (sequence, values))
     lines, given = sequence.shape, values.shape
@@ -58,6 +70,16 @@ def _searchsorted_reference(sequence: Array, values: Array, right: bool) -> Arra
 
 argsort = register(
     Primitive("argsort", _argsort_spec, _argsort_reference, plans.SORT, attrs=("dim", "descending"))
+)
+# The first `count` positions of `argsort`: cheap where they are few.
+topk_index = register(
+    Primitive(
+        "topk_index",
+        _topk_spec,
+        _topk_reference,
+        plans.TOP,
+        attrs=("dim", "descending", "count"),
+    )
 )
 searchsorted = register(
     Primitive(

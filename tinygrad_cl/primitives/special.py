@@ -69,8 +69,18 @@ def _xlog1py_x(g: Node, y: Node, x: Node, z: Node) -> Node:
     return _where(logical_and(_zero(x), le(z, lift(-1, z))), 0, xlog1py(g, z), g)
 
 
+def _cross_entropy_x(g: Node, y: Node, x: Node, t: Node) -> Node:
+    tiny = lift(6e-8 if x.dtype.itemsize == 2 else 1e-12, x)
+    spread = x * (1 - x)
+    return g * (x - t) / where(lt(spread, tiny), tiny, spread)
+
+
+def _log_above(x: Node, logarithm: Node) -> Node:
+    return _where(gt(x, lift(math.exp(-100), x)), logarithm, -100, x)
+
+
 def _copysign_x(g: Node, y: Node, a: Node, b: Node) -> Node:
-    return _where(_zero(a), 0, g * (sign(a) * copysign(lift(1, a), b)), g)
+    return _where(_zero(a), 0, g * (y / a), g)
 
 
 def _first_wins(a: Node, b: Node, won: Node) -> Node:
@@ -143,6 +153,12 @@ logaddexp  = row("logaddexp",  np.logaddexp,  "special_logaddexp({0}, {1})",
     lambda g, y, a, b: g * sigmoid(a - b), lambda g, y, a, b: g * sigmoid(b - a))
 logaddexp2 = row("logaddexp2", np.logaddexp2, "special_logaddexp2({0}, {1})",
     lambda g, y, a, b: g * sigmoid((a - b) * LN_2), lambda g, y, a, b: g * sigmoid((b - a) * LN_2))
+
+# the loss of a probability and a target; its logarithms stop at -100
+binary_cross_entropy = row("binary_cross_entropy", n.binary_cross_entropy,
+    "special_binary_cross_entropy({0}, {1})",
+    _cross_entropy_x,
+    lambda g, y, x, t: g * (_log_above(1 - x, log1p(-x)) - _log_above(x, log(x))))
 
 # the error function's kin
 erfc   = row("erfc",   n.erfc,   "erfc({0})",           lambda g, y, x: g * -SLOPE * exp(-(x * x)))

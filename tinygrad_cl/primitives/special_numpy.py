@@ -81,6 +81,12 @@ def erfinv(y: Array) -> Array:
 
 
 @wide
+def binary_cross_entropy(x: Array, t: Array) -> Array:
+    """The cross-entropy of a probability with a target; logarithms stop at -100."""
+    return (t - 1) * np.maximum(np.log1p(-x), -100) - t * np.maximum(np.log(x), -100)
+
+
+@wide
 def erfcx(x: Array) -> Array:
     """The scaled complement exp(x x) erfc(x)."""
     z = np.abs(x)
@@ -97,7 +103,7 @@ def log_ndtr(x: Array) -> Array:
     """The logarithm of the normal distribution function."""
     t = x * math.sqrt(0.5)
     left = np.log(0.5 * erfcx(-t)) - t * t
-    return np.where(x < -1, left, np.log1p(-0.5 * _math_erfc(t)))
+    return np.asarray(np.where(x < -1, left, np.log1p(-0.5 * _math_erfc(t))))
 
 
 _DIGAMMA = (-691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12)

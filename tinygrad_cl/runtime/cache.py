@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import stat
 import time
 from pathlib import Path
 
@@ -100,10 +101,11 @@ class DiskCache:
         found = []
         for path in self.folder.iterdir():
             try:
-                status = path.stat()
+                status = path.stat(follow_symlinks=False)
             except OSError:  # another process removed it
                 continue
-            found.append((status.st_mtime, status.st_size, path))
+            if stat.S_ISREG(status.st_mode):  # other rooms keep folders beside the entries
+                found.append((status.st_mtime, status.st_size, path))
         return found
 
 

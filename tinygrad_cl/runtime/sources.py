@@ -15,7 +15,7 @@ FOLDERS = (_PACKAGE / "ops", _PACKAGE.parent / "ops")
 
 @cache
 def template_source(name: str) -> str:
-    """Returns the text of `<name>.cl`, with the templates that it includes in place of its `#include` lines.
+    """Returns the text of `<name>.cl`, with what it includes in the place of each `#include`.
 
     Raises:
         BuildError: if no such template is installed.

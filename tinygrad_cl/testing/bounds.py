@@ -6,10 +6,10 @@ its reference along with a bound of what that can make of it, propagated through
     expressions   16 units of the last place of the result, and what its inputs' errors change:
                   the reference is evaluated at `x + e` and at `x - e`. Near a jump (comparisons,
                   floor) the bound is the jump. Floats made from integers: also 16 eps.
-    sums          the sum of the errors, and (8 + n / 8) eps of the sum of the n magnitudes
-    products      the factors' errors, and (8 + n / 8) eps of the result
+    sums          the sum of the errors, and (8 + n / 4) eps of the sum of the n magnitudes
+    products      the factors' errors, and (8 + n / 4) eps of the result
     max, min      what the errors change; argmax, argmin: free where the errors allow two winners
-    templates     (8 + n / 8) eps of the same op on magnitudes, where n is its value on ones (the
+    templates     (8 + n / 4) eps of the same op on magnitudes, where n is its value on ones (the
                   number of terms), and what an error of eps in each input changes
     movements     exact
 
@@ -30,7 +30,7 @@ from tinygrad_cl.lowering import Assemble, Expr, Reduction, Template, View
 Array = np.ndarray[Any, Any]
 
 EXPRESSION_ULPS = 16.0
-TERMS = (8.0, 1 / 8)  # eps per result, and per term of a sum
+TERMS = (8.0, 1 / 4)  # eps per result, and per term of a sum
 
 
 class Bounded(NamedTuple):

@@ -1,0 +1,140 @@
+"""NPZ: a zip archive of NumPy's `.npy` files, one per array; nothing in it is ever unpickled.
+
+The structure of a nested state (see tree.py) is one more entry, `__structure__.npy`: its UTF-8
+bytes as uint8. Entries are not compressed when written; compressed ones are read.
+"""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from tinygrad_cl import dtypes
+from tinygrad_cl.errors import DataError, DTypeError
+from tinygrad_cl.io.tree import Arrays
+
+STRUCTURE = "__structure__"
+MAX_NAME = 32000  # bytes of a name; a zip archive holds up to 65535
+MAX_RATIO = 1032  # deflate shrinks no further, so a small file cannot hold a huge array
+MAX_DIMS = 64
+_CHUNK = 1 << 24
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+def write(path: Path, arrays: Arrays, structure: str | None) -> None:
+    """Writes arrays, and the structure if there is one; equal content gives equal bytes.
+
+    Raises:
+        DataError: for names that a zip archive cannot hold.
+    """
+    for name in arrays:
+        _check_name(name)
+    if structure is not None:
+        arrays = arrays | {STRUCTURE: np.frombuffer(structure.encode(), np.uint8)}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy")  # dated 1980, as every entry
+            with archive.open(entry, "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
+
+
+def read(path: Path, max_bytes: int) -> tuple[Arrays, str | None]:
+    """Returns the arrays of a file by name, and the structure if there is one.
+
+    Sizes are checked before memory is taken.
+
+    Raises:
+        DataError: if the file is no NPZ file, damaged, or holds what cannot be read safely.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            _check_entries(entries, path, max_bytes)
+            arrays = {e.filename[:-4]: _read_entry(archive, e, path) for e in entries}
+    except (DataError, OSError, MemoryError):
+        raise
+    except Exception as error:  # the readers of zip files and of .npy headers raise many kinds
+        raise DataError(f"load: {path} is not a whole NPZ file ({error!r})") from error
+    coded = arrays.pop(STRUCTURE, None)
+    return arrays, None if coded is None else _text(coded, path)
+
+
+def _check_name(name: str) -> None:
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        size = -1
+    if not 0 <= size <= MAX_NAME or "\0" in name or name == STRUCTURE:
+        raise DataError(f"save: an array cannot have the name {name[:80]!r} in an NPZ file")
+
+
+def _check_entries(entries: list[zipfile.ZipInfo], path: Path, max_bytes: int) -> None:
+    names = {entry.filename for entry in entries}
+    if len(names) < len(entries) or not all(name.endswith(".npy") for name in names):
+        raise DataError(f"load: {path} is no NPZ file: its entries must be .npy files, each once")
+    for entry in entries:
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise DataError(f"load: {path}: {entry.filename[:80]} has an unknown compression")
+    total = sum(entry.file_size for entry in entries)
+    size = path.stat().st_size
+    packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
+    if total > size * (MAX_RATIO if packed else 1):
+        raise DataError(f"load: {path} states {total} bytes of data, and has {size} in all")
+    if total > max_bytes:
+        raise DataError(
+            f"load: {path} states {total} bytes of data, over the limit of {max_bytes}; "
+            "raise max_bytes to accept"
+        )
+
+
+def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> np.ndarray:
+    where = f"load: {path}: {entry.filename[:80]}"
+    with archive.open(entry) as file:
+        version = np.lib.format.read_magic(file)
+        if version not in _HEADERS:
+            raise DataError(f"{where} has the unknown .npy version {version}")
+        shape, fortran, dtype = _HEADERS[version](file)
+        _check_header(where, shape, dtype)
+        expected = math.prod(shape) * dtype.itemsize
+        if expected != entry.file_size - file.tell():
+            raise DataError(f"{where} states shape {shape} and {dtype}, which is not its size")
+        flat = np.frombuffer(_content(file, expected, where), dtype)
+    array = flat.reshape(shape, order="F" if fortran else "C")
+    return np.asarray(array, dtype=dtype.newbyteorder("="), order="C")
+
+
+def _check_header(where: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    if len(shape) > MAX_DIMS or any(size < 0 or size >= 1 << 62 for size in shape):
+        raise DataError(f"{where} states an impossible shape, {str(shape)[:80]}")
+    try:
+        dtypes.dtype(dtype)
+    except DTypeError as error:
+        raise DataError(f"{where}: {str(error)[:200]}") from error
+
+
+def _content(file: IO[bytes], expected: int, where: str) -> bytearray:
+    content = bytearray()
+    while len(content) < expected:
+        chunk = file.read(min(_CHUNK, expected - len(content)))
+        if not chunk:
+            raise DataError(f"{where} is truncated: {expected} bytes are stated")
+        content += chunk
+    if file.read(1):  # at the end of an entry, zipfile verifies the checksum
+        raise DataError(f"{where} goes on after its data")
+    return content
+
+
+def _text(coded: np.ndarray, path: Path) -> str:
+    if coded.dtype != np.uint8 or coded.ndim != 1:
+        raise DataError(f"load: {path}: its structure is no row of bytes")
+    try:
+        return coded.tobytes().decode()
+    except UnicodeDecodeError as error:
+        raise DataError(f"load: {path}: its structure is not UTF-8 ({error})") from error
