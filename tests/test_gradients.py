@@ -100,7 +100,8 @@ def test_corners(case: Case, device: str) -> None:
         leaves = gradient_leaves([row.sample], device)
         output = gradient_function(case, [row.sample])(*leaves)[0]
         output.sum().backward()
-        for leaf, expected in zip(leaves, row.gradients, strict=True):
+        wanted = [leaf for leaf in leaves if leaf.requires_grad]
+        for leaf, expected in zip(wanted, row.gradients, strict=True):
             assert leaf.grad is not None
             assert_close(leaf.grad, np.asarray(expected, np.float64), rtol=1e-12, atol=0)
 

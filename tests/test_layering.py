@@ -49,6 +49,7 @@ SAME_LEVEL = {
     "runtime": {"lowering"},
     "autograd": {"engine"},
     "engine": {"capture"},
+    "io": {"nn"},
     "train": {"nn", "optim", "data", "io"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -10,6 +10,7 @@ import pytest
 import tinygrad_cl as tg
 from tinygrad_cl import engine, nn
 from tinygrad_cl.errors import ArgumentError, DTypeError, ShapeError
+from tinygrad_cl.runtime.device import get_device
 from tinygrad_cl.testing import gradcheck
 
 pytestmark = pytest.mark.usefixtures("default_device")  # every test runs on every device
@@ -433,7 +434,8 @@ LAYERS = {
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_layers_pass_gradcheck_to_second_order(name):
+def test_layers_pass_gradcheck_to_second_order(name, device):
+    needs_float64(device)
     make, shape = LAYERS[name]
     layer = make().double()
 
@@ -442,10 +444,18 @@ def test_layers_pass_gradcheck_to_second_order(name):
         return layer(x)
 
     x = tg.tensor(_random(*shape, dtype=np.float64), requires_grad=True)
-    gradcheck(function, (x, *layer.parameters()), order=2, name=name)
+    assert {t.device.name for t in (x, *layer.parameters())} == {device}
+    report = gradcheck(function, (x, *layer.parameters()), order=2, name=name)
+    assert report.checks == 4
 
 
-def test_embedding_and_losses_pass_gradcheck():
+def needs_float64(device):
+    if not get_device(device).supports(tg.float64):
+        pytest.skip(f"{device} has no float64")
+
+
+def test_embedding_and_losses_pass_gradcheck(device):
+    needs_float64(device)
     layer = nn.Embedding(5, 3).double()
     index = tg.tensor([[0, 3], [3, 1]])
     gradcheck(lambda weight: layer(index).sin(), (layer.weight,), order=2)

@@ -23,6 +23,8 @@ ROOMS = [
     "tinygrad_cl.optim",
     "tinygrad_cl.special",
     "tinygrad_cl.testing",
+    "tinygrad_cl.train",
+    "tinygrad_cl.train.metrics",
 ]
 
 

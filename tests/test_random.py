@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,16 @@ def test_same_bits_as_numpy(opencl_device: str) -> None:
         assert there.tobytes() == here.tobytes()
     there, here = (drawn(tg.randn, 3, 1001, device=d) for d in (opencl_device, "numpy"))
     assert np.abs(there - here).max() < 2e-6 * 6
+
+
+def test_only_the_default_generator_starts_by_chance() -> None:
+    program = "import tinygrad_cl as tg; print(tg.initial_seed(), tg.Generator().initial_seed())"
+    first, second = (
+        subprocess.check_output([sys.executable, "-c", program], text=True).split()
+        for _ in range(2)
+    )
+    assert first[0] != second[0]
+    assert first[1] == second[1] == "0"
 
 
 def test_uniform(device: str) -> None:

@@ -133,6 +133,21 @@ def test_the_size_of_a_folder_found_is_counted(folder: Path) -> None:
     assert [path.name for path in files(folder)] == ["b"]
 
 
+def test_what_is_no_entry_is_neither_counted_nor_removed(folder: Path) -> None:
+    (folder / "datasets").mkdir(parents=True)
+    (folder / "datasets" / "images").write_bytes(bytes(50_000))
+    (folder / "link").symlink_to("datasets")
+    os.utime(folder / "datasets", (1000, 1000))
+    cache = DiskCache(folder, 6000)
+    assert cache._entries() == []
+    for name in "abc":
+        cache.put(name, bytes(2500))
+    assert (folder / "datasets" / "images").exists()
+    assert (folder / "link").is_symlink()
+    assert cache.get("c") == bytes(2500)
+    assert cache.get("a") is None
+
+
 # Programs
 
 

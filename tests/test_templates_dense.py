@@ -161,13 +161,23 @@ def test_products_accept_what_they_can_read() -> None:
     assert not any(lowering.accepts(0, layout, {}) for layout in refused)
 
 
-def test_integer_products_run_on_the_host() -> None:
+@pytest.mark.parametrize(
+    ("storage", "traits", "reason"),
+    [
+        ("int", CPU, "integer"),
+        ("long", GPU, "integer"),
+        ("double", DeviceTraits(double=False), "float64"),
+    ],
+)
+def test_products_without_a_kernel_run_on_the_host(
+    storage: str, traits: DeviceTraits, reason: str
+) -> None:
     lowering = PRIMITIVES["matmul"].lowering
     assert isinstance(lowering, Template)
     layouts = (Layout.contiguous((2, 3)), Layout.contiguous((3, 4)))
-    found = lowering.plan(layouts, (2, 4), ("int", "int", "int"), {}, CPU)
+    found = lowering.plan(layouts, (2, 4), (storage,) * 3, {}, traits)
     assert isinstance(found, Host)
-    assert "integer" in found.reason
+    assert reason in found.reason
 
 
 def test_long_sums_are_cut_only_where_units_would_idle() -> None:

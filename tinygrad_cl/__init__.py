@@ -23,6 +23,7 @@ from tinygrad_cl import nn as nn
 from tinygrad_cl import optim as optim
 from tinygrad_cl import special as special
 from tinygrad_cl import testing as testing
+from tinygrad_cl import train as train
 from tinygrad_cl.autograd import enable_grad as enable_grad
 from tinygrad_cl.autograd import is_grad_enabled as is_grad_enabled
 from tinygrad_cl.autograd import no_grad as no_grad
@@ -305,21 +306,22 @@ from tinygrad_cl.functional.views import tile as tile
 from tinygrad_cl.functional.views import transpose as transpose
 from tinygrad_cl.functional.views import unflatten as unflatten
 from tinygrad_cl.functional.views import unsqueeze as unsqueeze
-from tinygrad_cl.functional.writing import diagonal_scatter as diagonal_scatter
 from tinygrad_cl.functional.writing import index_copy as index_copy
 from tinygrad_cl.functional.writing import index_fill as index_fill
 from tinygrad_cl.functional.writing import index_put as index_put
 from tinygrad_cl.functional.writing import masked_scatter as masked_scatter
 from tinygrad_cl.functional.writing import scatter as scatter
-from tinygrad_cl.functional.writing import select_scatter as select_scatter
-from tinygrad_cl.functional.writing import slice_scatter as slice_scatter
 from tinygrad_cl.functional.writing import take as take
 from tinygrad_cl.functional.writing import unravel_index as unravel_index
+from tinygrad_cl.functional.writing_slices import diagonal_scatter as diagonal_scatter
+from tinygrad_cl.functional.writing_slices import select_scatter as select_scatter
+from tinygrad_cl.functional.writing_slices import slice_scatter as slice_scatter
 from tinygrad_cl.runtime.device import Device as Device
 from tinygrad_cl.runtime.device import devices as devices
 from tinygrad_cl.runtime.device import get_default_device as get_default_device
 from tinygrad_cl.runtime.device import set_default_device as set_default_device
 from tinygrad_cl.tensor import Tensor as Tensor
+from tinygrad_cl.train import Model as Model
 
 __version__ = "0.1.0"
 
@@ -334,6 +336,7 @@ __all__ = [
     "Generator",
     "GradientError",
     "LinAlgError",
+    "Model",
     "ShapeError",
     "Tensor",
     "TinygradError",
@@ -607,6 +610,7 @@ __all__ = [
     "tile",
     "topk",
     "trace",
+    "train",
     "transpose",
     "trapezoid",
     "trapz",

@@ -171,6 +171,26 @@ CASES = [
     # --- one operand, numbers
     unary("neg", tg.neg, np.negative, specials=wild, tolerances=EXACT, **over),
     unary("square", tg.square, np.square, specials=wild, **over),
+    Case(
+        "bool_to_int64",
+        lambda x: (tg.square(x), tg.pow(x, 2)),
+        lambda x: (x.astype(np.int64), x.astype(np.int64)),
+        lambda d: [Sample(d.mask(3, 5)), Sample(d.mask())],
+        dtypes=("bool",),
+        result="int64",
+        gradient=False,
+        covers=("square", "pow"),
+    ),
+    Case(
+        "sign_of_bool",
+        tg.sign,
+        np.copy,
+        lambda d: [Sample(d.mask(3, 5))],
+        dtypes=("bool",),
+        gradient=False,
+        oracle_dtype=True,
+        covers=("sign",),
+    ),
     unary(
         "abs",
         tg.abs,
@@ -243,6 +263,14 @@ CASES = [
         ],
         dtypes=NUMBERS,
         covers=("div",),
+        ties=(
+            tie(
+                np.array([0.0, 1.0, INF]),
+                np.array([0.0, 0.0, 2.0]),
+                rounding_mode="trunc",
+                gradients=([0.0, 0.0, 0.0], [0.0, 0.0, 0.0]),
+            ),
+        ),
         errors=(raises(DTypeError, "rounding_mode", np.ones(2), 2, rounding_mode="up"),),
     ),
     binary(
@@ -280,6 +308,12 @@ CASES = [
                 np.array([0.0, 0.0, 0.0, 2.0]),
                 np.array([2.0, 0.0, 1.0, 0.0]),
                 gradients=([0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, np.log(2.0)]),
+            ),
+            tie(np.array([1e-310, -1e-310, NAN]), 0, gradients=([0.0, 0.0, 0.0],)),
+            tie(
+                np.array([0.0, -0.0, INF, -INF, 4.0]),
+                -0.5,
+                gradients=([-INF, -INF, 0.0, 0.0, -1 / 16],),
             ),
         ),
     ),
@@ -352,10 +386,25 @@ CASES = [
     Case(
         "lerp",
         tg.lerp,
-        lambda a, b, w: a + w * (b - a),
+        oracle.lerp,
         lambda d: [
             Sample(d.normal(3, 5), d.normal(5), 0.3),
+            Sample(d.normal(3, 5), d.normal(5), 0.75),
             Sample(d.normal(4), d.normal(4), d.normal(4)),
+            *[
+                Sample(
+                    d.array([INF, 1.0, -INF, INF]), d.array([1.0, INF, 2.0, -INF]), w, grad=False
+                )
+                for w in (0.0, 0.25, 0.5, 0.75, 1.0, -1.0, d.array([0.25, 0.75, 0.5, -1.0]))
+            ],
         ],
+        ties=(
+            tie(
+                np.array([1.0, INF]),
+                np.array([INF, 1.0]),
+                np.array([0.25, 0.75]),
+                gradients=([0.75, 0.25], [0.25, 0.75], [INF, -INF]),
+            ),
+        ),
     ),
 ]

@@ -42,6 +42,12 @@ def apart(d: Draw, *shape: int) -> Array:
     return d.distinct(*shape) + d.array(0.03 if d.is_float else 1)
 
 
+def clamps(d: Draw, bound: int) -> list[Sample]:
+    if d.dtype.kind == "b":
+        return [Sample(d.mask(3, 5), d.mask(5))]
+    return [Sample(d.distinct(3, 5), bound), Sample(d.distinct(4), apart(d, 4))]
+
+
 def shifts(d: Draw) -> list[Sample]:
     bits = {1: 8, 4: 32, 8: 64}[d.dtype.itemsize]
     edge = [0, 1, bits - 2, bits - 1, bits, 100]
@@ -344,16 +350,16 @@ CASES = [
         "clamp_min",
         tg.clamp_min,
         np.maximum,
-        lambda d: [Sample(d.distinct(3, 5), 0), Sample(d.distinct(4), apart(d, 4))],
-        dtypes=NUMBERS,
+        lambda d: clamps(d, 0),
+        dtypes=ANY,
         tolerances=EXACT,
     ),
     Case(
         "clamp_max",
         tg.clamp_max,
         np.minimum,
-        lambda d: [Sample(d.distinct(3, 5), 1), Sample(d.distinct(4), apart(d, 4))],
-        dtypes=NUMBERS,
+        lambda d: clamps(d, 1),
+        dtypes=ANY,
         tolerances=EXACT,
     ),
 ]

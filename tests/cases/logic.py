@@ -100,7 +100,11 @@ def clamp_samples(d: Draw) -> Iterator[Sample]:
             d.distinct(4, 5), d.distinct(5) - d.array(1.03), d.distinct(4, 1) + d.array(1.05)
         )
     if d.is_float:
-        yield Sample(d.array([NAN, INF, -INF, 0.0]), -0.5, 0.5, grad=False)
+        wild = d.array([NAN, INF, -INF, 0.0])
+        yield Sample(wild, -0.5, 0.5, grad=False)
+        yield Sample(wild, min=0.5, grad=False)
+        yield Sample(wild, max=0.5, grad=False)
+        yield Sample(d.normal(4), min=wild, grad=False)
 
 
 def clamp_oracle(x: Any, min: Any = None, max: Any = None) -> Any:
@@ -201,7 +205,16 @@ CASES = [
         clamp_samples,
         dtypes=NUMBERS,
         tolerances=EXACT,
-        ties=(tie(np.array([-1.0, 1.0, 0.5, 2.0]), -1, 1, gradients=([1.0, 1.0, 1.0, 0.0],)),),
+        ties=(
+            tie(np.array([-1.0, 1.0, 0.5, 2.0]), -1, 1, gradients=([1.0, 1.0, 1.0, 0.0],)),
+            tie(np.array([-1.0, NAN, 0.5, -INF]), min=-1, gradients=([1.0, 0.0, 1.0, 0.0],)),
+            tie(np.array([1.0, NAN, 0.5, INF]), max=1, gradients=([1.0, 0.0, 1.0, 0.0],)),
+            tie(
+                np.array([0.0, 1.0, NAN, 2.0]),
+                np.array([1.0, 1.0, 0.0, NAN]),
+                gradients=([0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]),
+            ),
+        ),
         errors=(raises(DTypeError, "clamp", np.ones(3)),),
         covers=("clamp", "clip"),
     ),

@@ -11,7 +11,7 @@ from scipy import special
 
 import tinygrad_cl as tg
 import tinygrad_cl.nn.functional as F
-from cases.core import Case, Const, Draw, Sample, permuted, raises, sliced, tie
+from cases.core import INTS, Case, Const, Draw, Sample, Tie, permuted, raises, sliced, tie
 from cases.elementwise import unary
 from tinygrad_cl.errors import DTypeError, ShapeError
 
@@ -21,7 +21,11 @@ far = (0.0, 1e3, -1e3, 6e4, -6e4, 30.0, -30.0)
 
 
 def activation(
-    name: str, meaning: Callable[..., Any], *more: dict[str, Any], **options: Any
+    name: str,
+    meaning: Callable[..., Any],
+    *more: dict[str, Any],
+    specials: tuple[float, ...] = far,
+    **options: Any,
 ) -> Case:
     """An activation with its default arguments; `more` are others."""
     function = getattr(F, name)
@@ -31,7 +35,7 @@ def activation(
         for keywords in more:
             yield Sample(d.normal(3, 17), **keywords)
 
-    plain = unary(name, function, meaning, specials=far, draw=Draw.away)
+    plain = unary(name, function, meaning, specials=specials, draw=Draw.away)
     return Case(name, function, meaning, samples, **{"tolerances": LOOSE} | options)
 
 
@@ -119,6 +123,20 @@ def bce_logit_samples(d: Draw) -> Iterator[Sample]:
     yield Sample(
         d.array([1e3, -1e3, 1e3, -1e3]), Const(d.array([1, 0, 0, 1])), reduction="none", grad=False
     )
+    ends, targets = d.array([INF, INF, -INF, -INF]), d.array([0, 0.5, 0.5, 1])
+    yield Sample(ends, targets, reduction="none", grad=False)
+    yield Sample(ends, targets, pos_weight=d.array(3), reduction="none", grad=False)
+
+
+def infinite_difference(slope: float, **keywords: float) -> Tie:
+    """A distance from infinity: the gradient is that of the straight part."""
+    return tie(
+        np.array([INF, -INF, 0.0, 0.0]),
+        np.array([0.0, 1.0, INF, 0.0]),
+        reduction="sum",
+        gradients=([slope, -slope, -slope, 0.0], [-slope, slope, slope, 0.0]),
+        **keywords,
+    )
 
 
 def with_options(*options: dict[str, Any]) -> Callable[[Draw], Iterator[Sample]]:
@@ -192,19 +210,28 @@ CASES = [
     activation(
         "relu6",
         lambda x: np.clip(x, 0, 6),
-        ties=(tie(np.array([0.0, 6.0, 3.0]), gradients=([0.0, 0.0, 1.0],)),),
+        ties=(tie(np.array([0.0, 6.0, 3.0, NAN]), gradients=([0.0, 0.0, 1.0, 0.0],)),),
     ),
     activation(
         "hardtanh",
         lambda x, min_val=-1, max_val=1: np.clip(x, min_val, max_val),
         {"min_val": -0.5, "max_val": 2},
-        ties=(tie(np.array([-1.0, 1.0, 0.0]), gradients=([0.0, 0.0, 1.0],)),),
+        ties=(tie(np.array([-1.0, 1.0, 0.0, NAN]), gradients=([0.0, 0.0, 1.0, 0.0],)),),
+    ),
+    Case(
+        "hardtanh_of_integers",
+        F.hardtanh,
+        np.clip,
+        lambda d: [Sample(d.normal(3, 17), 0, 4)],
+        dtypes=INTS,
+        gradient=False,
+        covers=("hardtanh",),
     ),
     activation(
         "elu",
         oracle.elu,
         {"alpha": 0.5},
-        ties=(tie(np.array([0.0, -0.0]), gradients=([1.0, 1.0],)),),
+        ties=(tie(np.array([0.0, -0.0, INF, -INF, NAN]), gradients=([1.0, 1.0, 1.0, 0.0, 1.0],)),),
     ),
     activation("selu", lambda x: 1.0507009873554805 * oracle.elu(x, 1.6732632423543772)),
     activation(
@@ -214,9 +241,24 @@ CASES = [
         errors=(raises(DTypeError, "approximate", np.ones(2), "fast"),),
     ),
     activation("silu", lambda x: x * special.expit(x)),
-    activation("softplus", oracle.softplus, {"beta": 2.0}, {"beta": 0.5, "threshold": 2.0}),
-    activation("mish", lambda x: x * np.tanh(np.logaddexp(0, x))),
-    activation("logsigmoid", special.log_expit),
+    activation(
+        "softplus",
+        oracle.softplus,
+        {"beta": 2.0},
+        {"beta": 0.5, "threshold": 2.0},
+        specials=(*far, INF, -INF, NAN),
+        ties=(
+            tie(np.array([INF, -INF, 0.0]), gradients=([1.0, 0.0, 0.5],)),
+            tie(np.array([INF, -INF, 0.0]), 2.0, 5.0, gradients=([1.0, 0.0, 0.5],)),
+        ),
+    ),
+    activation("mish", lambda x: x * np.tanh(np.logaddexp(0, x)), specials=(*far, INF, NAN)),
+    activation(
+        "logsigmoid",
+        special.log_expit,
+        specials=(*far, INF, -INF, NAN),
+        ties=(tie(np.array([INF, -INF, 0.0]), gradients=([0.0, 1.0, 0.5],)),),
+    ),
     activation("softsign", lambda x: x / (1 + np.abs(x))),
     Case(
         "softmax",
@@ -409,6 +451,7 @@ CASES = [
             *SHAPES,
             raises(DTypeError, "delta must be positive", np.ones(2), np.ones(2), delta=0),
         ),
+        ties=(infinite_difference(1.0), infinite_difference(2.5, delta=2.5)),
     ),
     Case(
         "smooth_l1_loss",
@@ -417,6 +460,7 @@ CASES = [
         with_options({"beta": 0.3}, {"beta": 0.0, "reduction": "none"}),
         tolerances=LOOSE,
         errors=(*SHAPES, raises(DTypeError, "beta", np.ones(2), np.ones(2), beta=-1)),
+        ties=(infinite_difference(1.0), infinite_difference(1.0, beta=2.5)),
     ),
     Case(
         "binary_cross_entropy",
@@ -425,6 +469,14 @@ CASES = [
         bce_samples,
         tolerances=LOOSE,
         errors=SHAPES,
+        ties=(
+            tie(
+                np.array([0.0, 1.0, 0.0, 1.0, 0.5]),
+                np.array([0.0, 1.0, 1.0, 0.0, 1.0]),
+                reduction="sum",
+                gradients=([0.0, 0.0, -1e12, 1e12, -2.0], [100.0, -100.0, 100.0, -100.0, 0.0]),
+            ),
+        ),
     ),
     Case(
         "binary_cross_entropy_with_logits",
@@ -433,6 +485,14 @@ CASES = [
         bce_logit_samples,
         tolerances=LOOSE,
         errors=SHAPES,
+        ties=(
+            tie(
+                np.array([INF, INF, INF, -INF, -INF, -INF, 0.0]),
+                np.array([0.0, 1.0, 0.5, 0.0, 1.0, 0.5, 0.5]),
+                reduction="sum",
+                gradients=([1, 0, 0.5, 0, -1, -0.5, 0], [-INF, -INF, -INF, INF, INF, INF, 0]),
+            ),
+        ),
     ),
     Case(
         "kl_div",
@@ -444,8 +504,17 @@ CASES = [
             Sample(d.normal(3, 5), Const(probabilities(d, 3, 5))),
             Sample(d.normal(3, 5), d.normal(3, 5), reduction="sum", log_target=True),
             Sample(d.normal(3), Const(d.array([0.0, 0.5, 0.5])), reduction="none"),
+            Sample(d.normal(3), d.array([0.0, -0.5, NAN]), reduction="none", grad=False),
         ],
         tolerances=LOOSE,
         errors=SHAPES,
+        ties=(
+            tie(
+                np.array([2.0, 2.0]),
+                np.array([0.0, 1.0]),
+                reduction="sum",
+                gradients=([0.0, -1.0], [-2.0, -1.0]),
+            ),
+        ),
     ),
 ]

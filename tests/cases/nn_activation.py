@@ -12,6 +12,7 @@ from cases.core import EXACT, Case, Sample, permuted, raises, tie
 from cases.nn import LOOSE, activation, along
 from tinygrad_cl.errors import ArgumentError, ShapeError
 
+INF, NAN = float("inf"), float("nan")
 X = np.ones((2, 3))
 
 
@@ -44,14 +45,14 @@ CASES = [
         "hardshrink",
         lambda x, lambd=0.5: np.where(np.abs(x) > lambd, x, 0),
         {"lambd": 1.25},
-        ties=(tie(np.array([-0.5, 0.5, 0.75]), gradients=([0.0, 0.0, 1.0],)),),
+        ties=(tie(np.array([-0.5, 0.5, 0.75, NAN]), gradients=([0.0, 0.0, 1.0, 0.0],)),),
     ),
     activation(
         "softshrink",
         lambda x, lambd=0.5: np.sign(x) * np.maximum(np.abs(x) - lambd, 0),
         {"lambd": 1.25},
         errors=(raises(ArgumentError, "lambd must not be negative", X, -1.0),),
-        ties=(tie(np.array([-0.5, 0.5, 0.75]), gradients=([0.0, 0.0, 1.0],)),),
+        ties=(tie(np.array([-0.5, 0.5, 0.75, NAN]), gradients=([0.0, 0.0, 1.0, 0.0],)),),
     ),
     activation("tanhshrink", lambda x: x - np.tanh(x)),
     Case(
@@ -73,7 +74,7 @@ CASES = [
         {"alpha": 0.5},
         {"alpha": -2.0},
         errors=(raises(ArgumentError, "alpha must not be 0", X, 0.0),),
-        ties=(tie(np.array([0.0]), gradients=([1.0],)),),
+        ties=(tie(np.array([0.0, INF, -INF, NAN]), gradients=([1.0, 1.0, 0.0, 1.0],)),),
     ),
     Case(
         "prelu",

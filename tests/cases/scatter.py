@@ -1,4 +1,4 @@
-"""Cases of writing by an index, a mask or a slice.   User side: functional/writing.py."""
+"""Cases of writing by an index, a mask or a slice.   User side: functional/writing*.py."""
 
 from __future__ import annotations
 

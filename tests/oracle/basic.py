@@ -32,6 +32,11 @@ def div_rounded(a: Array, b: Array, rounding_mode: str) -> Array:
     return np.trunc(a / b) if a.dtype.kind == "f" else np.trunc(a / b).astype(a.dtype)
 
 
+def lerp(a: Array, b: Array, w: Any) -> Array:
+    """From the end that is nearer: it stays finite where only the other is not."""
+    return np.where(np.abs(w) < 0.5, a + w * (b - a), b - (1 - w) * (b - a))
+
+
 # --- reductions
 
 

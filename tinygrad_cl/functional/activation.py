@@ -89,13 +89,17 @@ def relu6(input: Tensor) -> Tensor:
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
     """Returns `input` held between two numbers; the gradient is 0 at both of them.
 
+    Integers stay integers.
+
     Example:
         >>> import tinygrad_cl as tg
         >>> tg.nn.functional.hardtanh(tg.tensor([-2.0, 0.5]))
         tensor([-1.0000,  0.5000])
     """
-    x = _float("hardtanh", input)
+    x = unwrap("hardtanh", input)
     low, high = base.constant(min_val, x.dtype), base.constant(max_val, x.dtype)
+    if not x.dtype.is_floating_point:
+        return wrap(p.clamp(x, low, high))
     inside = p.logical_and(p.gt(x, low), p.lt(x, high))
     held = p.clamp(x, low, high)
     held.needs_grad = False

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinygrad_cl.dtypes import Scalar
+from tinygrad_cl.dtypes import Scalar, bool_
 from tinygrad_cl.errors import DTypeError
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.base import Handle, binary, unary, unary_float, wrap
@@ -131,7 +131,7 @@ def pow(input: Operand, exponent: Operand) -> Tensor:
 
 def _special_power(x: Node, exponent: float) -> Node | None:
     """Powers that are one or two cheap ops."""
-    if exponent == 2 and (isinstance(exponent, int) or x.dtype.is_floating_point):
+    if exponent == 2 and (x.dtype.is_floating_point or _is_integer(x, exponent)):
         return apply(p.mul, (x, x))
     if not x.dtype.is_floating_point:
         return None
@@ -144,15 +144,19 @@ def _special_power(x: Node, exponent: float) -> Node | None:
     return 1 / x if exponent == -1 else None
 
 
+def _is_integer(x: Node, exponent: float) -> bool:
+    return x.dtype.is_integer and isinstance(exponent, int)
+
+
 def square(input: Tensor) -> Tensor:
-    """Returns `input * input`.
+    """Returns `input * input`; of bools as int64.
 
     Example:
         >>> import tinygrad_cl as tg
         >>> tg.square(tg.tensor([2, 3]))
         tensor([4, 9])
     """
-    return binary(p.mul, input, input)
+    return pow(input, 2)
 
 
 def reciprocal(input: Tensor) -> Tensor:
@@ -214,14 +218,15 @@ def abs(input: Tensor) -> Tensor:
 
 
 def sign(input: Tensor) -> Tensor:
-    """Returns -1, 0 or 1 by the sign.
+    """Returns -1, 0 or 1 by the sign; bools stay as they are.
 
     Example:
         >>> import tinygrad_cl as tg
         >>> tg.sign(tg.tensor([-3.0, 0.0, 2.0]))
         tensor([-1.,  0.,  1.])
     """
-    return unary(p.sign, input)
+    node = base.unwrap("sign", input)
+    return wrap(p.alias(node) if node.dtype is bool_ else apply(p.sign, (node,)))
 
 
 def floor(input: Tensor) -> Tensor:
@@ -346,7 +351,7 @@ def erf(input: Tensor) -> Tensor:
 
 
 def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
-    """Returns `input + weight * (end - input)`, seen from `end` for weights of at least 0.5.
+    """Returns `input + weight * (end - input)`, seen from `end` if `|weight|` is at least 0.5.
 
     Example:
         >>> import tinygrad_cl as tg
@@ -356,9 +361,9 @@ def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
     a, b = base.operands("lerp", input, end)
     if isinstance(weight, Handle | np.ndarray):
         w = base.floating(base.operand("lerp", weight, a))
-        near = p.lt(w, base.constant(0.5, w.dtype))
+        near = p.lt(p.abs(w), base.constant(0.5, w.dtype))
         origin, share = wrap(p.where(near, a, b)), wrap(p.where(near, w, w - 1))
         return add(origin, mul(share, wrap(b - a)))
     number = base.number(weight)
-    origin, factor = (a, number) if number < 0.5 else (b, number - 1)
-    return add(wrap(origin), mul(wrap(b - a), factor))
+    origin, factor = (a, number) if -0.5 < number < 0.5 else (b, number - 1)
+    return add(base.show(origin), mul(wrap(b - a), factor))

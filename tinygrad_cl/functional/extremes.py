@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tinygrad_cl.dtypes import int64
+from tinygrad_cl.dtypes import bool_, int64, uint8
 from tinygrad_cl.errors import ShapeError
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.base import binary, wrap
@@ -41,7 +41,8 @@ def _extreme(
         zero = base.fill(0, (), int64, base.device_of(node))
         return ValuesAndIndices(base.own(node), wrap(zero))
     _check_not_empty(op, node, (at,))
-    found = index(node, dim=(at,), keepdim=True)
+    ordered = base.cast(node, uint8) if node.dtype is bool_ else node
+    found = index(ordered, dim=(at,), keepdim=True)
     picked = index_primitives.gather(node, found, dim=at, op=op)
     if keepdim:
         return ValuesAndIndices(wrap(picked), wrap(found))

@@ -19,6 +19,7 @@ from tinygrad_cl.functional import (
     views,
     writing,
     writing_inplace,
+    writing_slices,
 )
 from tinygrad_cl.functional import matmul as products
 from tinygrad_cl.functional import norm as norms
@@ -191,9 +192,9 @@ class Methods(ShapeMethods):
     index_put = writing.index_put
     masked_scatter = writing.masked_scatter
     take = writing.take
-    select_scatter = writing.select_scatter
-    slice_scatter = writing.slice_scatter
-    diagonal_scatter = writing.diagonal_scatter
+    select_scatter = writing_slices.select_scatter
+    slice_scatter = writing_slices.slice_scatter
+    diagonal_scatter = writing_slices.diagonal_scatter
 
     scatter_ = writing_inplace.scatter_
     scatter_add_ = writing_inplace.scatter_add_

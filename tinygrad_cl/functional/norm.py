@@ -313,5 +313,5 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     a, b = base.floating(a), base.floating(b)
     shape = p.add(a, b).shape
     a, b = base.expand(a, shape), base.expand(b, shape)
-    lengths = [clamp(wrap(norm_node(v, 2, at, False)), min=eps).node for v in (a, b)]
-    return wrap(total(a * b, at, False) / (lengths[0] * lengths[1]))
+    lengths = [clamp(wrap(norm_node(v, 2, at, True)), min=eps).node for v in (a, b)]
+    return wrap(total((a / lengths[0]) * (b / lengths[1]), at, False))

@@ -137,6 +137,8 @@ def var(
 ) -> Tensor:
     """Returns the variance over `dim`, `sum((x - mean)**2) / (count - correction)`.
 
+    Where it is infinite or NaN, the gradient of all its elements is NaN.
+
     Args:
         input: any float tensor.
         dim: the dims to reduce.

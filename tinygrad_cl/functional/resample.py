@@ -212,12 +212,12 @@ def _weighted(x: Node, dim: int, places: Array, weights: Array) -> Node:
     """Returns sums of `weights[i, k] * x[places[i, k]]` over k along a dim."""
     out, count = places.shape
     lead, rest = x.shape[:dim], x.shape[dim + 1 :]
-    line = base.upload(np.ascontiguousarray(places.ravel()), x.device)
+    line = base.upload(np.ascontiguousarray(places.T).ravel(), x.device)
     seen = primitive.index_select(x, line, dim=dim, op="interpolate")
-    seen = m.reshape(seen, shape=(*lead, out, count, *rest))
-    shape = (out, count, *(1,) * len(rest))
-    factors = base.upload(weights.astype(x.dtype.numpy).reshape(shape), x.device)
-    return total(p.mul(seen, factors), (dim + 1,), False)
+    seen = m.reshape(seen, shape=(*lead, count, out, *rest))
+    shape = (count, out, *(1,) * len(rest))
+    factors = np.ascontiguousarray(weights.T).astype(x.dtype.numpy).reshape(shape)
+    return total(p.mul(seen, base.upload(factors, x.device)), (dim,), False)
 
 
 def _taps_of(mode: str, antialias: bool) -> Taps:

@@ -209,12 +209,6 @@ sub     = numeric("sub",  np.subtract, "{0} - {1}",       lambda g, y, a, b: g,
                                                           lambda g, y, a, b: -g)
 pow     = numeric("pow",  _np_pow,     "POW_{t}({0}, {1})", _pow_base, _pow_exponent)
 clamp   = numeric("clamp", _np_clamp,  "CLAMP({0}, {1}, {2})", _clamp_x, _clamp_low, _clamp_high)
-clamp_min = numeric("clamp_min", np.maximum, "MAXIMUM({0}, {1})",
-    lambda g, y, x, low: _if(ge(x, low), g),
-    lambda g, y, x, low: _if(lt(x, low), g))
-clamp_max = numeric("clamp_max", np.minimum, "MINIMUM({0}, {1})",
-    lambda g, y, x, high: _if(le(x, high), g),
-    lambda g, y, x, high: _if(gt(x, high), g))
 
 floor   = rounding("floor", np.floor,  "floor({0})")
 ceil    = rounding("ceil",  np.ceil,   "ceil({0})")
@@ -243,6 +237,12 @@ maximum = lattice("maximum", np.maximum,  "MAXIMUM({0}, {1})", "{0} | {1}",
 minimum = lattice("minimum", np.minimum,  "MINIMUM({0}, {1})", "{0} & {1}",
     lambda g, y, a, b: _winner(g, lt(b, a), eq(a, b)),
     lambda g, y, a, b: _winner(g, lt(a, b), eq(a, b)))
+clamp_min = lattice("clamp_min", np.maximum, "MAXIMUM({0}, {1})", "{0} | {1}",
+    lambda g, y, x, low: _if(ge(x, low), g),
+    lambda g, y, x, low: _if(lt(x, low), g))
+clamp_max = lattice("clamp_max", np.minimum, "MINIMUM({0}, {1})", "{0} & {1}",
+    lambda g, y, x, high: _if(le(x, high), g),
+    lambda g, y, x, high: _if(gt(x, high), g))
 
 # fmt: on
 

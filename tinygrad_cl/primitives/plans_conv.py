@@ -83,7 +83,8 @@ def _pair(value: object) -> Pair:
 @lru_cache(maxsize=1024)
 def _plan(mode: str, c: Convolution, storage: str, traits: DeviceTraits) -> TemplatePlan | Host:
     types = register_types(storage, traits)
-    assert types is not None
+    if types is None:
+        return Host("float64 convolution has no kernel")
     if traits.kind == "gpu":
         return _gpu_plan(mode, c, types, traits)
     if mode == "WEIGHT_GRAD":

@@ -37,10 +37,10 @@ class Types:
 
 
 def register_types(storage: str, traits: DeviceTraits) -> Types | None:
-    """Returns the types for a float storage type; None for integers."""
-    if storage not in ("half", "float", "double"):
-        return None
+    """Returns the types of a float storage type; None if the device has no kernel for it."""
     wide = storage == "double"
+    if storage not in ("half", "float", "double") or (wide and not traits.double):
+        return None
     vec = 1 if traits.kind == "gpu" else max(4, traits.vector // (2 if wide else 1))
     if wide:
         return Types(storage, "f64", "double", 8, vec)

@@ -134,7 +134,8 @@ def plan_matmul(
     """Returns the plan of a matrix product; its domain is (batches, rows, columns), folded."""
     types = register_types(tags[0], traits)
     if types is None:
-        return Host("integer matmul has no kernel")
+        kind = "float64" if tags[0] == "double" else "integer"
+        return Host(f"{kind} matmul has no kernel")
     product = product_of(*inputs)
     swapped = inputs[1].shape[-1] == 1 and product.n != 1
     return _plan(product, types, traits, swapped)

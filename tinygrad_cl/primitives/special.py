@@ -114,8 +114,10 @@ def _zeta_q(g: Node, y: Node, s: Node, q: Node) -> Node:
 
 
 def _i1e_slope(g: Node, y: Node, x: Node) -> Node:
-    safe = _where(_zero(x), 1, x, x)
-    return g * _where(_zero(x), 0.5, i0e(x) - y * (sign(x) + 1 / safe), x)
+    size = x * sign(x)
+    tiny = le(size, lift(1e-15, x))  # 1 / x may overflow
+    safe = _where(tiny, 1, x, x)
+    return g * _where(tiny, 0.5 - size, i0e(x) - y * (sign(x) + 1 / safe), x)
 
 
 # ---- the rows

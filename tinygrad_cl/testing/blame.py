@@ -89,7 +89,7 @@ def _call_of(call: Call) -> tuple[Callable[..., Any], list[Any]]:
 
 
 def _copy(node: Node, differentiable: bool) -> Tensor:
-    array = engine.numpy(node)
+    array = engine.numpy(node) if node.scalar is None else np.asarray(node.scalar)
     dtype: DType = dtypes.float64 if node.dtype.is_floating_point else node.dtype
     copied = np.array(array, dtype=dtype.numpy, order="C")
     leaf = engine.upload(copied, get_device("numpy"))

@@ -1,9 +1,9 @@
 """Training in a few lines: `Model` puts Keras's `compile`, `fit` and `predict` on top of a net.
 
-The rooms: model.py (`Model`; batches.py feeds it, running.py keeps its running losses and metrics,
-settings.py reads what `compile` is given, interrupts.py is about Ctrl-C, progress.py about the
-bar), callbacks.py and stopping.py (what happens between epochs), metrics.py, summary.py (the table
-of layers).
+The rooms: model.py (`Model`), fitting.py (its loop; batches.py feeds it, running.py keeps the
+running loss and metrics, interrupts.py is about Ctrl-C, progress.py about the bar), settings.py
+(what `compile` is given), callbacks.py and stopping.py (what happens between epochs), metrics.py,
+summary.py (the table of layers).
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,30 +12,20 @@ from tinygrad_cl.autograd import no_grad
 from tinygrad_cl.dtypes import DType, float32
 from tinygrad_cl.errors import ArgumentError, DataError
 from tinygrad_cl.nn import Module
-from tinygrad_cl.nn.utils import clip_grad_norm_, clip_grad_value_
-from tinygrad_cl.optim import Optimizer, lr_scheduler
+from tinygrad_cl.optim import Optimizer
 from tinygrad_cl.runtime.device import get_device
-from tinygrad_cl.tensor import Tensor
-from tinygrad_cl.train.batches import Batches, size_of
+from tinygrad_cl.train.batches import Batches
 from tinygrad_cl.train.callbacks import Callback, Callbacks
-from tinygrad_cl.train.interrupts import Interrupts
+from tinygrad_cl.train.fitting import Averages, History, Run, call, evaluate
 from tinygrad_cl.train.metrics import MetricFunction
 from tinygrad_cl.train.modes import evaluating
 from tinygrad_cl.train.progress import Progress
-from tinygrad_cl.train.running import Totals
 from tinygrad_cl.train.settings import Loss, Metrics, make_loss, make_metrics, make_optimizer
 from tinygrad_cl.train.summary import LayerTable, summary
 
 if TYPE_CHECKING:
     from tinygrad_cl.io.state import PathLike
     from tinygrad_cl.runtime.device import Device
-
-logger = logging.getLogger("tinygrad_cl.train")
-
-History = dict[str, list[float]]
-Averages = dict[str, float]
-
-_SHOW_EVERY = 16  # steps; each time the bar shows new values, it waits for the device
 
 
 class Model:
@@ -52,6 +41,8 @@ class Model:
         epoch: the number of epochs done.
         stop_training: set by callbacks, to end training after the epoch.
         interrupted: whether Ctrl-C ended the last `fit`.
+        loss, metrics, clip_norm, clip_value, scheduler: set by `compile`.
+        seen: the shape and dtype of one sample of the last inputs.
 
     Example:
         >>> import numpy as np
@@ -77,9 +68,11 @@ class Model:
         self.epoch = 0
         self.stop_training = False
         self.interrupted = False
-        self._loss: Loss | None = None
-        self._metrics: dict[str, MetricFunction] = {}
-        self._seen: tuple[tuple[int, ...], DType] | None = None
+        self.loss: Loss | None = None
+        self.metrics: dict[str, MetricFunction] = {}
+        self.clip_norm: float | None = None
+        self.clip_value: float | None = None
+        self.seen: tuple[tuple[int, ...], DType] | None = None
 
     # ----------------------------------------------------------------------------------- settings
 
@@ -115,12 +108,12 @@ class Model:
             ArgumentError: for names that are not known, or settings that do not fit together.
         """
         options = {"lr": lr, "weight_decay": weight_decay}
-        self._loss = make_loss(loss)
-        self._metrics = make_metrics(metrics, self._loss)
+        self.loss = make_loss(loss)
+        self.metrics = make_metrics(metrics, self.loss)
         self.optimizer = make_optimizer(optimizer, self.net, options)
         ready = scheduler is None or hasattr(scheduler, "step")
         self.scheduler = scheduler if ready else scheduler(self.optimizer)
-        self._clip_norm, self._clip_value = clip_norm, clip_value
+        self.clip_norm, self.clip_value = clip_norm, clip_value
         return self
 
     # ----------------------------------------------------------------------------------- training
@@ -158,46 +151,14 @@ class Model:
             ArgumentError: if `compile` was not called.
             DataError: for data of another kind, or without targets.
         """
-        self._compiled("fit")
+        self._check_compiled("fit")
         batches = self._batches(data, batch_size, shuffle)
         validation = None
         if validation_data is not None:
             validation = self._batches(validation_data, batch_size)
-        run = _Run(self, batches, validation, Callbacks(callbacks, self), bool(verbose))
+        run = Run(self, batches, validation, Callbacks(callbacks, self), bool(verbose))
         self.stop_training = self.interrupted = False
         return run.epochs(epochs)
-
-    def _gradients(self, inputs: Any, targets: Any) -> tuple[Tensor, Any]:
-        """Prepares a step of the optimizer; returns the loss and the outputs."""
-        loss, output = self._forward(inputs, targets)
-        self.optimizer.zero_grad()
-        loss.backward()
-        if self._clip_norm is not None:
-            clip_grad_norm_(self.net.parameters(), self._clip_norm)
-        if self._clip_value is not None:
-            clip_grad_value_(self.net.parameters(), self._clip_value)
-        return loss, output
-
-    def _forward(self, inputs: Any, targets: Any) -> tuple[Tensor, Any]:
-        if targets is None:
-            raise DataError("Model: the batches have no targets; give pairs (x, y)")
-        output = self._call(inputs)
-        return self._compiled("Model")(output, targets), output
-
-    def _call(self, inputs: Any) -> Any:
-        if isinstance(inputs, tuple):
-            return self.net(*inputs)
-        self._seen = (inputs.shape[1:], inputs.dtype)
-        return self.net(inputs)
-
-    def _end_epoch(self, logs: Mapping[str, float]) -> None:
-        """Takes note of a whole epoch; the schedule steps."""
-        _append(self.history, logs)
-        self.epoch += 1
-        if isinstance(self.scheduler, lr_scheduler.ReduceLROnPlateau):
-            self.scheduler.step(logs.get("val_loss", logs["loss"]))
-        elif self.scheduler is not None:
-            self.scheduler.step()
 
     # --------------------------------------------------------------------------------- evaluation
 
@@ -212,29 +173,15 @@ class Model:
         Raises:
             ArgumentError: if `compile` was not called.
         """
-        self._compiled("evaluate")
+        self._check_compiled("evaluate")
         batches = self._batches(data, batch_size)
         bar = Progress("evaluate", batches.samples, bool(verbose))
         try:
-            found = self._evaluate(batches, bar)
+            found = evaluate(self, batches, bar)
             bar.show(found)
         finally:
             bar.close()
         return found
-
-    def _evaluate(
-        self, batches: Batches, bar: Progress | None = None, prefix: str = ""
-    ) -> Averages:
-        totals = Totals(self._metrics)
-        with no_grad(), evaluating(self.net):
-            for inputs, targets in batches:
-                loss, output = self._forward(inputs, targets)
-                count = size_of(targets)
-                totals.add(loss, output, targets, count)
-                totals.launch()
-                if bar is not None:
-                    bar.advance(count)
-        return totals.result(prefix)
 
     def predict(self, data: Any, batch_size: int = 256) -> Any:
         """Returns the net's outputs, in evaluation mode, as a NumPy array.
@@ -251,7 +198,7 @@ class Model:
         outputs: list[Any] = []
         with no_grad(), evaluating(self.net):
             for inputs, _ in batches:
-                output = self._call(inputs)
+                output = call(self, inputs)
                 outputs.append(output if isinstance(output, tuple) else (output,))
                 engine.realize([tensor.node for tensor in outputs[-1]])
         if not outputs:
@@ -282,14 +229,14 @@ class Model:
             DataError: if the file is malformed or of another kind.
             StateError: if the states do not fit.
         """
-        found = io.load_checkpoint(path, **self._parts(), random=self._loss is not None)
+        found = io.load_checkpoint(path, **self._parts(), random=self.loss is not None)
         if not isinstance(found.extra, dict) or not isinstance(found.extra.get("history"), dict):
             raise DataError(f"Model.load: {path} has no history; was it saved by Model.save?")
         self.history, self.epoch = found.extra["history"], found.epoch
         return self
 
     def _parts(self) -> dict[str, Any]:
-        if self._loss is None:
+        if self.loss is None:
             return {"model": self.net}
         return {"model": self.net, "optimizer": self.optimizer, "scheduler": self.scheduler}
 
@@ -304,17 +251,16 @@ class Model:
             input_size: the shape of one sample; that of the last batch if there was one.
             dtype: of the input.
         """
-        if input_size is None and self._seen is not None:
-            return summary(self.net, self._seen[0], dtype or self._seen[1])
+        if input_size is None and self.seen is not None:
+            return summary(self.net, self.seen[0], dtype or self.seen[1])
         return summary(self.net, input_size, dtype or float32)
 
     def __repr__(self) -> str:
         return f"Model({self.net!r})"
 
-    def _compiled(self, name: str) -> Loss:
-        if self._loss is None:
+    def _check_compiled(self, name: str) -> None:
+        if self.loss is None:
             raise ArgumentError(f"{name}: call compile(optimizer=..., loss=...) before")
-        return self._loss
 
     def _batches(
         self, data: Any, batch_size: int, shuffle: bool = False, inputs_only: bool = False
@@ -323,78 +269,3 @@ class Model:
         device: Device = get_device(None) if first is None else first.device
         dtype = float32 if first is None else first.dtype
         return Batches(data, batch_size, device, dtype, shuffle, inputs_only)
-
-
-class _Run:
-    """One call of `fit`."""
-
-    def __init__(
-        self,
-        model: Model,
-        batches: Batches,
-        validation: Batches | None,
-        callbacks: Callbacks,
-        shown: bool,
-    ) -> None:
-        self.model, self.batches, self.validation = model, batches, validation
-        self.callbacks, self.shown = callbacks, shown
-        self.interrupts = Interrupts()
-
-    def epochs(self, count: int) -> History:
-        """Runs the epochs; returns their averages."""
-        model, history = self.model, {}
-        last = model.epoch + count
-        self.callbacks.call("on_train_begin")
-        try:
-            with self.interrupts:
-                while model.epoch < last and not model.stop_training:
-                    logs = self._epoch(f"epoch {model.epoch + 1}/{last}")
-                    _append(history, logs)
-                    model._end_epoch(logs)
-                    self.callbacks.call("on_epoch_end", model.epoch - 1, dict(logs))
-        except KeyboardInterrupt:
-            model.interrupted = True
-            logger.warning("fit: interrupted, after %d whole epochs", model.epoch)
-        self.callbacks.call("on_train_end")
-        return history
-
-    def _epoch(self, title: str) -> Averages:
-        model = self.model
-        bar = Progress(title, self.batches.samples, self.shown)
-        self.callbacks.call("on_epoch_begin", model.epoch)
-        rate = float(model.optimizer.param_groups[0]["lr"])
-        try:
-            logs = self._steps(bar)
-            if self.validation is not None:
-                logs |= model._evaluate(self.validation, prefix="val_")
-            logs["lr"] = rate
-            bar.show(logs)
-        finally:
-            bar.close()
-        return logs
-
-    def _steps(self, bar: Progress) -> Averages:
-        model = self.model
-        totals = Totals(model._metrics)
-        model.net.train()
-        for step, (inputs, targets) in enumerate(self.batches):
-            self.interrupts.check()
-            self.callbacks.call("on_batch_begin", step)
-            loss, output = model._gradients(inputs, targets)
-            count = size_of(targets)
-            totals.add(loss, output, targets, count)
-            model.optimizer.step()
-            totals.launch()
-            self.callbacks.call("on_batch_end", step, {"loss": loss.detach(), "size": count})
-            bar.advance(count)
-            if bar and step % _SHOW_EVERY == 0:
-                bar.show(totals.result())
-        self.interrupts.check()
-        if not totals.loss:
-            raise DataError("fit: there are no batches")
-        return totals.result()
-
-
-def _append(history: History, logs: Mapping[str, float]) -> None:
-    for name, value in logs.items():
-        history.setdefault(name, []).append(value)

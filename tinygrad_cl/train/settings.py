@@ -61,7 +61,7 @@ def make_optimizer(given: Any, net: Module, options: dict[str, Any]) -> optim.Op
     else:
         wide = [p for p in params if p.ndim >= 2]
         narrow = [p for p in params if p.ndim < 2]
-        groups = [{"params": wide}, {"params": narrow, "weight_decay": 0.0}]
+        groups: list[dict[str, Any]] = [{"params": wide}, {"params": narrow, "weight_decay": 0.0}]
         made = kind([group for group in groups if group["params"]], **options)
     assert isinstance(made, optim.Optimizer)
     return made
