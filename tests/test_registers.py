@@ -168,6 +168,8 @@ def expression_cases(memory: Memory) -> Iterator[Case]:
                 valid = (arrays[0] > -1) & (arrays[0].astype(float) < limit)
         if name == "zeta":  # is only meant for these
             valid = (arrays[0] > 1) & (arrays[1] > 0)
+        if name == "binary_cross_entropy":
+            valid = (arrays[1] >= 0) & (arrays[1] <= 1)
         ulps = ULPS.get(name, 0) if out.kind == "f" else 0
         yield Case(title, statement(out, loads, tags, text), expected, ulps, valid)
 

@@ -243,7 +243,7 @@ def test_errors_are_propagated() -> None:
     given = {0: np.float32([1.0, 80.0])}
     found = bounds.evaluate(plan, [1, 2, 3], given)
     eps = np.finfo(np.float32).eps
-    assert np.all(found[1].error == 16 * np.spacing(found[1].value))
+    assert np.all(found[1].error > 16 * np.spacing(found[1].value))
     assert found[3].error[0] > found[2].error[0]  # that of log, and one of its own
     assert np.all(found[3].error >= 20 * eps)
     assert np.all(found[3].error < 100 * eps * given[0])

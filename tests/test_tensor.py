@@ -856,3 +856,11 @@ def test_a_chain_of_in_place_operations_keeps_no_intermediates() -> None:
     x.realize()
     assert first() is None
     assert own(x.node).tolist() == [3, 3, 3]
+
+
+def test_numbers_are_rounded_once_to_the_dtype_that_is_asked_for() -> None:
+    assert tg.tensor([0.1], dtype=tg.float64).tolist() == [0.1]
+    assert tg.tensor(1e200, dtype=tg.float64).item() == 1e200
+    assert tg.tensor([2**60 + 0.0, 16777217.0], dtype=tg.int64).tolist() == [2**60, 16777217]
+    assert tg.tensor([0.1]).dtype is tg.float32
+    assert tg.tensor([1e200]).tolist() == [float("inf")]

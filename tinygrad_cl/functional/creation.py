@@ -49,8 +49,8 @@ def _dtype(given: DTypeLike, default: DType) -> DType:
     return default if given is None else dtypes.dtype(given)
 
 
-def _array(data: Any) -> np.ndarray[Any, Any]:
-    """Python data as an array: floats become float32, as in PyTorch; arrays keep their dtype."""
+def _array(data: Any, weak: bool = True) -> np.ndarray[Any, Any]:
+    """Python data as an array; arrays keep their dtype, other floats become float32 if `weak`."""
     if isinstance(data, np.ndarray | np.generic):
         return np.asarray(data)
     if isinstance(data, list | tuple):
@@ -61,8 +61,9 @@ def _array(data: Any) -> np.ndarray[Any, Any]:
         raise ShapeError(f"tensor: rows must have equal lengths; {error}") from None
     except OverflowError as error:
         raise DTypeError(f"tensor: {error}") from None
-    if array.dtype == np.float64 and not _has_arrays(data):
-        return array.astype(np.float32)
+    if weak and array.dtype == np.float64 and not _has_arrays(data):
+        with np.errstate(over="ignore"):
+            return array.astype(np.float32)
     return array.astype(np.int64) if array.dtype.kind == "i" else array
 
 
@@ -79,7 +80,7 @@ def _has_arrays(data: Any) -> bool:
 
 
 def _to_node(data: Any, dtype: DTypeLike, device: DeviceLike) -> Node:
-    array = _array(data)
+    array = _array(data, weak=dtype is None)
     kind = None if dtype is None else dtypes.dtype(dtype)
     if kind is None:
         dtypes.dtype(array.dtype)

@@ -362,8 +362,8 @@ def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
     if isinstance(weight, Handle | np.ndarray):
         w = base.floating(base.operand("lerp", weight, a))
         near = p.lt(p.abs(w), base.constant(0.5, w.dtype))
-        origin, share = wrap(p.where(near, a, b)), wrap(p.where(near, w, w - 1))
-        return add(origin, mul(share, wrap(b - a)))
+        origin, share = p.where(near, a, b), p.where(near, w, w - 1)
+        return add(wrap(origin), mul(wrap(share), wrap(b - a)))
     number = base.number(weight)
     origin, factor = (a, number) if -0.5 < number < 0.5 else (b, number - 1)
     return add(base.show(origin), mul(wrap(b - a), factor))

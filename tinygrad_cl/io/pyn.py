@@ -100,6 +100,16 @@ def decode(content: bytes, where: str) -> Layers:
         DataError: for what is truncated or malformed.
     """
     reader = pynvalues.Reader(content, where)
+    try:
+        return _decode(reader)
+    except DataError:
+        if not reader.foreign:
+            raise
+        return _decode(pynvalues.Reader(content, where, characters=True))
+
+
+def _decode(reader: pynvalues.Reader) -> Layers:
+    content = reader.content
     # A file without header starts with the number of layers, whose higher bytes are zero.
     headed = len(content) >= HEADER.size and content[2] == 1
     packed, named = False, False

@@ -24,9 +24,10 @@ INT, STR, FLOAT, BOOL, NONE, BYTES, DICT, ARRAY, LIST, TUPLE = range(10)
 MAX_DEPTH = 16
 MAX_DIMS = 32
 MAX_RATIO = 256  # lz4 shrinks no further
+_FLOATS = ("float16", "float32", "float64")
 _DTYPES = {
     text: np.dtype(name)
-    for name in "bool uint8 int8 uint16 int16 uint32 int32 uint64 int64 float16 float32 float64".split()
+    for name in ("bool", *(f"{k}int{n}" for k in ("", "u") for n in (8, 16, 32, 64)), *_FLOATS)
     for text in (name, np.dtype(name).str)
 }
 
@@ -34,12 +35,22 @@ _DTYPES = {
 class Reader:
     """Reads values from bytes, and nothing beyond them.
 
+    Args:
+        content: the bytes.
+        where: how errors begin.
+        characters: whether lengths of strings count characters, as some writers have it.
+
+    Attributes:
+        foreign: whether there was a string in which the two ways of counting differ.
+
     Raises:
         DataError: from every method, for what is truncated or malformed.
     """
 
-    def __init__(self, content: bytes, where: str) -> None:
+    def __init__(self, content: bytes, where: str, characters: bool = False) -> None:
         self.content = memoryview(content)
+        self.characters = characters
+        self.foreign = False
         self.where = where
         self.at = 0
 
@@ -65,11 +76,22 @@ class Reader:
 
     def text(self) -> str:
         """Returns the next string."""
-        coded = self.take(self.unpack("Q"))
+        length = self.unpack("Q")
+        coded = self.take(self._bytes_of(length) if self.characters else length)
+        self.foreign |= not bytes(coded).isascii()
         try:
             return str(coded, "utf-8")
         except UnicodeDecodeError as error:
             raise self.error(f"a string is not UTF-8 ({error})") from error
+
+    def _bytes_of(self, length: int) -> int:
+        """The number of bytes that the next characters take in UTF-8."""
+        end = self.at
+        while length and end < len(self.content):
+            lead = self.content[end]
+            end += 1 + (lead >= 0xC0) + (lead >= 0xE0) + (lead >= 0xF0)
+            length -= 1
+        return end - self.at + length  # too many, if the content has ended
 
     def dict(self, packed: bool = False, depth: int = 0) -> dict[Any, Any]:
         """Returns the next dict; with `packed`, its arrays are compressed."""

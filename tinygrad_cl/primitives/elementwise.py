@@ -142,10 +142,13 @@ def _winner(g: Node, lost: Node, tied: Node) -> Node:
     return _unless(lost, where(tied, g * 0.5, g))
 
 
+_LEAST_WITH_INVERSE = {2: 2.0**-16, 4: 2.0**-128, 8: 2.0**-1024}  # 1 / a is finite above
+
+
 def _pow_base(g: Node, y: Node, a: Node, b: Node) -> Node:
     # b * a**(b - 1) is 0 * inf where b is 0 and 1 / a overflows: there (and for a NaN) the exponent
     # is taken as 1.
-    tiny = 1 / float(np.finfo(a.dtype.numpy).max)
+    tiny = _LEAST_WITH_INVERSE[a.dtype.itemsize]
     dead = logical_and(eq(b, lift(0, b)), logical_not(gt(abs(a), lift(tiny, a))))
     return g * b * pow(a, where(dead, lift(1, b), b) - 1)
 
@@ -195,8 +198,6 @@ cos     = row("cos",     np.cos,      "cos({0})",         lambda g, y, x: -g * s
 tanh    = row("tanh",    np.tanh,     "tanh({0})",        lambda g, y, x: g * (1 - y * y))
 sigmoid = row("sigmoid", _np_sigmoid, "SIGMOID({0})",     lambda g, y, x: g * y * (1 - y))
 erf     = row("erf",     _np_erf,     "ERF_{t}({0})",     lambda g, y, x: g * SLOPE * exp(-(x * x)))
-pow_minus_half = row("pow_minus_half", _np_rsqrt, "rsqrt({0})",
-    lambda g, y, x: g * -0.5 * pow(x, lift(-1.5, x)))
 relu    = row("relu",    _np_relu,    "RELU({0})",        lambda g, y, x: _unless(_dead(y), g))
 div     = row("div",     np.divide,   "{0} / {1}",        lambda g, y, a, b: g / b,
                                                           lambda g, y, a, b: -g * y / b)
@@ -208,6 +209,8 @@ abs     = numeric("abs",  np.abs,      "ABS_{t}({0})",    lambda g, y, x: g * si
 sub     = numeric("sub",  np.subtract, "{0} - {1}",       lambda g, y, a, b: g,
                                                           lambda g, y, a, b: -g)
 pow     = numeric("pow",  _np_pow,     "POW_{t}({0}, {1})", _pow_base, _pow_exponent)
+pow_minus_half = row("pow_minus_half", _np_rsqrt, "rsqrt({0})",
+    lambda g, y, x: g * -0.5 * pow(x, lift(-1.5, x)))
 clamp   = numeric("clamp", _np_clamp,  "CLAMP({0}, {1}, {2})", _clamp_x, _clamp_low, _clamp_high)
 
 floor   = rounding("floor", np.floor,  "floor({0})")

@@ -83,7 +83,8 @@ def erfinv(y: Array) -> Array:
 @wide
 def binary_cross_entropy(x: Array, t: Array) -> Array:
     """The cross-entropy of a probability with a target; logarithms stop at -100."""
-    return (t - 1) * np.maximum(np.log1p(-x), -100) - t * np.maximum(np.log(x), -100)
+    hit, miss = np.maximum(np.log(x), -100), np.maximum(np.log1p(-x), -100)
+    return np.asarray((t - 1) * miss - t * hit)
 
 
 @wide
