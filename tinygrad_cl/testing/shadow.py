@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -49,15 +49,17 @@ class Seen:
     ulps: float = 0.0
     share: float = 0.0
 
+    def add(self, ops: Iterable[str]) -> None:
+        """Counts one kernel."""
+        self.kernels += 1
+        self.ops.update(ops)
 
-class _State:
-    """How many shadow blocks are open, and what they have seen."""
-
-    blocks = 0
-    seen = Seen()
+    def differ(self, ulps: float, share: float) -> None:
+        """Notes a difference."""
+        self.ulps, self.share = max(self.ulps, ulps), max(self.share, share)
 
 
-_state = _State()
+_open: list[Seen] = []  # what the open blocks have seen, the outermost first
 
 
 class shadow:
@@ -79,13 +81,12 @@ class shadow:
     """
 
     def __enter__(self) -> Seen:
-        if not _state.blocks:
-            _state.seen = Seen()
+        if not _open:
             inspection.modes += 1
             origins.start()
             watching.step = _compare
-        _state.blocks += 1
-        return _state.seen
+        _open.append(Seen())
+        return _open[-1]
 
     def __exit__(
         self,
@@ -93,8 +94,8 @@ class shadow:
         error: BaseException | None = None,
         trace: TracebackType | None = None,
     ) -> None:
-        _state.blocks -= 1
-        if not _state.blocks:
+        _open.pop()
+        if not _open:
             watching.step = None
             origins.stop()
             inspection.modes -= 1
@@ -127,10 +128,10 @@ def _compare(
         given = {at: inputs[at] for at in group.reads} | _scalars(plan, nodes)
         expected = evaluate(plan.structure, group.outputs, given)
         between = members(plan.structure, group.outputs, given)
-        _state.seen.kernels += 1
-        _state.seen.ops.update(plan.structure[at].signature.primitive.name for at in between)
+        for seen in _open:
+            seen.add([plan.structure[at].signature.primitive.name for at in between])
+            seen.values += len(group.outputs)
         for at in sorted(group.outputs):
-            _state.seen.values += 1
             _check(plan, nodes, at, outputs[at], expected[at], between)
 
 
@@ -152,8 +153,8 @@ def _check(
     with np.errstate(all="ignore"):
         share = np.where(apart > 0, apart / expected.error, 0.0)
     share = np.where(np.isinf(expected.error), 0.0, share)  # where anything is allowed
-    _state.seen.ulps = max(_state.seen.ulps, float(units.max()))
-    _state.seen.share = max(_state.seen.share, float(share.max()))
+    for seen in _open:
+        seen.differ(float(units.max()), float(share.max()))
     if share.max() > 1:
         raise _divergence(plan, nodes, at, got, expected, share, between)
 
