@@ -201,3 +201,15 @@ def test_a_program_holds_each_kernel_once() -> None:
     source = program_source([*made, *made])
     for kernel in made:
         assert source.count(f"#define KERNEL {kernel.name}\n") == 1
+
+
+def test_a_small_value_is_not_computed_again_all_over_a_large_domain() -> None:
+    x = leaf(4096, 100)
+    scale = exp(leaf(4096, 1))
+    made = plan(tanh(x * scale))
+    assert "SPREAD" in reasons(made)
+    assert [k.label for k in kernels(made)] == ["exp", "mul_tanh"]
+    small = plan(tanh(leaf(16, 100) * exp(leaf(16, 1))))
+    assert len(kernels(small)) == 1, "a launch more would cost more than it saves"
+    numbers = plan(x * exp(scalar(2.0, dtypes.float32)))
+    assert len(kernels(numbers)) == 1

@@ -36,6 +36,8 @@ MAX_INLINE = (
     4  # expressions computed again rather than stored, if they read at most one full buffer
 )
 MAX_INLINE_FREE = 12  # the same, if they read none
+SPREAD_FROM = 65536  # elements of a domain in which a small value is not computed again and again
+SPREAD_RATIO = 8  # how many times larger than the value the domain is
 MAX_DEPTH = 24  # expressions inlined on top of one another
 
 
@@ -98,11 +100,37 @@ class _Fuser:
             found |= frozenset([user]) if user in self.realized else sinks[user]
         sinks[at] = found
         depth[at] = 1 + max((depth[u] for u in users if u not in self.realized), default=0)
+        if isinstance(value.lowering, Expr) and self._is_spread(at):
+            return "SPREAD: it is computed once, not again all over a larger domain"
         if depth[at] > MAX_DEPTH:
             return "DEPTH: the chain of expressions is too long for one kernel"
         if len(found) > 1 and isinstance(value.lowering, Expr) and not self._is_cheap(at):
             return f"FAN_OUT: {len(found)} kernels read it"
         return ""
+
+    def _is_spread(self, at: int) -> bool:
+        """Whether a small value that reads a buffer is broadcast over a large domain."""
+        value = self.structure[at]
+        wide = max((self._width(user) for user in self.users[at]), default=0)
+        if wide < SPREAD_FROM or value.numel * SPREAD_RATIO > wide:
+            return False
+        return any(not self._is_number(i) for i in value.inputs)
+
+    def _width(self, at: int) -> int:
+        """The number of elements over which a value is used, through views."""
+        value = self.structure[at]
+        if isinstance(value.lowering, View) and at not in self.realized:
+            return max([value.numel, *(self._width(user) for user in self.users[at])])
+        return value.numel if isinstance(value.lowering, Expr) else 0
+
+    def _is_number(self, at: int) -> bool:
+        """Whether a value is made of run-time numbers alone."""
+        value = self.structure[at]
+        if value.is_scalar:
+            return True
+        if value.is_data or not isinstance(value.lowering, Expr | View):
+            return False
+        return all(self._is_number(i) for i in value.inputs)
 
     def _is_cheap(self, at: int) -> bool:
         """Whether computing a value again costs less than a trip through memory."""
