@@ -31,12 +31,18 @@ from tinygrad_cl.autograd import set_grad_enabled as set_grad_enabled
 from tinygrad_cl.compiler.fallbacks import fallbacks as fallbacks
 from tinygrad_cl.data import datasets as datasets
 from tinygrad_cl.dtypes import DType as DType
+from tinygrad_cl.dtypes import bool_ as bool
 from tinygrad_cl.dtypes import bool_ as bool_
 from tinygrad_cl.dtypes import float16 as float16
+from tinygrad_cl.dtypes import float16 as half
+from tinygrad_cl.dtypes import float32 as float
 from tinygrad_cl.dtypes import float32 as float32
+from tinygrad_cl.dtypes import float64 as double
 from tinygrad_cl.dtypes import float64 as float64
+from tinygrad_cl.dtypes import int32 as int
 from tinygrad_cl.dtypes import int32 as int32
 from tinygrad_cl.dtypes import int64 as int64
+from tinygrad_cl.dtypes import int64 as long
 from tinygrad_cl.dtypes import uint8 as uint8
 from tinygrad_cl.errors import BuildError as BuildError
 from tinygrad_cl.errors import DataError as DataError
@@ -294,6 +300,7 @@ from tinygrad_cl.functional.turning import swapaxes as swapaxes
 from tinygrad_cl.functional.turning import swapdims as swapdims
 from tinygrad_cl.functional.views import broadcast_tensors as broadcast_tensors
 from tinygrad_cl.functional.views import broadcast_to as broadcast_to
+from tinygrad_cl.functional.views import clone as clone
 from tinygrad_cl.functional.views import flatten as flatten
 from tinygrad_cl.functional.views import movedim as movedim
 from tinygrad_cl.functional.views import permute as permute
@@ -382,6 +389,7 @@ __all__ = [
     "bitwise_xor",
     "block_diag",
     "bmm",
+    "bool",
     "bool_",
     "broadcast_tensors",
     "broadcast_to",
@@ -395,6 +403,7 @@ __all__ = [
     "clamp_max",
     "clamp_min",
     "clip",
+    "clone",
     "column_stack",
     "combinations",
     "constant_pad_nd",
@@ -424,6 +433,7 @@ __all__ = [
     "dist",
     "div",
     "dot",
+    "double",
     "dstack",
     "einsum",
     "empty",
@@ -445,6 +455,7 @@ __all__ = [
     "flip",
     "fliplr",
     "flipud",
+    "float",
     "float16",
     "float32",
     "float64",
@@ -464,6 +475,7 @@ __all__ = [
     "get_default_device",
     "gradient",
     "gt",
+    "half",
     "heaviside",
     "histc",
     "hstack",
@@ -475,6 +487,7 @@ __all__ = [
     "index_select",
     "initial_seed",
     "inner",
+    "int",
     "int32",
     "int64",
     "io",
@@ -509,6 +522,7 @@ __all__ = [
     "logit",
     "logspace",
     "logsumexp",
+    "long",
     "lt",
     "manual_seed",
     "masked_fill",

@@ -170,6 +170,7 @@ CASES = [
     unary("reciprocal", tg.reciprocal, lambda x: 1 / x, 0.5, 4, (0.0, INF, NAN), dtypes=FLOATS),
     # --- one operand, numbers
     unary("neg", tg.neg, np.negative, specials=wild, tolerances=EXACT, **over),
+    unary("clone", tg.clone, np.copy, specials=wild, **over),
     unary("square", tg.square, np.square, specials=wild, **over),
     Case(
         "bool_to_int64",

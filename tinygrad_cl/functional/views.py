@@ -14,6 +14,7 @@ from tinygrad_cl.functional import base
 from tinygrad_cl.functional.base import unwrap, wrap
 from tinygrad_cl.graph import Node
 from tinygrad_cl.primitives import movement as m
+from tinygrad_cl.primitives.elementwise import alias
 from tinygrad_cl.shapes import (
     broadcast,
     infer_reshape,
@@ -24,6 +25,17 @@ from tinygrad_cl.shapes import (
 
 if TYPE_CHECKING:
     from tinygrad_cl.tensor import Tensor
+
+
+def clone(input: Tensor) -> Tensor:
+    """Returns the same values as a tensor of its own; gradients flow back to `input`.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.clone(tg.tensor([1.0, 2.0])).tolist()
+        [1.0, 2.0]
+    """
+    return wrap(alias(unwrap("clone", input)))
 
 
 def reshape(input: Tensor, *shape: Any) -> Tensor:
