@@ -200,7 +200,7 @@ def test_integers_must_be_equal(opencl_device: str) -> None:
 def test_edges(opencl_device: str) -> None:
     device = opencl_device
     odd = tg.tensor(np.float32([np.inf, -np.inf, np.nan, 0.0, -0.0, 1e-42, 3e38]), device=device)
-    with shadow():
+    with shadow() as seen:
         (odd * 2 + 1).tolist()
         (odd.exp() / odd).tolist()
         odd.sum().item()
@@ -208,6 +208,7 @@ def test_edges(opencl_device: str) -> None:
         tg.zeros(0, 3, device=device).sum(0).tolist()
         tg.tensor(2.0, device=device).sqrt().item()
         tg.cat([odd, odd.flip(0)]).tolist()
+    assert seen.kernels >= 6, "it looked at every kernel that ran"
 
 
 def test_a_bad_index_is_still_an_index_error(opencl_device: str) -> None:

@@ -26,8 +26,3 @@ def fallbacks() -> dict[tuple[str, str], int]:
         True
     """
     return dict(_COUNTS)
-
-
-def clear_fallbacks() -> None:
-    """Sets all counts to zero."""
-    _COUNTS.clear()
