@@ -5,7 +5,8 @@
  * The domain's dims are kept or folded. `kept` counts the results, `folds` the combinations of all folded dims but the
  * innermost one.
  *   INNER: the innermost dim is folded; a work-group makes results one after another, VEC lanes run along `cols`.
- *   OUTER: the innermost dim is kept; VEC lanes are VEC neighboring results, the loop runs over `folds`.
+ *   OUTER: the innermost dim is kept; VEC lanes are VEC neighboring results, the loop runs over `folds`. Where several
+ *          registers of results lie side by side, rows are read from end to end and the sums lie in private memory.
  *
  * Holes
  *   PARAMS             parameters of the body and of the epilogue, each after a comma
@@ -17,12 +18,14 @@
  *   KIND_FOLD(acc, x), KIND_IDENTITY, KIND_ACROSS(acc)   the fold: of registers, from what, across the lanes of one
  *   RESULT_T, RESULT_V the results' type
  *   ARG_OVER(a, b)     defined for argmax (a > b) and argmin (a < b): the result is a position, and the first one wins
+ *   COMPENSATED        defined for sums of floats: BLOCK registers are added up, then join the whole sum exactly
  * Tunables
  *   UNROLL  registers in flight (INNER)
  *   LANES   work-items that share one INNER result through local memory (1 on a CPU)
  *
- * Sizes: kept (INNER: results; OUTER: rows of `cols` results), folds, cols, chunk (results, or blocks of VEC results, of a work-group),
- * part (folds that one slice takes; get_group_id(1) is the slice, and its results lie `stride` after the previous slice's).
+ * Sizes: kept (INNER: results; OUTER: rows of `cols` results), folds, cols, chunk (results, or spans of them, of a
+ * work-group), part (folds that one slice takes; INNER with one fold: columns; get_group_id(1) is the slice, and its
+ * results lie `stride` after the previous slice's), span (OUTER: registers of results side by side, at most SPAN).
  */
 #ifndef PARAMS
 #define PARAMS , __global const float *p0, __global float *q0
@@ -47,19 +50,56 @@
 #ifndef LANES
 #define LANES 1
 #endif
+#define SPAN 64  /* registers of results side by side */
+#define BLOCK 16 /* registers added up before they join the whole sum */
+#define NARROW 4 /* registers side by side that are not worth private memory */
 /* A NaN replaces every number; among equals the first stays. */
 #define ARG_BETTER(x, best) (KIND_MASK(ARG_OVER(x, best)) | (KIND_MASK((x) != (x)) & KIND_MASK((best) == (best))))
 #define ARG_SAME(x, y) ((x) == (y) || ((x) != (x) && (y) != (y)))
 #define ARG_BEATS(x, at, best, place) \
     (ARG_OVER(x, best) || ((x) != (x) && (best) == (best)) || (ARG_SAME(x, best) && (at) < (place)))
 
+#ifdef COMPENSATED
+/* Adds a block to a sum (Kahan 1965): `lost` is what rounding has taken from it; an infinite sum loses nothing. */
+static inline void NAME(join)(KIND_V *whole, KIND_V *lost, const KIND_V block)
+{
+    const KIND_V exact = block - *lost, sum = *whole + exact, rest = (sum - *whole) - exact;
+    *lost = KIND_SELECT(KIND_MASK(rest == rest), rest, KIND_IDENTITY);
+    *whole = sum;
+}
+#define JOIN(whole, lost, acc)               \
+    do {                                     \
+        NAME(join)(&(whole), &(lost), acc);  \
+        acc = KIND_IDENTITY;                 \
+    } while (0)
+#else
+#define JOIN(whole, lost, acc)
+#endif
+
+/* Folds UNROLL registers at a time, from column j on. */
+#define FOLD_UNTIL(stop)                                                            \
+    for (; j + UNROLL * VEC <= (stop); j += LANES * UNROLL * VEC) {                 \
+        __attribute__((opencl_unroll_hint(UNROLL)))                                 \
+        for (int u = 0; u < UNROLL; u++) {                                          \
+            const KIND_V x = ELEMENT(j + u * VEC, VEC);                             \
+            acc[u] = KIND_FOLD(acc[u], x);                                          \
+        }                                                                           \
+    }
+
 VECTOR_KERNEL __kernel void KERNEL(const long kept, const long folds, const long columns, const long chunk,
-                                   const long part, const long stride PARAMS)
+                                   const long part, const long stride, const long span PARAMS)
 {
     const size_t cols = columns;
-    const size_t first_fold = get_group_id(1) * part;
-    const size_t last_fold = min((size_t)folds, first_fold + part);
     const size_t slice = get_group_id(1) * stride;
+#ifdef INNER
+    const int across = folds == 1; /* slices divide the columns */
+    const size_t first_fold = across ? 0 : get_group_id(1) * part;
+    const size_t first_col = across ? get_group_id(1) * part : 0;
+    const size_t last_col = across ? min(cols, first_col + part) : cols;
+#else
+    const size_t first_fold = get_group_id(1) * part;
+#endif
+    const size_t last_fold = min((size_t)folds, first_fold + part);
 #if LANES > 1
     const size_t lane = get_local_id(0);
     __local RESULT_T shared[LANES];
@@ -122,30 +162,52 @@ VECTOR_KERNEL __kernel void KERNEL(const long kept, const long folds, const long
             KIND_V acc[UNROLL];
             for (int u = 0; u < UNROLL; u++)
                 acc[u] = KIND_IDENTITY;
+#ifdef COMPENSATED
+            KIND_V whole = KIND_IDENTITY, lost = KIND_IDENTITY;
+            size_t held = 0;
+#endif
             for (size_t f = first_fold; f < last_fold; f++) {
                 UNRAVEL_FOLD(f)
-                size_t j = lane * VEC;
-#if UNROLL > 1
-                for (; j + UNROLL * VEC <= cols; j += UNROLL * VEC) {
-                    __attribute__((opencl_unroll_hint(UNROLL)))
-                    for (int u = 0; u < UNROLL; u++) {
-                        const KIND_V x = ELEMENT(j + u * VEC, VEC);
-                        acc[u] = KIND_FOLD(acc[u], x);
+                size_t j = first_col + lane * VEC;
+#ifdef COMPENSATED
+                while (j + UNROLL * VEC <= last_col) {
+                    const size_t stop = min(last_col, j + BLOCK * LANES * UNROLL * VEC);
+                    held += stop - j;
+                    FOLD_UNTIL(stop)
+                    if (held >= BLOCK * LANES * UNROLL * VEC) {
+                        for (int u = 1; u < UNROLL; u++) {
+                            acc[0] = KIND_FOLD(acc[0], acc[u]);
+                            acc[u] = KIND_IDENTITY;
+                        }
+                        JOIN(whole, lost, acc[0]);
+                        held = 0;
                     }
                 }
+#else
+                FOLD_UNTIL(last_col)
 #endif
-                for (; j + VEC <= cols; j += LANES * VEC) {
+#if UNROLL > 1
+                for (; j + VEC <= last_col; j += VEC) {
                     const KIND_V x = ELEMENT(j, VEC);
                     acc[0] = KIND_FOLD(acc[0], x);
                 }
-                if (j < cols) {
-                    const int n = (int)(cols - j);
+#endif
+                if (j < last_col) {
+                    const int n = (int)(last_col - j);
                     const KIND_V x = ELEMENT(j, n);
                     acc[0] = KIND_FOLD(acc[0], KIND_SELECT(LANES_BELOW(n), x, KIND_IDENTITY));
                 }
+#ifdef COMPENSATED
+                if (cols < UNROLL * VEC && f % BLOCK == BLOCK - 1)
+                    JOIN(whole, lost, acc[0]);
+#endif
             }
             for (int u = 1; u < UNROLL; u++)
                 acc[0] = KIND_FOLD(acc[0], acc[u]);
+#ifdef COMPENSATED
+            JOIN(whole, lost, acc[0]);
+            acc[0] = whole;
+#endif
 #if LANES > 1
             shared[lane] = KIND_ACROSS(acc[0]);
             for (int span = LANES / 2; span > 0; span /= 2) {
@@ -166,47 +228,96 @@ VECTOR_KERNEL __kernel void KERNEL(const long kept, const long folds, const long
         }
     }
 #else /* OUTER */
-    const size_t blocks = (cols + VEC - 1) / VEC;
-    const size_t end = min((size_t)kept * blocks, (get_global_id(0) + 1) * chunk);
+    const size_t spans = (cols + span * VEC - 1) / (span * VEC);
+    const size_t end = min((size_t)kept * spans, (get_global_id(0) + 1) * chunk);
     for (size_t block = get_global_id(0) * chunk; block < end; block++) {
-        const size_t k = block / blocks;
-        const size_t j = (block % blocks) * VEC;
-        const int n = (int)min((size_t)VEC, cols - j);
+        const size_t k = block / spans;
+        const size_t left = block % spans * span * VEC, right = min(cols, left + span * VEC);
+        size_t j = left;
         UNRAVEL_KEPT(k)
-#ifdef ARG_OVER
-        KIND_V best = KIND_IDENTITY;
-        V_i64 where = SPLAT_i64(-1);
-        for (size_t f = first_fold; f < last_fold; f++) {
-            UNRAVEL_FOLD(f)
-            const KIND_V x = ELEMENT(j, n);
-            const V_b take = MASK_i64(where < 0) | ARG_BETTER(x, best);
-            best = KIND_SELECT(take, x, best);
-            where = SELECT_i64(take, SPLAT_i64((long)f), where);
-        }
-        EPILOGUE(where, slice + k * cols + j, n);
-#else
-        KIND_V acc = KIND_IDENTITY;
-        if (n == VEC) {
+#if VEC > 1 && !defined(ARG_OVER)
+        const int wide = (int)((right - left) / VEC);
+        if (wide > NARROW) {
+            KIND_V acc[SPAN];
+            for (int u = 0; u < wide; u++)
+                acc[u] = KIND_IDENTITY;
+#ifdef COMPENSATED
+            KIND_V whole[SPAN], lost[SPAN];
+            for (int u = 0; u < wide; u++)
+                whole[u] = lost[u] = KIND_IDENTITY;
+#endif
             for (size_t f = first_fold; f < last_fold; f++) {
                 UNRAVEL_FOLD(f)
-                const KIND_V x = ELEMENT(j, VEC);
-                acc = KIND_FOLD(acc, x);
+                __attribute__((opencl_unroll_hint(1)))
+                for (int u = 0; u < wide; u++) {
+                    const KIND_V x = ELEMENT(left + u * VEC, VEC);
+                    acc[u] = KIND_FOLD(acc[u], x);
+                }
+#ifdef COMPENSATED
+                if (f % BLOCK == BLOCK - 1 || f + 1 == last_fold)
+                    for (int u = 0; u < wide; u++)
+                        JOIN(whole[u], lost[u], acc[u]);
+#endif
             }
-        } else {
+            for (int u = 0; u < wide; u++) {
+#ifdef COMPENSATED
+                acc[u] = whole[u];
+#endif
+                EPILOGUE(acc[u], slice + k * cols + left + u * VEC, VEC);
+            }
+            j += wide * VEC;
+        }
+#endif
+        for (; j < right; j += VEC) {
+            const int n = (int)min((size_t)VEC, right - j);
+#ifdef ARG_OVER
+            KIND_V best = KIND_IDENTITY;
+            V_i64 where = SPLAT_i64(-1);
             for (size_t f = first_fold; f < last_fold; f++) {
                 UNRAVEL_FOLD(f)
                 const KIND_V x = ELEMENT(j, n);
-                acc = KIND_FOLD(acc, x);
+                const V_b take = MASK_i64(where < 0) | ARG_BETTER(x, best);
+                best = KIND_SELECT(take, x, best);
+                where = SELECT_i64(take, SPLAT_i64((long)f), where);
             }
-        }
-        EPILOGUE(acc, slice + k * cols + j, n);
+            EPILOGUE(where, slice + k * cols + j, n);
+#else
+            KIND_V acc = KIND_IDENTITY, whole = KIND_IDENTITY, lost = KIND_IDENTITY;
+            if (n == VEC) {
+                for (size_t f = first_fold; f < last_fold; f++) {
+                    UNRAVEL_FOLD(f)
+                    const KIND_V x = ELEMENT(j, VEC);
+                    acc = KIND_FOLD(acc, x);
+                    if (f % BLOCK == BLOCK - 1)
+                        JOIN(whole, lost, acc);
+                }
+            } else {
+                for (size_t f = first_fold; f < last_fold; f++) {
+                    UNRAVEL_FOLD(f)
+                    const KIND_V x = ELEMENT(j, n);
+                    acc = KIND_FOLD(acc, x);
+                    if (f % BLOCK == BLOCK - 1)
+                        JOIN(whole, lost, acc);
+                }
+            }
+#ifdef COMPENSATED
+            JOIN(whole, lost, acc);
+            acc = whole;
 #endif
+            EPILOGUE(acc, slice + k * cols + j, n);
+#endif
+        }
     }
 #endif
 }
 
 #undef UNROLL
 #undef LANES
+#undef SPAN
+#undef BLOCK
+#undef NARROW
+#undef JOIN
+#undef FOLD_UNTIL
 #undef ARG_BETTER
 #undef ARG_SAME
 #undef ARG_BEATS

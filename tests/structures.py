@@ -44,9 +44,10 @@ def plan(
     donors: Sequence[Node] = (),
     kept: Sequence[Node] = (),
     traits: DeviceTraits = CPU,
+    glued: bool = False,
 ) -> Plan:
-    """The plan that computes some nodes."""
-    return make_plan(structure(wanted, donors, kept), traits)
+    """The plan that computes some nodes; `glued`: with runs and slices, as devices have it."""
+    return make_plan(structure(wanted, donors, kept), traits, glued)
 
 
 def kernels(made: Plan) -> list[Kernel]:

@@ -33,13 +33,14 @@ from tinygrad_cl.data import (
     default_collate,
     random_split,
     read_idx,
+    sources,
     write_idx,
 )
 from tinygrad_cl.data.download import RemoteFile
 from tinygrad_cl.errors import DataError
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
-PUBLISHED = [datasets.MNIST, datasets.FASHION_MNIST]
+PUBLISHED = [sources.MNIST, sources.FASHION_MNIST]
 
 
 def loader(dataset: object, **options: object) -> DataLoader:
@@ -500,7 +501,7 @@ def serve() -> Iterator:
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cache"
-    monkeypatch.setattr(datasets, "cache_folder", lambda: folder)
+    monkeypatch.setattr(sources, "cache_folder", lambda: folder)
     return folder
 
 
@@ -519,24 +520,24 @@ def tiny_files(tmp_path: Path) -> dict[str, bytes]:
     return {name: (made / name).read_bytes() for name in arrays}
 
 
-def source_of(contents: dict[str, bytes], *mirrors: str) -> datasets.Source:
+def source_of(contents: dict[str, bytes], *mirrors: str) -> sources.Source:
     files = [
         RemoteFile(name, len(content), hashlib.md5(content).hexdigest())
         for name, content in contents.items()
     ]
-    return datasets.Source("tiny", mirrors, tuple(files), tuple("0123456789"))  # type: ignore[arg-type]
+    return sources.Source("tiny", mirrors, tuple(files), tuple("0123456789"))  # type: ignore[arg-type]
 
 
 def test_download_once_then_cache(tmp_path: Path, cache: Path, serve) -> None:
     contents = tiny_files(tmp_path)
     mirror = serve(contents)
     source = source_of(contents, mirror.address)
-    dataset = datasets.load(source, None, train=True, download=True)
-    assert dataset.images.shape == (2, 1, 28, 28)
-    assert dataset.labels.tolist() == [3, 1]
+    images, labels = sources.load(source, None, train=True, download=True)
+    assert images.shape == (2, 1, 28, 28)
+    assert labels.tolist() == [3, 1]
     asked = list(mirror.asked)
     assert asked == ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]
-    datasets.load(source, None, train=True, download=False)
+    sources.load(source, None, train=True, download=False)
     assert mirror.asked == asked
     assert sorted(entry.name for entry in (cache / "tiny").iterdir()) == asked
 
@@ -544,12 +545,12 @@ def test_download_once_then_cache(tmp_path: Path, cache: Path, serve) -> None:
 def test_download_repairs_a_damaged_cache(tmp_path: Path, cache: Path, serve) -> None:
     contents = tiny_files(tmp_path)
     source = source_of(contents, serve(contents).address)
-    datasets.load(source, None, train=False, download=True)
+    sources.load(source, None, train=False, download=True)
     file = cache / "tiny" / "t10k-labels-idx1-ubyte.gz"
     file.write_bytes(b"x" * file.stat().st_size)
     with pytest.raises(DataError, match="has no intact copy"):
-        datasets.load(source, None, train=False, download=False)
-    datasets.load(source, None, train=False, download=True)
+        sources.load(source, None, train=False, download=False)
+    sources.load(source, None, train=False, download=True)
     assert file.read_bytes() == contents[file.name]
 
 
@@ -566,9 +567,10 @@ def test_second_mirror(tmp_path: Path, cache: Path, serve, fault: str) -> None:
     bad = serve({name: change(content) for name, content in contents.items()})
     good = serve(contents)
     source = source_of(contents, bad.address, good.address)
-    assert len(datasets.load(source, None, train=False, download=True, timeout=0.2)) == 1
+    images, _ = sources.load(source, None, train=False, download=True, timeout=0.2)
+    assert len(images) == 1
     with pytest.raises(DataError) as caught:
-        datasets.load(source_of(contents, bad.address), None, True, True, timeout=0.2)
+        sources.load(source_of(contents, bad.address), None, True, True, timeout=0.2)
     assert bad.address in str(caught.value)
     assert len(list((cache / "tiny").iterdir())) == 2  # no half file is left
 
@@ -577,7 +579,7 @@ def test_the_error_names_all_three(tmp_path: Path, cache: Path) -> None:
     closed = "http://127.0.0.1:9/"
     source = source_of(tiny_files(tmp_path), closed)
     with pytest.raises(DataError) as caught:
-        datasets.load(source, tmp_path / "absent", train=True, download=True, timeout=1)
+        sources.load(source, tmp_path / "absent", train=True, download=True, timeout=1)
     message = str(caught.value)
     assert f"the folder {tmp_path / 'absent'}" in message
     assert f"the cache {cache / 'tiny'}" in message
@@ -589,7 +591,7 @@ def test_unwritable_cache(tmp_path: Path, cache: Path, serve) -> None:
     contents = tiny_files(tmp_path)
     cache.write_text("a file where the folder should be")
     with pytest.raises(DataError, match="cannot write to"):
-        datasets.load(source_of(contents, serve(contents).address), None, True, True)
+        sources.load(source_of(contents, serve(contents).address), None, True, True)
 
 
 @pytest.mark.parametrize("folder", ["", "mnist", "MNIST/raw"])
@@ -631,13 +633,13 @@ def test_digits() -> None:
 
 
 @pytest.mark.parametrize("source", PUBLISHED, ids=lambda source: source.name)
-def test_real_files(source: datasets.Source, cache: Path) -> None:
+def test_real_files(source: sources.Source, cache: Path) -> None:
     folder = REAL_DATA / source.name
     if not folder.is_dir():
         pytest.skip(f"{folder} is absent: {source.name} is needed as published")
     for file in source.files:
         content = (folder / file.name).read_bytes()
         assert (len(content), hashlib.md5(content).hexdigest()) == (file.size, file.md5)
-    test = datasets.load(source, REAL_DATA, train=False, download=False)
-    assert test.images.shape == (10_000, 1, 28, 28)
-    assert np.bincount(test.labels).min() > 800
+    images, labels = sources.load(source, REAL_DATA, train=False, download=False)
+    assert images.shape == (10_000, 1, 28, 28)
+    assert np.bincount(labels).min() > 800

@@ -51,7 +51,8 @@ def plans(device: str) -> list[Plan]:
 
 
 def launches(plan: Plan) -> list[str]:
-    return [step.kernel.label for step in plan.steps if isinstance(step, Launch)]
+    kernels = [step.kernel for step in plan.steps if isinstance(step, Launch)]
+    return [part.label for kernel in kernels for part in (kernel.phases or (kernel,))]
 
 
 @pytest.fixture

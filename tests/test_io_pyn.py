@@ -387,7 +387,7 @@ def test_limits_on_the_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot read"):
         read_pyn(tmp_path / "x.pyn")
     (tmp_path / "x.pyn").write_bytes(LAYOUTS["plain"])
-    with pytest.raises(DataError, match="over the limit of 10"):
+    with pytest.raises(DataError, match="over 10 bytes"):
         read_pyn(tmp_path / "x.pyn", max_bytes=10)
     assert pyn.HEADER.size == 30
 

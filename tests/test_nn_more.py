@@ -41,7 +41,7 @@ ROWS: list[Row] = [
         [(3, 4)],
         lambda a: F.threshold(a, 0.1, 20),
     ),
-    (nn.AlphaDropout(0.3).eval(), "AlphaDropout(p=0.3)", [(3, 4)], lambda a: a),
+    (nn.AlphaDropout(0.3).eval(), "AlphaDropout(p=0.3, inplace=False)", [(3, 4)], lambda a: a),
     (
         nn.PixelShuffle(2),
         "PixelShuffle(upscale_factor=2)",
@@ -223,7 +223,7 @@ def test_layers_with_parameters_pass_gradcheck(make: Any, shape: tuple[int, ...]
 
 def test_instance_norm_uses_its_statistics_in_evaluation_mode() -> None:
     layer = nn.InstanceNorm1d(3, track_running_stats=True, momentum=1.0)
-    assert list(layer.state_dict()) == ["running_mean", "running_var"]
+    assert list(layer.state_dict()) == ["running_mean", "running_var", "num_batches_tracked"]
     values = x(1, 3, 50)
     first = layer(values).numpy()
     layer.eval()

@@ -11,6 +11,7 @@ import pytest
 
 ROOMS = [
     "tinygrad_cl",
+    "tinygrad_cl.amp",
     "tinygrad_cl.autograd",
     "tinygrad_cl.autograd.functional",
     "tinygrad_cl.data",
@@ -21,6 +22,8 @@ ROOMS = [
     "tinygrad_cl.nn",
     "tinygrad_cl.nn.functional",
     "tinygrad_cl.optim",
+    "tinygrad_cl.optim.lr_scheduler",
+    "tinygrad_cl.optim.penalty",
     "tinygrad_cl.special",
     "tinygrad_cl.testing",
     "tinygrad_cl.train",

@@ -14,6 +14,7 @@ Example:
 
 from __future__ import annotations
 
+from tinygrad_cl import amp as amp
 from tinygrad_cl import autograd as autograd
 from tinygrad_cl import data as data
 from tinygrad_cl import func as func
@@ -323,12 +324,15 @@ from tinygrad_cl.functional.writing import unravel_index as unravel_index
 from tinygrad_cl.functional.writing_slices import diagonal_scatter as diagonal_scatter
 from tinygrad_cl.functional.writing_slices import select_scatter as select_scatter
 from tinygrad_cl.functional.writing_slices import slice_scatter as slice_scatter
+from tinygrad_cl.jit import jit as compile
+from tinygrad_cl.jit import jit as jit
 from tinygrad_cl.runtime.device import Device as Device
 from tinygrad_cl.runtime.device import devices as devices
 from tinygrad_cl.runtime.device import get_default_device as get_default_device
 from tinygrad_cl.runtime.device import set_default_device as set_default_device
 from tinygrad_cl.tensor import Tensor as Tensor
 from tinygrad_cl.train import Model as Model
+from tinygrad_cl.train import summary as summary
 
 __version__ = "0.1.0"
 
@@ -362,6 +366,7 @@ __all__ = [
     "amax",
     "amin",
     "aminmax",
+    "amp",
     "any",
     "arange",
     "argmax",
@@ -406,6 +411,7 @@ __all__ = [
     "clone",
     "column_stack",
     "combinations",
+    "compile",
     "constant_pad_nd",
     "copysign",
     "corrcoef",
@@ -500,6 +506,7 @@ __all__ = [
     "isneginf",
     "isposinf",
     "isreal",
+    "jit",
     "kron",
     "ldexp",
     "le",
@@ -610,6 +617,7 @@ __all__ = [
     "std_mean",
     "sub",
     "sum",
+    "summary",
     "swapaxes",
     "swapdims",
     "t",

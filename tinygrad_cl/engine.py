@@ -9,7 +9,7 @@ through which no gradient may flow) is dropped, so a training loop does not grow
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,10 +19,11 @@ from tinygrad_cl.capture import Capture
 from tinygrad_cl.compiler.plan import Plan, make_plan
 from tinygrad_cl.compiler.structure import KEEP, WANTED, Structure, Value
 from tinygrad_cl.errors import DeviceError
-from tinygrad_cl.graph import Node
+from tinygrad_cl.graph import Leaf, Node
 from tinygrad_cl.lowering import DeviceTraits
 from tinygrad_cl.runtime.device import Device, get_device
 from tinygrad_cl.runtime.memory import Buffer
+from tinygrad_cl.tracing import tracing
 
 MAX_PLANS = 1024  # of a device; a program with ever new shapes must not grow for ever
 
@@ -30,8 +31,15 @@ MAX_PLANS = 1024  # of a device; a program with ever new shapes must not grow fo
 class Executable(Protocol):
     """A plan that is ready to run on its device."""
 
-    def run(self, nodes: list[Node]) -> dict[int, Buffer]:
-        """Runs the plan on the captured nodes; returns the new buffers by position."""
+    def run(
+        self, nodes: Sequence[Leaf], given: Mapping[int, Buffer] | None = None
+    ) -> dict[int, Buffer]:
+        """Runs the plan; returns the new buffers by position.
+
+        Args:
+            nodes: the captured nodes, or what holds the buffers and numbers of their leaves.
+            given: buffers that results may be written to; a device may use them or not.
+        """
 
 
 def realize(nodes: Sequence[Node]) -> None:
@@ -58,6 +66,8 @@ def realize(nodes: Sequence[Node]) -> None:
         buffers = executable.run(captured.nodes)
         if inspection.results is not None:
             inspection.results(captured.nodes, captured.flags, buffers)
+        if tracing.active is not None:
+            tracing.active.ran(executable, captured.nodes, captured.flags, buffers)
         _attach(captured.nodes, buffers, device)
 
 
@@ -116,6 +126,8 @@ def _take_deferred(device: Device) -> list[Node]:
 
 def numpy(node: Node) -> np.ndarray:
     """Returns the value of a node; a read-only view where the device shares the host's memory."""
+    if tracing.active is not None:
+        tracing.active.read(node)
     realize([node])
     assert node.buffer is not None
     assert node.device is not None
@@ -132,7 +144,10 @@ def upload(array: np.ndarray, device: Device, copy: bool = True) -> Node:
     """
     dtype = dtypes.dtype(array.dtype)
     buffer = device.upload(array) if copy else device.wrap(array)
-    return graph.data(buffer, array.shape, dtype, device)
+    node = graph.data(buffer, array.shape, dtype, device)
+    if tracing.active is not None:
+        tracing.active.uploaded(node, array)
+    return node
 
 
 def _common_device(nodes: list[Node]) -> Device:
@@ -171,8 +186,10 @@ class HostExecutable:
         self.device = device
         self.last_use = {i: at for at, value in enumerate(structure) for i in value.inputs}
 
-    def run(self, nodes: list[Node]) -> dict[int, Buffer]:
-        """Runs the references in order."""
+    def run(
+        self, nodes: Sequence[Leaf], given: Mapping[int, Buffer] | None = None
+    ) -> dict[int, Buffer]:
+        """Runs the references in order; every result is a new array."""
         arrays: dict[int, np.ndarray] = {}
         buffers: dict[int, Buffer] = {}
         for at, (node, value) in enumerate(zip(nodes, self.structure, strict=True)):
@@ -184,7 +201,7 @@ class HostExecutable:
                     arrays.pop(i, None)
         return buffers
 
-    def _compute(self, node: Node, value: Value, arrays: dict[int, np.ndarray]) -> np.ndarray:
+    def _compute(self, node: Leaf, value: Value, arrays: dict[int, np.ndarray]) -> np.ndarray:
         if node.buffer is not None:
             return self.device.view(node.buffer, value.shape, value.dtype)
         with np.errstate(all="ignore"):

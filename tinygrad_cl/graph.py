@@ -14,7 +14,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from tinygrad_cl.dtypes import DType, Scalar
 from tinygrad_cl.errors import DeviceError, DTypeError
@@ -142,6 +142,25 @@ def _intern(
     return _SIGNATURES.setdefault(
         key, Signature(primitive, attrs, specs, spec, len(_SIGNATURES) + 1)
     )
+
+
+def signature(
+    primitive: Primitive, attrs: tuple[Any, ...], specs: tuple[TensorSpec, ...]
+) -> Signature:
+    """Returns the signature of a primitive over inputs of these specs.
+
+    Raises:
+        ShapeError, DTypeError: from the primitive's spec rule.
+    """
+    key = (primitive, attrs, specs)
+    return _SIGNATURES.get(key) or _intern(primitive, attrs, specs, key)
+
+
+class Leaf(Protocol):
+    """What a plan needs of a leaf: the buffer or the number that it holds."""
+
+    buffer: Buffer | None
+    scalar: Scalar | None
 
 
 class GradMode:
@@ -377,6 +396,7 @@ __all__ = [
     "DATA",
     "PRIMITIVES",
     "SCALAR",
+    "Leaf",
     "Node",
     "Primitive",
     "Signature",
@@ -389,6 +409,7 @@ __all__ = [
     "lift",
     "register",
     "scalar",
+    "signature",
     "toposort",
     "watch_nodes",
 ]

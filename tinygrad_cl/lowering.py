@@ -168,12 +168,27 @@ class Template:
             storage types of the inputs followed by that of the output.
         accepts: `accepts(i, layout, attrs)` tells whether input i may be read through this layout;
             what is refused is made contiguous first.
+        cut: `cut(input_shapes, attrs)` tells which inputs are cut along dim 0 to compute a part of
+            the output along dim 0 (the others are read whole); None if that cannot be done.
+        summed: the output is a sum over dim 0 of all inputs.
     """
 
     plan: Callable[
         [tuple[Layout, ...], Shape, tuple[str, ...], Attrs, DeviceTraits], TemplatePlan | Host
     ]
     accepts: Callable[[int, Layout, Attrs], bool] = lambda i, layout, attrs: layout.is_contiguous
+    cut: Callable[[tuple[Shape, ...], Attrs], tuple[bool, ...] | None] | None = None
+    summed: bool = False
+
+
+def cut_all(shapes: tuple[Shape, ...], attrs: Attrs) -> tuple[bool, ...]:
+    """The `cut` of a template that takes every input apart along dim 0."""
+    return (True,) * len(shapes)
+
+
+def cut_first(shapes: tuple[Shape, ...], attrs: Attrs) -> tuple[bool, ...]:
+    """The `cut` of a template whose first input holds the batch, and the others weights."""
+    return (True,) + (False,) * (len(shapes) - 1)
 
 
 _FLAG_NAMES: list[str] = [""]

@@ -1,15 +1,22 @@
-"""Times whole training steps side by side with PyTorch: alternating rounds, medians and ratios.
+"""Times tinygrad_cl side by side with other libraries: kernels, training steps, start-up, Python.
 
 Each library runs in a process of its own with the same number of threads; the rounds alternate, so
-that a machine that is shared or changes its clock treats all alike. A step is forward, backward and
-update on one fixed batch; its time is that of many steps and one wait at the end.
+that a machine that is shared or changes its clock treats all alike. Reported are medians, and
+medians of the ratios of neighboring rounds. The parts:
+
+    a  kernels, each with its share of the ceiling that is measured first
+    b  whole training steps (forward, backward, update), whose first losses must agree
+    c  start-up: from the start of a process to its first finished step, cold and warm
+    d  Python's share, launches, bytes moved, peak memory, growth with the batch
 
     python tools/bench.py --quick
-    python tools/bench.py --nets lenet5,mlp --batches 32,128,256 --rounds 9 --json bench.json
+    python tools/bench.py --parts b --nets lenet5,mlp --batches 32,128 --json bench.json
+    python tools/bench.py --parts a --kernels "conv 3x3,softmax" --plot bench.png
 
-PyTorch is taken from the interpreter `--torch-python` (by default this one) and left out with a
-word where it is not installed. `torch` is its eager mode as it comes; `torch-best` has the fused
-optimizer and channels_last. On processors of AMD PyTorch's MKL is slow; say so beside a ratio.
+Libraries that are absent are left out with a word. `torch` is PyTorch's eager mode as it comes;
+`torch-best` has the fused optimizer, channels_last and an allocator that keeps memory;
+`torch.compile` has these compiled. On processors of AMD, PyTorch's MKL and an OpenBLAS as it comes
+run code for smaller vectors; `numpy-skylakex` tells OpenBLAS otherwise. Say so beside a ratio.
 """
 
 from __future__ import annotations
@@ -18,270 +25,248 @@ import argparse
 import json
 import os
 import platform
-import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-Step = Callable[[], Any]
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks import kernels, plot, race, startup, tables
+from benchmarks.libraries import LIBRARIES, Setup, Worker, absent, workers
+from benchmarks.nets import NETS
 
-
-# ---- the nets, written once for both libraries: `nn` is either one's
-
-
-def mlp(nn: Any) -> Any:
-    """784-200-10, trained with Adam."""
-    return nn.Sequential(nn.Linear(784, 200), nn.ReLU(), nn.Linear(200, 10))
+OURS = [name for name, library in LIBRARIES.items() if library.ours]
+KERNEL_LIBRARIES = ("tinygrad_cl", "torch", "torch-best", "torch-tf32", "numpy", "numpy-skylakex")
+SCALING = ("lenet5", "vgg")
+Results = dict[str, Any]
 
 
-def lenet5(nn: Any) -> Any:
-    """LeNet-5, trained with momentum."""
-    return nn.Sequential(
-        *(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
-        *(nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)),
-    )
+def say(text: str = "") -> None:
+    """Prints a line at once."""
+    print(text, flush=True)
 
 
-def vgg(nn: Any) -> Any:
-    """Six convolutions with batch norm and dropout, trained with momentum."""
-    layers: list[Any] = []
-    for before, after in ((3, 32), (32, 64), (64, 128)):
-        for channels in (before, after):
-            conv = nn.Conv2d(channels, after, 3, padding=1)
-            layers += [conv, nn.BatchNorm2d(after), nn.ReLU()]
-        layers += [nn.MaxPool2d(2), nn.Dropout(0.2)]
-    return nn.Sequential(
-        *layers, nn.Flatten(), nn.Linear(128 * 16, 128), nn.ReLU(), nn.Linear(128, 10)
-    )
-
-
-NETS: dict[str, tuple[Callable[[Any], Any], tuple[int, ...], str]] = {
-    "mlp": (mlp, (784,), "adam"),
-    "lenet5": (lenet5, (1, 28, 28), "sgd"),
-    "vgg": (vgg, (3, 32, 32), "sgd"),
-}
-
-
-def batch(shape: tuple[int, ...], size: int) -> tuple[np.ndarray, np.ndarray]:
-    """One batch that all libraries get."""
-    rng = np.random.default_rng(0)
-    return rng.standard_normal((size, *shape)).astype(np.float32), rng.integers(0, 10, size)
-
-
-# ---- one library in one process
-
-
-def tinygrad_step(net: str, size: int) -> tuple[Step, Step]:
-    """A step of tinygrad_cl, and what waits for it."""
-    import tinygrad_cl as tg
-
-    make, shape, name = NETS[net]
-    model = make(tg.nn)
-    images, labels = (tg.tensor(array) for array in batch(shape, size))
-    if name == "adam":
-        optimizer: Any = tg.optim.Adam(model.parameters(), lr=1e-3)
-    else:
-        optimizer = tg.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        tg.nn.functional.cross_entropy(model(images), labels).backward()
-        optimizer.step()
-
-    return step, tg.get_default_device().synchronize
-
-
-def torch_step(net: str, size: int, best: bool) -> tuple[Step, Step]:
-    """A step of PyTorch; `best` sets what makes it fast."""
-    import torch
-
-    torch.set_num_threads(os.cpu_count() or 1)
-    make, shape, name = NETS[net]
-    model = make(torch.nn)
-    images, labels = (torch.from_numpy(array) for array in batch(shape, size))
-    if best and len(shape) == 3:
-        model = model.to(memory_format=torch.channels_last)
-        images = images.to(memory_format=torch.channels_last)
-    options = {"fused": True} if best else {}
-    if name == "adam":
-        optimizer: Any = torch.optim.Adam(model.parameters(), lr=1e-3, **options)
-    else:
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, **options)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(model(images), labels).backward()
-        optimizer.step()
-
-    return step, lambda: None
-
-
-LIBRARIES: dict[str, Callable[[str, int], tuple[Step, Step]]] = {
-    "tinygrad_cl": tinygrad_step,
-    "torch": lambda net, size: torch_step(net, size, False),
-    "torch-best": lambda net, size: torch_step(net, size, True),
-}
-
-
-def serve(library: str) -> None:
-    """Answers lines of "net batch seconds" with milliseconds per step."""
-    steps: dict[tuple[str, int], tuple[Step, Step]] = {}
-    for line in sys.stdin:
-        net, size, seconds = line.split()
-        key = net, int(size)
-        if key not in steps:
-            steps[key] = LIBRARIES[library](*key)
-            for _ in range(5):
-                steps[key][0]()
-        print(f"{timed(*steps[key], float(seconds)):.6f}", flush=True)
-
-
-def timed(step: Step, wait: Step, seconds: float) -> float:
-    """Milliseconds per step over about the given time."""
-    step()
-    wait()
-    begin, count = time.perf_counter(), 0
-    while time.perf_counter() - begin < seconds:
-        for _ in range(5):
-            step()
-        count += 5
-    wait()
-    return (time.perf_counter() - begin) / count * 1e3
-
-
-# ---- the race
-
-
-class Racer:
-    """A library in its process."""
-
-    def __init__(self, library: str, interpreter: str) -> None:
-        self.library = library
-        environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
-        if library == "tinygrad_cl":
-            environment["PYTHONPATH"] = str(ROOT)
-        if library == "torch-best":  # keep freed memory instead of faulting it in again
-            environment |= {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "-1"}
-        self.process = subprocess.Popen(
-            [interpreter, __file__, "--serve", library],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-
-    def time(self, net: str, size: int, seconds: float) -> float:
-        """Milliseconds per step in one round."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(f"{net} {size} {seconds}\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise RuntimeError(f"{self.library} stopped while it timed {net} at batch {size}")
-        return float(answer)
-
-    def close(self) -> None:
-        """Ends the process."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
-
-
-def has_torch(interpreter: str) -> bool:
-    """Whether an interpreter can import PyTorch."""
-    found = subprocess.run([interpreter, "-c", "import torch"], capture_output=True, check=False)
-    return found.returncode == 0
-
-
-def race(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Runs all rounds; returns a row per net and batch."""
-    names = ["tinygrad_cl"]
-    if has_torch(options.torch_python):
-        names += ["torch", "torch-best"]
-    else:
-        print(f"{options.torch_python} has no torch, so tinygrad_cl runs alone")
-    racers = [
-        Racer(name, sys.executable if name == "tinygrad_cl" else options.torch_python)
-        for name in names
-    ]
-    rows = []
-    for net in options.nets:
-        for size in options.batches:
-            times: dict[str, list[float]] = {name: [] for name in names}
-            for _ in range(options.rounds):
-                for racer in racers:
-                    times[racer.library].append(racer.time(net, size, options.seconds))
-            rows.append(summary(net, size, times))
-            print(line(rows[-1]), flush=True)
-    for racer in racers:
-        racer.close()
-    return rows
-
-
-def summary(net: str, size: int, times: dict[str, list[float]]) -> dict[str, Any]:
-    """Medians, and the median of the ratios of neighboring rounds."""
-    ours = times["tinygrad_cl"]
-    ratios = {
-        name: statistics.median(theirs / mine for theirs, mine in zip(values, ours, strict=True))
-        for name, values in times.items()
-        if name != "tinygrad_cl"
+def machine(threads: int) -> dict[str, Any]:
+    """Where the numbers were measured, without any name of the machine."""
+    lines: list[str] = []
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return {
+        "processor": models[0] if models else platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": threads,
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "date": time.strftime("%Y-%m-%d"),
     }
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    return {"net": net, "batch": size, "ms": medians, "ratio": ratios, "rounds": times}
 
 
-def line(row: dict[str, Any]) -> str:
-    """A row of the table, for people."""
-    parts = [f"{row['net']:8} batch {row['batch']:4}"]
-    for name, ms in row["ms"].items():
-        ratio = f" ({row['ratio'][name]:.2f}x)" if name in row["ratio"] else ""
-        parts.append(f"{name} {ms:.3f} ms{ratio}")
-    return "   ".join(parts)
+def present(setup: Setup, wanted: list[str]) -> dict[str, dict[str, Any]]:
+    """The libraries that can run, with their versions; prints how to get the others."""
+    found: dict[str, dict[str, Any]] = {}
+    reasons: dict[tuple[str, str], str] = {}
+    for name in wanted:
+        library = LIBRARIES[name]
+        key = (library.package, library.variant)
+        why = reasons[key] = reasons.get((library.package, "")) or absent(library, setup)
+        if why:
+            say(f"{name} is left out: {why}")
+            continue
+        with workers([name], setup) as started:
+            version = started[name].ask("version")
+            device = started[name].ask("device") if library.ours else {}
+        if library.variant == "jit" and not device.get("jit"):
+            say(f"{name} is left out: this version has no tinygrad_cl.jit")
+            continue
+        found[name] = version | device
+        say(f"{name}: {version.get('version', '?')} {device.get('device', '')}".rstrip())
+    return found
 
 
-def options() -> argparse.Namespace:
+def part_a(given: argparse.Namespace, racers: dict[str, Worker], results: Results) -> None:
+    """Kernels."""
+    cases = kernels.chosen(given.kernels, given.quick)
+    some = {name: racers[name] for name in KERNEL_LIBRARIES if name in racers}
+    say(f"(a) {len(cases)} kernels")
+    ceilings = racers["tinygrad_cl"].ask("ceilings", threads=given.threads, quick=given.quick)
+    results["ceilings"] = ceilings
+    pace = race.Pace(given.rounds, min(given.seconds, given.kernel_seconds), given.budget)
+    results["kernels"] = race.kernels(some, cases, pace, ceilings, say)
+    say()
+    say("\n".join([*tables.ceilings(ceilings), ""]))
+    say("\n".join([*tables.kernels(results["kernels"], list(some)), ""]))
+    weak = tables.weak_kernels(results["kernels"])
+    say(f"{len(weak)} of {len(cases)} kernels are below 85 % of the ceiling or behind a peer:")
+    say("\n".join([*tables.kernels(weak, list(some)), ""]))
+
+
+def part_b(given: argparse.Namespace, racers: dict[str, Worker], results: Results) -> None:
+    """Training steps."""
+    say(f"(b) training steps of {', '.join(given.nets)}")
+    pace = race.Pace(given.rounds, given.seconds, given.budget, given.each)
+    rows = results["steps"] = race.steps(racers, given.nets, given.batches, pace, say)
+    say()
+    say("\n".join([*tables.steps(rows, list(racers), OURS), ""]))
+    for row in rows:
+        for name, reason in row["missing"].items():
+            if not reason.startswith("Unsupported"):
+                say(f"{row['case']}: {name} did not run: {reason}")
+
+
+def part_c(given: argparse.Namespace, racers: dict[str, Worker], results: Results) -> None:
+    """Start-up."""
+    say("(c) start-up, LeNet-5 at batch 32")
+    # a captured step starts like a define-by-run one; NumPy has no LeNet-5
+    names = [name for name in racers if LIBRARIES[name].variant != "jit" and "numpy" not in name]
+    rounds = 1 if given.quick else min(given.rounds, 3)
+    found = startup.measure(names, given.setup, "lenet5", 32, rounds, say)
+    results["startup"] = found
+    say()
+    say("\n".join([*tables.startup(found), ""]))
+
+
+def part_d(given: argparse.Namespace, racers: dict[str, Worker], results: Results) -> None:
+    """Python's share, memory, growth."""
+    say("(d) Python's share")
+    ours = {name: racers[name] for name in OURS if name in racers}
+    size = min(given.batches)
+    results["share"] = [
+        {"case": f"{net} {size} {name}"} | found
+        for net in given.nets
+        for name, worker in ours.items()
+        if "us" in (found := worker.ask("share", net=net, batch=size, steps=20 + 10 * given.rounds))
+    ]
+    say("\n".join([*tables.share(results["share"]), ""]))
+    some = [name for name in racers if not LIBRARIES[name].slow and "numpy" not in name]
+    results["memory"] = [memory(given.setup, net, max(given.batches), some) for net in given.nets]
+    say("\n".join([*tables.memory(results["memory"], some), ""]))
+    for worker in racers.values():
+        worker.ask("forget")
+    sizes = [64, 256] if given.quick else [64, 128, 256, 512, 1024]
+    nets = [net for net in given.nets if net in SCALING]
+    growing = {name: racers[name] for name in (*OURS, "torch-best") if name in racers}
+    pace = race.Pace(min(given.rounds, 3), given.seconds, given.budget)
+    results["scaling"] = race.scaling(growing, nets, sizes, pace, say)
+    say("\n".join(["", *tables.scaling(results["scaling"])]))
+
+
+def memory(setup: Setup, net: str, size: int, names: list[str]) -> dict[str, Any]:
+    """Peak memory in a fresh process of each library."""
+    found = {}
+    for name in names:
+        with workers([name], setup) as started:
+            answer = started[name].ask("memory", net=net, batch=size)
+        if answer.get("peak"):
+            found[name] = {key: answer[key] for key in ("before", "peak", "of_step_alone")}
+    return {"case": f"{net} {size}", "mib": found}
+
+
+PARTS = {"a": part_a, "b": part_b, "c": part_c, "d": part_d}
+
+
+def run(given: argparse.Namespace) -> Results:
+    """Measures the parts that are asked for; prints tables and returns all numbers."""
+    setup = given.setup
+    libraries = present(setup, given.libraries)
+    if "tinygrad_cl" not in libraries:
+        raise SystemExit("bench: tinygrad_cl itself cannot be imported; see the line above")
+    results: Results = {"machine": machine(setup.threads), "libraries": libraries}
+    results["round_trip_ns"] = {}
+    with workers(list(libraries), setup) as racers:
+        results["round_trip_ns"]["before"] = round_trip(racers, "before")
+        for part in given.parts:
+            PARTS[part](given, racers, results)
+        results["round_trip_ns"]["after"] = round_trip(racers, "after")
+    say("\n".join(tables.summary(results, OURS)))
+    return results
+
+
+def round_trip(racers: dict[str, Worker], when: str) -> float | None:
+    """Prints how near the cores are to each other, which changes by itself on shared machines."""
+    found = racers["tinygrad_cl"].ask("round_trip").get("ns")
+    text = f"{found:.0f} ns" if found else "not measured"
+    say(f"a cache line between two cores and back, {when}: {text}\n")
+    return found
+
+
+def words(text: str) -> list[str]:
+    """The parts of a list with commas."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    made = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--serve", choices=sorted(LIBRARIES), help=argparse.SUPPRESS)
-    parser.add_argument("--quick", action="store_true", help="LeNet-5 at batch 128, few rounds")
-    parser.add_argument("--nets", default=",".join(NETS), help="of " + ", ".join(NETS))
-    parser.add_argument("--batches", default="32,128,256")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=0.5, help="of one round of one library")
-    parser.add_argument("--torch-python", default=sys.executable, help="interpreter with PyTorch")
-    parser.add_argument("--json", type=Path, help="where all times go")
-    given = parser.parse_args()
-    if given.quick:
-        given.nets, given.batches, given.rounds = "lenet5", "128", 5
-    given.nets = given.nets.split(",")
-    given.batches = [int(size) for size in given.batches.split(",")]
-    unknown = set(given.nets) - set(NETS)
-    if unknown:
-        parser.error(f"unknown nets {', '.join(sorted(unknown))}; there are {', '.join(NETS)}")
+    add = made.add_argument
+    add("--quick", action="store_true", help="all parts, small, in about a minute")
+    add("--parts", default="a,b,c,d", help="of a, b, c, d")
+    add("--libraries", default="", help="of " + ", ".join(LIBRARIES))
+    add("--nets", default="", help="of " + ", ".join(NETS))
+    add("--batches", default="", help="default: 32,128,256")
+    add("--kernels", default="", help="words that names of kernels contain")
+    add("--rounds", type=int, help="of every library; default: 7, quick 3")
+    add("--seconds", type=float, help="of one round; default: 0.5, quick 0.1")
+    add("--kernel-seconds", type=float, default=0.1, help="of one round of a kernel, at most")
+    add("--budget", type=float, default=30.0, help="seconds of a library in a case; then no rounds")
+    add("--limit", type=float, default=300.0, help="seconds that a library may be silent")
+    add("--each", action="store_true", help="wait after every training step")
+    add("--threads", type=int, default=_available(), help="of every library")
+    add("--device", default="", help="of tinygrad_cl; default: the best")
+    add("--torch-device", default="cpu", help="of PyTorch: cpu or cuda")
+    add("--beam", type=int, default=0, help="how far tinygrad searches for faster kernels")
+    for package in ("torch", "jax", "tinygrad"):
+        add(f"--{package}-python", default=sys.executable, help=f"interpreter with {package}")
+    add("--json", type=Path, help="where all numbers go")
+    add("--plot", type=Path, help="where a picture goes; needs matplotlib")
+    return made
+
+
+def _available() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def options(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The command line, checked, with `setup` for the processes."""
+    made = parser()
+    given = made.parse_args(arguments)
+    quick = given.quick
+    fast = [name for name, library in LIBRARIES.items() if not (quick and library.slow)]
+    given.libraries = words(given.libraries) or fast
+    given.nets = words(given.nets) or (["mlp", "lenet5"] if quick else list(NETS))
+    given.batches = words(given.batches) or (["32"] if quick else ["32", "128", "256"])
+    given.parts, given.kernels = words(given.parts), words(given.kernels)
+    given.rounds = given.rounds or (3 if quick else 7)
+    given.seconds = given.seconds or (0.1 if quick else 0.5)
+    given.kernel_seconds = min(given.kernel_seconds, 0.03) if quick else given.kernel_seconds
+    for what, table in (("libraries", LIBRARIES), ("nets", NETS), ("parts", PARTS)):
+        unknown = [name for name in getattr(given, what) if name not in table]
+        if unknown:
+            made.error(f"unknown {what} {', '.join(unknown)}; there are {', '.join(table)}")
+    if not all(size.isdecimal() and int(size) for size in given.batches):
+        made.error(f"batches are positive numbers, got {', '.join(given.batches)}")
+    given.batches = [int(size) for size in given.batches]
+    given.libraries = list(dict.fromkeys(["tinygrad_cl", *given.libraries]))
+    pythons = {name: getattr(given, f"{name}_python") for name in ("torch", "jax", "tinygrad")}
+    sizes = (given.threads, given.device, given.torch_device, given.beam, given.limit)
+    given.setup = Setup(pythons, *sizes)
     return given
 
 
 def main() -> None:
-    """Runs the race, or one library of it."""
+    """Runs the benchmark."""
     given = options()
-    if given.serve:
-        serve(given.serve)
-        return
-    machine = platform.processor() or platform.machine()
-    print(f"{machine}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    rows = race(given)
+    place = machine(given.threads)
+    say(f"{place['processor']}, {place['threads']} of {place['cores']} cores, {place['date']}")
+    results = run(given)
     if given.json:
-        given.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+        given.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
+        say(f"numbers: {given.json}")
+    if given.plot:
+        say(plot.draw(results, given.plot))
 
 
 if __name__ == "__main__":

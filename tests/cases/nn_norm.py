@@ -28,6 +28,10 @@ def attention(d: Draw) -> Iterator[Sample]:
     yield Sample(n(2, 3, 4, 5), n(2, 3, 6, 5), n(2, 3, 6, 7), n(2, 1, 4, 6))
     yield Sample(n(2, 4, 3, 5), n(2, 2, 6, 5), n(2, 2, 6, 7), enable_gqa=True)
     yield Sample(n(3, 4, 5), n(1, 6, 5), n(6, 7))
+    yield Sample(n(5, 3), n(7, 3), n(7, 2), is_causal=True)
+    yield Sample(permuted(n(3, 4, 2)), permuted(n(3, 4, 2)), n(3, 4, 9), is_causal=True)
+    yield Sample(n(1, 2, 70, 5), n(1, 2, 68, 5), n(1, 2, 68, 3), d.mask(1, 1, 1, 68))
+    yield Sample(n(2, 4, 5), n(2, 6, 5), n(2, 6, 7), Const(n(4, 6)))
     yield Sample(n(0, 4, 5), n(0, 6, 5), n(0, 6, 7), grad=False)
 
 

@@ -11,6 +11,7 @@ from tinygrad_cl.autograd.handle import Handle, own, rebind, wrap
 from tinygrad_cl.autograd.walk import RETAIN, checked, full, walk
 from tinygrad_cl.errors import GradientError
 from tinygrad_cl.graph import PRIMITIVES, Node, grad_mode
+from tinygrad_cl.tracing import tracing
 
 if TYPE_CHECKING:
     from tinygrad_cl.tensor import Tensor
@@ -64,6 +65,8 @@ def backward(
 
 
 def _accumulate(tensor: Handle, cotangent: Node, create: bool) -> None:
+    if tracing.active is not None:
+        tracing.active.graded(tensor)
     held = tensor.grad
     if held is None:
         tensor.grad = own(cotangent)

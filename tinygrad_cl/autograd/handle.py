@@ -9,6 +9,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_cl.graph import PRIMITIVES, Node, grad_mode
+from tinygrad_cl.tracing import tracing
 
 if TYPE_CHECKING:
     from tinygrad_cl.tensor import Tensor
@@ -72,3 +73,5 @@ def rebind(tensor: Handle, node: Node) -> None:
         old.owner = None
     tensor.node = node
     node.owner = _ref(tensor)
+    if tracing.active is not None:
+        tracing.active.rebound(tensor, old)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import logging
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,7 +30,7 @@ from tinygrad_cl.runtime.opencl import Kernel, OpenCLDevice
 
 if TYPE_CHECKING:
     from tinygrad_cl.compiler.watching import Watch
-    from tinygrad_cl.graph import Node
+    from tinygrad_cl.graph import Leaf
 
 log = logging.getLogger("tinygrad_cl.compiler")
 
@@ -66,6 +66,7 @@ class DeviceExecutable:
         self._arena_sites: list[tuple[Kernel, int, int, int]] = []
         self._arena_generation = -1
         self._regions: dict[tuple[int, int], Buffer] = {}
+        self._tables: list[Buffer] = []
         self._work = self._prepare()
         self._fresh = [
             (at, place) for at, place in self.plan.storage.items() if place.kind == "fresh"
@@ -102,11 +103,22 @@ class DeviceExecutable:
                 kernel.set(i, self._numbers.buffer)
             elif kind == "slot":
                 kernel.set_int(i, self.plan.slots[number], 32)
+            elif kind == "table":
+                kernel.set(i, self._table(rendered))
             elif kind == "flags":
                 kernel.set(i, self.device.flags)
             else:
                 kernel.set_int(i, number, 32 if kind == "int" else 64)
         return kernel
+
+    def _table(self, rendered: RenderedKernel) -> Buffer:
+        """A buffer with the numbers of a kernel that does not get them one by one."""
+        numbers = [
+            self.plan.slots[value] if kind == "slot" else value for kind, value in rendered.table
+        ]
+        buffer = self.device.upload(np.array(numbers or [0], np.int64))
+        self._tables.append(buffer)
+        return buffer
 
     def _place(self, kernel: Kernel, i: int, value: int) -> None:
         storage = self.plan.storage[value]
@@ -119,12 +131,20 @@ class DeviceExecutable:
 
     # ---- running
 
-    def run(self, nodes: list[Node]) -> dict[int, Buffer]:
-        """Runs the plan on the captured nodes; returns the buffers to attach, by position."""
+    def run(
+        self, nodes: Sequence[Leaf], given: Mapping[int, Buffer] | None = None
+    ) -> dict[int, Buffer]:
+        """Runs the plan; returns the buffers to attach, by position.
+
+        Args:
+            nodes: the captured nodes, or what holds the buffers and numbers of their leaves.
+            given: buffers for results that would get new ones.
+        """
         device = self.device
-        buffers: dict[int, Buffer] = {}
+        buffers: dict[int, Buffer] = dict(given) if given else {}
         for at, storage in self._fresh:
-            buffers[at] = device.allocate(storage.size)
+            if at not in buffers:
+                buffers[at] = device.allocate(storage.size)
         bound = self._bound
         for at, sites in self._dynamic.items():
             buffer = buffers.get(at) or nodes[at].buffer
@@ -148,7 +168,7 @@ class DeviceExecutable:
                     self._call_host(work, nodes, buffers)
         return {at: self._buffer(self.plan.home(at), nodes, buffers) for at in self.plan.attached}
 
-    def _run_watched(self, nodes: list[Node], buffers: dict[int, Buffer], watch: Watch) -> None:
+    def _run_watched(self, nodes: Sequence[Any], buffers: dict[int, Buffer], watch: Watch) -> None:
         """Runs group by group, and shows what each has read and written."""
         launches = iter([one for work in self._work if isinstance(work, list) for one in work])
         for members, steps in groupby(self.plan.steps, _members):
@@ -163,6 +183,7 @@ class DeviceExecutable:
             self.device.flags_armed = self.plan.flags  # reading the inputs has looked at them
             writes = {at for group in groups for at in group.outputs}
             outputs = {at: self._array(at, nodes, buffers) for at in writes}
+            inputs |= {at: outputs[at] for at in reads & writes}  # from one phase to the next
             watch(self.plan, groups, nodes, inputs, outputs)
 
     def _bind_arena(self) -> None:
@@ -187,7 +208,7 @@ class DeviceExecutable:
         self._regions.clear()
         self._arena_generation = -1
 
-    def _buffer(self, at: int, nodes: list[Node], buffers: dict[int, Buffer]) -> Buffer:
+    def _buffer(self, at: int, nodes: Sequence[Leaf], buffers: dict[int, Buffer]) -> Buffer:
         storage: Storage = self.plan.storage[at]
         if storage.kind == "arena":
             return self._region(storage.at, storage.size)
@@ -197,7 +218,7 @@ class DeviceExecutable:
         assert buffer is not None
         return buffer
 
-    def _call_host(self, call: HostCall, nodes: list[Node], buffers: dict[int, Buffer]) -> None:
+    def _call_host(self, call: HostCall, nodes: Sequence[Leaf], buffers: dict[int, Buffer]) -> None:
         value = self.plan.structure[call.value]
         count_fallback(value.signature.primitive.name, call.reason)
         arrays = [self._array(i, nodes, buffers) for i in value.inputs]
@@ -207,7 +228,7 @@ class DeviceExecutable:
         home = self.plan.home(call.value)
         self.device.write(self._buffer(home, nodes, buffers), result)
 
-    def _array(self, at: int, nodes: list[Node], buffers: dict[int, Buffer]) -> np.ndarray:
+    def _array(self, at: int, nodes: Sequence[Leaf], buffers: dict[int, Buffer]) -> np.ndarray:
         value: Value = self.plan.structure[at]
         if value.is_scalar:
             return np.asarray(nodes[at].scalar, dtype=value.dtype.numpy)
@@ -231,7 +252,7 @@ class _Numbers:
         self._last = b""
         self.buffer = device.allocate(max(self._struct.size, 8))
 
-    def write(self, nodes: list[Node]) -> None:
+    def write(self, nodes: Sequence[Leaf]) -> None:
         """Brings the device's copy up to date."""
         if not self._positions:
             return

@@ -17,7 +17,18 @@ What may join what is the table `JOINS` in groups.py. Every "no" is a `Border` w
 from __future__ import annotations
 
 from tinygrad_cl.compiler.body import Body, Refusal, Resolver
-from tinygrad_cl.compiler.groups import JOINS, Border, Fusion, Group, in_order, reaches
+from tinygrad_cl.compiler.groups import (
+    JOINS,
+    Border,
+    Fusion,
+    Group,
+    alias_of,
+    in_order,
+    reaches,
+)
+from tinygrad_cl.compiler.sliceplan import Planner, Unsliced
+from tinygrad_cl.compiler.slicer import Slicer
+from tinygrad_cl.compiler.slicing import find_region
 from tinygrad_cl.compiler.structure import WANTED, Structure
 from tinygrad_cl.lowering import (
     Assemble,
@@ -41,15 +52,30 @@ SPREAD_RATIO = 8  # how many times larger than the value the domain is
 MAX_DEPTH = 24  # expressions inlined on top of one another
 
 
-def fuse(structure: Structure, traits: DeviceTraits) -> Fusion:
-    """Returns the groups of a structure."""
+def fuse(structure: Structure, traits: DeviceTraits, planner: Planner | None = None) -> Fusion:
+    """Returns the groups of a structure.
+
+    Args:
+        structure: the graph.
+        traits: of the device.
+        planner: makes the plan of a slice of the batch; without it nothing is sliced.
+    """
+    region = find_region(structure) if planner is not None and traits.kind == "cpu" else None
+    if region is not None and planner is not None:
+        try:
+            return _Fuser(structure, traits, Slicer(structure, region, traits, planner)).run()
+        except Unsliced:
+            pass
     return _Fuser(structure, traits).run()
 
 
 class _Fuser:
-    def __init__(self, structure: Structure, traits: DeviceTraits) -> None:
+    def __init__(
+        self, structure: Structure, traits: DeviceTraits, slicer: Slicer | None = None
+    ) -> None:
         self.structure = structure
         self.traits = traits
+        self.slicer = slicer
         self.users: list[list[int]] = [[] for _ in structure]
         for at, value in enumerate(structure):
             for i in dict.fromkeys(value.inputs):
@@ -76,6 +102,12 @@ class _Fuser:
         for at in range(len(structure) - 1, -1, -1):
             value = structure[at]
             if value.is_data or value.is_scalar:
+                continue
+            if self.slicer is not None and at in self.slicer.members:
+                sinks[at] = frozenset([-1])
+                if at in self.slicer.outputs:
+                    self.realized.add(at)
+                    self.borders[at] = "SLICE: it is read outside the slices"
                 continue
             reason = self._reason(at, sinks, depth)
             if reason:
@@ -208,11 +240,14 @@ class _Fuser:
                     self.realized.add(refusal.value)
                     self.borders[refusal.value] = refusal.reason
                     refused = True
-        return list(self.producer.values())
+        return list({id(group): group for group in self.producer.values()}.values())
 
     def _group(self, at: int) -> Group:
         value = self.structure[at]
         lowering = value.lowering
+        if self.slicer is not None and at in self.slicer.members:
+            made = [self.producer[i] for i in self.slicer.outputs if i in self.producer]
+            return made[0] if made else self.slicer.group(self.realized)
         if value.numel == 0:
             return Group("elementwise", None, [at], value.shape, Body(value.shape, (), ()))
         if isinstance(lowering, Reduction):
@@ -332,6 +367,8 @@ class _Fuser:
             return f"KIND: an {producer.kind} step takes no epilogue"
         if producer.template is not None and not producer.template.passes[-1].epilogue:
             return "EPILOGUE: its template has no epilogue"
+        if alias_of(self.structure, producer) is not None:
+            return "ALIAS: the value between them has a buffer already"
         if producer.anchor is not None and self._is_update(producer.anchor, group):
             return "UPDATE: equal updates of leaves share one launch"
         if numel(producer.domain) != numel(group.domain):
@@ -374,6 +411,8 @@ class _Fuser:
             for at in group.reads:
                 read[at] = read.get(at, 0) + 1
         for group in groups:
+            if group.slices is not None:
+                continue
             needed = [
                 at for at in group.outputs if self.structure[at].flag == WANTED or read.get(at)
             ]

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from tinygrad_cl.compiler.body import Body
+from tinygrad_cl.compiler.body import Body, Load
+from tinygrad_cl.compiler.structure import Structure
 from tinygrad_cl.lowering import TemplatePlan
 from tinygrad_cl.shapes import Layout, Shape
 
+if TYPE_CHECKING:
+    from tinygrad_cl.compiler.sliceplan import SlicePlan
+
 # The kinds of kernels, and which may take an elementwise kernel that reads their result.
-JOINS = {"elementwise": True, "reduce": True, "template": True, "assemble": False, "host": False}
+JOINS = {
+    "elementwise": True,
+    "reduce": True,
+    "template": True,
+    "assemble": False,
+    "host": False,
+    "slice": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +46,7 @@ class Group:
             input).
         template: how the template runs.
         inputs: buffers read by the anchor itself, with their layouts.
+        slices: the plan of a slice of the batch, for a group that runs slice by slice.
     """
 
     kind: str
@@ -45,6 +58,7 @@ class Group:
     template: TemplatePlan | None = None
     inputs: list[tuple[int, Layout]] = field(default_factory=list)
     reason: str = ""
+    slices: SlicePlan | None = None
 
     @property
     def reads(self) -> set[int]:
@@ -52,6 +66,16 @@ class Group:
         bodies = [self.body, *self.inner]
         found = {load.value for body in bodies for load in body.loads}
         return found | {value for value, _ in self.inputs}
+
+
+def alias_of(structure: Structure, group: Group) -> int | None:
+    """The value that a group only shows again: no work, the same buffer."""
+    items = group.body.items
+    if group.kind == "elementwise" and len(group.outputs) == 1 and len(items) == 1:
+        item, numel = items[0], structure[group.outputs[0]].numel
+        shows = isinstance(item, Load) and item.layout.is_contiguous
+        return item.value if shows and structure[item.value].numel == numel else None
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from tinygrad_cl.compiler.render import (
     label,
     merge_dims,
 )
+from tinygrad_cl.compiler.sliceplan import render_slices
 from tinygrad_cl.compiler.structure import Structure
 from tinygrad_cl.lowering import Assemble, DeviceTraits, Grid, Pass
 from tinygrad_cl.shapes import Layout, numel
@@ -33,6 +34,7 @@ def render_group(structure: Structure, group: Group, traits: DeviceTraits) -> Re
         "reduce": render_reduction,
         "template": _template,
         "assemble": _assemble,
+        "slice": render_slices,
     }
     return renderers[group.kind](structure, group, traits)
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from tinygrad_cl.compiler.body import Compute, Load
+from tinygrad_cl.compiler.body import Compute
 from tinygrad_cl.compiler.fusion import fuse
-from tinygrad_cl.compiler.groups import Border, Group
+from tinygrad_cl.compiler.groups import Border, Group, alias_of
 from tinygrad_cl.compiler.joining import HostCall, Unit, join, ordered
 from tinygrad_cl.compiler.kernels import render_group
 from tinygrad_cl.compiler.render import Kernel
+from tinygrad_cl.compiler.runs import glue_runs
 from tinygrad_cl.compiler.storage import Storage, root, store
 from tinygrad_cl.compiler.structure import KEEP, WANTED, Structure
 from tinygrad_cl.compiler.templates import program_source, readable_source
@@ -82,12 +83,20 @@ class Plan:
         return "\n".join(_describe(self))
 
 
-def make_plan(structure: Structure, traits: DeviceTraits) -> Plan:
-    """Returns the plan of a structure on a device with these traits."""
-    fusion = fuse(structure, traits)
+def make_plan(structure: Structure, traits: DeviceTraits, glued: bool = True) -> Plan:
+    """Returns the plan of a structure on a device with these traits.
+
+    Args:
+        structure: the graph.
+        traits: of the device.
+        glued: whether kernels may become phases of one: slices of the batch, runs of small ones.
+    """
+    fusion = fuse(structure, traits, _plan_slice if glued else None)
     aliases = _aliases(structure, fusion.groups)
     units = _units(structure, fusion.groups, aliases, traits)
     units = ordered(join(units, traits))
+    if glued:
+        units = glue_runs(structure, units, traits)
     slots = {at: k for k, at in enumerate(i for i, v in enumerate(structure) if v.is_scalar)}
     realized = [at for group in fusion.groups for at in group.outputs]
     attached = tuple(at for at in realized if structure[at].flag in (KEEP, WANTED))
@@ -99,17 +108,17 @@ def make_plan(structure: Structure, traits: DeviceTraits) -> Plan:
     )
 
 
+def _plan_slice(structure: Structure, traits: DeviceTraits) -> Plan:
+    return make_plan(structure, traits, glued=False)
+
+
 def _aliases(structure: Structure, groups: tuple[Group, ...]) -> dict[int, int]:
     """Groups that only read a buffer from its start, in order: no work, the same buffer."""
     found = {}
     for group in groups:
-        items = group.body.items
-        if group.kind == "elementwise" and len(group.outputs) == 1 and len(items) == 1:
-            item = items[0]
-            if isinstance(item, Load) and item.layout.is_contiguous:
-                same_size = structure[item.value].numel == structure[group.outputs[0]].numel
-                if same_size:
-                    found[group.outputs[0]] = item.value
+        base = alias_of(structure, group)
+        if base is not None:
+            found[group.outputs[0]] = base
     return found
 
 
@@ -158,6 +167,7 @@ def _describe(plan: Plan) -> Iterable[str]:
         f"arena {plan.arena} bytes"
     )
     reasons = {border.value: border.reason for border in plan.borders}
+    last: list[int] = []
     for number, step in enumerate(plan.steps):
         if isinstance(step, HostCall):
             yield f"{number:3} host {plan.structure[step.value].signature}: {step.reason}"
@@ -165,9 +175,10 @@ def _describe(plan: Plan) -> Iterable[str]:
         else:
             many = f" ({step.kernel.segments} segments)" if step.kernel.segments > 1 else ""
             yield f"{number:3} launch {step.kernel.name}{many} grid {step.kernel.grid.size}"
-            members = list(step.groups[:3])
-        for g in members:
+            members = list(step.groups if step.kernel.phases else step.groups[:3])
+        for g in members if members != last else ():
             yield from _describe_group(plan, plan.groups[g], reasons)
+        last = members
 
 
 def _describe_group(plan: Plan, group: Group, reasons: dict[int, str]) -> Iterable[str]:
@@ -175,6 +186,10 @@ def _describe_group(plan: Plan, group: Group, reasons: dict[int, str]) -> Iterab
     for at in sorted(group.reads):
         if not structure[at].is_data:
             yield f"      border {reasons.get(at, '')}: %{at} {structure[at].signature}"
+    if group.slices is not None:
+        made = group.slices
+        yield f"      slices {made.slices} of {made.size} items, {made.plan.arena} bytes between"
+        yield from (f"      {line}" for line in str(made.plan).splitlines()[1:])
     for body in group.inner:
         for item in body.items:
             if isinstance(item, Compute):

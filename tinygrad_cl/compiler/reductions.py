@@ -2,7 +2,8 @@
 
 The dims of the domain are merged among the kept and among the folded ones. If the innermost dim is
 folded, lanes run along it (INNER), else lanes are neighboring results (OUTER). With few results and
-much to fold, the folds are cut into slices whose partial results a second launch folds in order.
+much to fold, the folds (of INNER, where there is but one, the columns) are cut into slices whose
+partial results a second launch folds in order. Sums of floats are compensated, block by block.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from tinygrad_cl.lowering import DeviceTraits, Grid, Reduction
 from tinygrad_cl.shapes import Layout, numel
 
 SPLIT_FROM = 65536  # elements folded into few results before a reduction is split
+SPAN = 64  # registers of results side by side (OUTER), at most; as in reduce.cl
 
 
 def render_reduction(structure: Structure, group: Group, traits: DeviceTraits) -> Rendered:
@@ -74,11 +76,31 @@ def _slices(dims: Dims, kind: str, traits: DeviceTraits) -> int:
     """Into how many slices the folds are cut when too few results would keep units idle."""
     kept, folds, cols, inner = _split_sizes(dims)
     total = kept * folds * cols
-    tasks = kept if inner else kept * -(-cols // vector_width(traits))
+    tasks = kept if inner else kept * _spans(cols, traits)
     wanted = traits.units * (4 if traits.kind == "cpu" else 16)
-    if kind.startswith("arg") or total < SPLIT_FROM or tasks >= wanted or folds < 2:
+    if kind.startswith("arg") or total < SPLIT_FROM or tasks >= wanted:
         return 1
-    return min(folds, max(1, -(-wanted // max(tasks, 1))), max(1, total // (SPLIT_FROM // 4)))
+    most = cols // vector_width(traits) if inner and folds == 1 else folds
+    slices = min(max(1, most), -(-wanted // max(tasks, 1)), max(1, total // (SPLIT_FROM // 4)))
+    return -(-folds // -(-folds // slices)) if folds > 1 else slices
+
+
+def _span(cols: int, traits: DeviceTraits) -> int:
+    """Registers of results that a work-item makes side by side (OUTER)."""
+    registers = max(1, -(-cols // vector_width(traits)))
+    return 1 if traits.kind == "gpu" else -(-registers // -(-registers // SPAN))
+
+
+def _spans(cols: int, traits: DeviceTraits) -> int:
+    return -(-cols // (_span(cols, traits) * vector_width(traits)))
+
+
+def _part(folds: int, cols: int, inner: bool, slices: int, traits: DeviceTraits) -> int:
+    """Folds of a slice; columns, in whole registers, where there is one fold of them."""
+    if not inner or folds != 1:
+        return -(-folds // slices)
+    vector = vector_width(traits)
+    return max(1, -(-cols // (slices * vector))) * vector
 
 
 def _fold_kernel(
@@ -124,11 +146,11 @@ def _fold_kernel(
     )
     results = numel(s for s, m in zip(dims.sizes, dims.marks, strict=True) if not m)
     chunk, groups = _reduce_chunks(kept, folds, cols, inner, slices, traits)
-    part = -(-folds // slices)
-    sizes: list[KernelArgument] = [("long", s) for s in (kept, folds, cols, chunk, part, results)]
+    part, span = _part(folds, cols, inner, slices, traits), _span(cols, traits)
+    numbers = (kept, folds, cols, chunk, part, results, span)
+    sizes: list[KernelArgument] = [("long", s) for s in numbers]
     arguments = (*sizes, *_merged_arguments(load, finish), *(("long", size) for _, size in extra))
-    local = GPU_LANES if gpu_inner else 1
-    grid = Grid((groups * local, slices), (local, 1))
+    grid = _grid(groups, slices, inner, traits)
     name = label(structure, group.inner[0], "") if group.inner[0].outputs else ""
     name = "_".join(part for part in (name if name != "copy" else "", kind) if part)
     if slices == 1:
@@ -172,6 +194,8 @@ def _kind_defines(kind: str, tag: str, result: str) -> str:
         ("RESULT_T", ctypes[result]),
         ("RESULT_V", f"V_{result}"),
     )
+    if kind == "sum" and tag == "f32":
+        text += defines(("COMPENSATED", ""))
     if kind != fold:
         text += defines(("ARG_OVER(a, b)", "((a) > (b))" if fold == "max" else "((a) < (b))"))
     return text
@@ -233,21 +257,28 @@ def _gather_slices(
     )
     text += epilogue_text + defines(("PARAMS", parameters), ("LANES", 1), ("UNROLL", 1))
     chunk, groups = _reduce_chunks(1, slices, results, False, 1, traits)
-    sizes: list[KernelArgument] = [
-        ("long", s) for s in (1, slices, results, chunk, slices, results)
-    ]
+    numbers = (1, slices, results, chunk, slices, results, _span(results, traits))
+    sizes: list[KernelArgument] = [("long", s) for s in numbers]
     arguments = (*sizes, ("long", results), ("scratch", 0), *finish.arguments())
     name = label(structure, group.body, f"{kind}_slices")
-    return Kernel(name, "reduce", text, vector_width(traits), arguments, Grid((groups, 1), (1, 1)))
+    grid = _grid(groups, 1, False, traits)
+    return Kernel(name, "reduce", text, vector_width(traits), arguments, grid)
+
+
+def _grid(groups: int, slices: int, inner: bool, traits: DeviceTraits) -> Grid:
+    """The ND-range: on a GPU the items of a group share a result (INNER), or stand side by side."""
+    if traits.kind == "cpu":
+        return Grid((groups, slices), (1, 1))
+    size = groups if inner else -(-groups // GPU_LANES)
+    return Grid((size * GPU_LANES, slices), (GPU_LANES, 1))
 
 
 def _reduce_chunks(
     kept: int, folds: int, cols: int, inner: bool, slices: int, traits: DeviceTraits
 ) -> tuple[int, int]:
-    """Results (INNER) or blocks of them (OUTER) of a work-group, and the work-groups."""
-    vector = vector_width(traits)
-    units = kept if inner else kept * -(-cols // vector)
-    weight = folds * cols // slices if inner else folds * vector // slices
+    """Results (INNER) or spans of them (OUTER) of a work-group, and the work-groups."""
+    units = kept if inner else kept * _spans(cols, traits)
+    weight = folds * cols // slices // (1 if inner else _spans(cols, traits))
     if traits.kind == "gpu":
         return 1, max(units, 1)
     chunk = max(1, MIN_CHUNK // max(weight, 1), -(-units // (traits.units * TASKS)))

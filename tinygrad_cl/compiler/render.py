@@ -19,7 +19,7 @@ from tinygrad_cl.shapes import Bounds, Layout, Shape
 
 # What a kernel receives: (kind, number). Kinds: "value" (the buffer of a value), "scratch" (a
 # buffer of this group), "scalars" (the plan's block of numbers), "slot" (the place of a scalar
-# value in it), "flags", "int" and "long".
+# value in it), "flags", "table" (the kernel's own table of numbers), "int" and "long".
 KernelArgument = tuple[str, int]
 
 
@@ -37,6 +37,8 @@ class Kernel:
         parameters: C type and name of the last arguments, where launches over different buffers may
             be joined.
         segments: how many equal kernels over different buffers it runs in one launch.
+        phases: kernels that it calls as functions.
+        table: the numbers of the buffer that is the argument "table".
     """
 
     label: str
@@ -47,11 +49,14 @@ class Kernel:
     grid: Grid
     parameters: tuple[tuple[str, str], ...] = ()
     segments: int = 1
+    phases: tuple[Kernel, ...] = ()
+    table: tuple[KernelArgument, ...] = ()
 
     @property
     def name(self) -> str:
         """A readable name that is unique to the text."""
-        digest = hashlib.sha1(f"{self.file}\n{self.vec}\n{self.text}".encode()).hexdigest()[:6]
+        parts = (self.file, str(self.vec), *(phase.name for phase in self.phases), self.text)
+        digest = hashlib.sha1("\n".join(parts).encode()).hexdigest()[:6]
         return f"{self.label}__{digest}"
 
 

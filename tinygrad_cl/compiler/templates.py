@@ -21,16 +21,17 @@ _DEFINE = re.compile(r"^\s*#\s*define (\w+)", re.MULTILINE)
 def program_source(kernels: Iterable[Kernel]) -> str:
     """Returns the OpenCL C of a program that holds these kernels, each once."""
     unique = {kernel.name: kernel for kernel in kernels}
-    texts = [kernel.text for kernel in unique.values()]
+    texts = [part.text for kernel in unique.values() for part in (kernel, *kernel.phases)]
     parts = [template_source("prelude")]
     if any("PHILOX_" in text for text in texts):
         parts.append(template_source("random"))
     special = any("special_" in text for text in texts)
     widths: set[int] = set()
     for kernel in unique.values():
-        if kernel.vec not in widths:
-            widths.add(kernel.vec)
-            parts.append(register_source(kernel.vec, special))
+        for vec in dict.fromkeys(part.vec for part in (*kernel.phases, kernel)):
+            if vec not in widths:
+                widths.add(vec)
+                parts.append(register_source(vec, special))
         parts.append(kernel_source(kernel))
     return "\n".join(parts)
 
@@ -55,15 +56,34 @@ def _common_macros() -> frozenset[str]:
 
 def kernel_source(kernel: Kernel) -> str:
     """Returns the part of a program that belongs to one kernel, with its template in full."""
+    phases = [_phase_source(kernel, k) for k in range(len(kernel.phases))]
+    return "".join(phases) + _filled(kernel, f"KERNEL {kernel.name}")
+
+
+def _phase_source(kernel: Kernel, number: int) -> str:
+    """Returns a phase of a kernel: the template as a function."""
+    name = f"{kernel.name}_{number}"
+    head = template_source("phase") + f"#undef NAME\n#define NAME(x) NAME_({name}, x)\n"
+    text = _filled(kernel.phases[number], f"KERNEL(...) {name} PHASE_HEAD(__VA_ARGS__)")
+    undone = "".join(f"#undef {name}\n" for name in _DEFINE.findall(template_source("phase")))
+    return f"{head}{text}{undone}#undef NAME\n#define NAME(x) NAME_(KERNEL, x)\n"
+
+
+def _filled(kernel: Kernel, macro: str) -> str:
+    """The macros, the bodies and the template of a kernel; `macro` names it."""
     template = template_source(kernel.file)
     macros = dict.fromkeys(_DEFINE.findall(kernel.text) + _DEFINE.findall(template))
     undone = "".join(f"#undef {name}\n" for name in macros if name not in _common_macros())
     head = f"/* ---- {kernel.name}: {kernel.file}.cl ---- */\n"
-    head += f"#undef KERNEL\n#define KERNEL {kernel.name}\n#undef VEC\n#define VEC {kernel.vec}\n"
+    head += f"#undef KERNEL\n#define {macro}\n#undef VEC\n#define VEC {kernel.vec}\n"
     return head + kernel.text + template + undone
 
 
 def readable_source(kernel: Kernel) -> str:
     """Returns what the generator wrote for one kernel: the template is named, not repeated."""
+    phases = [
+        f"/* phase {number} */\n{readable_source(phase)}"
+        for number, phase in enumerate(kernel.phases)
+    ]
     head = f"#define KERNEL {kernel.name}\n#define VEC {kernel.vec}\n"
-    return f'{head}{kernel.text}#include "{kernel.file}.cl"\n'
+    return "".join(phases) + f'{head}{kernel.text}#include "{kernel.file}.cl"\n'

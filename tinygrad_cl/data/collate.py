@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cl.errors import DataError
-from tinygrad_cl.functional.movement import stack
+from tinygrad_cl.functional.creation import from_numpy
+from tinygrad_cl.functional.movement import cat, stack
 from tinygrad_cl.tensor import Tensor
 
 
@@ -51,14 +52,55 @@ def default_collate(samples: Sequence[Any]) -> Any:
     )
 
 
-def map_arrays(batch: Any, function: Callable[[np.ndarray], Any]) -> Any:
-    """Returns `batch` with every NumPy array in its tuples, lists and mappings replaced."""
+def join(batches: Sequence[Any], order: np.ndarray) -> Any:
+    """Puts batches of one structure one after the other and arranges the samples anew.
+
+    Args:
+        batches: at least one.
+        order: position `i` of the result is position `order[i]` of all batches in a row.
+
+    Raises:
+        DataError: if batches differ in structure or shape.
+    """
+    first = batches[0]
+    if len({type(batch) for batch in batches}) > 1:
+        names = ", ".join(sorted({type(batch).__name__ for batch in batches}))
+        raise DataError(f"DataLoader: parts of one batch are of different types, {names}")
+    if isinstance(first, Mapping):
+        return {key: join([_member(batch, key) for batch in batches], order) for key in first}
+    if isinstance(first, list) and sum(map(len, batches)) == len(order):
+        flat = [value for batch in batches for value in batch]
+        return [flat[at] for at in order]
+    if isinstance(first, tuple | list):
+        return _rebuilt(first, [join(parts, order) for parts in zip(*batches, strict=True)])
+    if isinstance(first, Tensor):
+        return cat(list(batches))[from_numpy(order, device=first.device)]
+    if len({batch.shape[1:] for batch in batches}) > 1:
+        shapes = sorted({batch.shape[1:] for batch in batches})
+        raise DataError(f"DataLoader: samples of one batch have different shapes, {shapes}")
+    return np.concatenate(batches)[order]
+
+
+def map_arrays(
+    batch: Any,
+    function: Callable[[np.ndarray], Any],
+    tensors: Callable[[Tensor], Any] | None = None,
+) -> Any:
+    """Returns `batch` with the NumPy arrays in its tuples, lists and mappings replaced.
+
+    Args:
+        batch: any structure.
+        function: what replaces an array.
+        tensors: what replaces a Tensor; None leaves it.
+    """
     if isinstance(batch, np.ndarray):
         return function(batch)
+    if isinstance(batch, Tensor):
+        return batch if tensors is None else tensors(batch)
     if isinstance(batch, Mapping):
-        return {key: map_arrays(value, function) for key, value in batch.items()}
+        return {key: map_arrays(value, function, tensors) for key, value in batch.items()}
     if isinstance(batch, tuple | list):
-        return _rebuilt(batch, [map_arrays(value, function) for value in batch])
+        return _rebuilt(batch, [map_arrays(value, function, tensors) for value in batch])
     return batch
 
 

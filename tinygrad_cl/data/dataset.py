@@ -1,23 +1,24 @@
-"""Data sets: sized collections of samples, kept on the host.
+"""Data sets: sized collections of samples, or streams of them, kept on the host.
 
 A sample is whatever `dataset[i]` returns, usually a tuple of NumPy arrays and numbers. A data set
 that can fetch many samples faster than one by one also has a method `get_batch(indices)`, which
-returns them stacked; `DataLoader` uses it.
+returns them stacked; `DataLoader` uses it. PyTorch's `__getitems__(indices)`, which returns a list
+of samples, is used as well.   Data sets made of others: combine.py.
 """
 
 from __future__ import annotations
 
-import bisect
-from collections.abc import Iterable, Sequence
-from itertools import accumulate
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from tinygrad_cl.data.collate import default_collate
 from tinygrad_cl.errors import DataError
-from tinygrad_cl.functional.random import default_generator
 from tinygrad_cl.tensor import Tensor
+
+if TYPE_CHECKING:
+    from tinygrad_cl.data.combine import ConcatDataset
 
 
 class Dataset:
@@ -43,8 +44,37 @@ class Dataset:
         """Returns sample `index`."""
         raise NotImplementedError(f"{type(self).__name__} must define __getitem__")
 
-    def __add__(self, other: Dataset) -> ConcatDataset:
+    def __add__(self, other: Any) -> ConcatDataset:
+        from tinygrad_cl.data.combine import ConcatDataset
+
         return ConcatDataset([self, other])
+
+
+class IterableDataset:
+    """Base class of streams: subclasses define `__iter__`, which gives samples in order.
+
+    In a `DataLoader` with several workers each worker walks a stream of its own: share the samples
+    out with `get_worker_info()`, or each comes once per worker. A stream may define `__len__`.
+
+    Example:
+        >>> from tinygrad_cl.data import DataLoader
+        >>> class Count(IterableDataset):
+        ...     def __init__(self, stop):
+        ...         self.stop = stop
+        ...     def __iter__(self):
+        ...         return iter(range(self.stop))
+        >>> [batch.tolist() for batch in DataLoader(Count(3), batch_size=2, device="numpy")]
+        [[0, 1], [2]]
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        """Starts the stream."""
+        raise NotImplementedError(f"{type(self).__name__} must define __iter__")
+
+    def __add__(self, other: Any) -> IterableDataset:
+        from tinygrad_cl.data.combine import ChainDataset
+
+        return ChainDataset([self, other])
 
 
 @runtime_checkable
@@ -94,129 +124,24 @@ class TensorDataset(Dataset):
         return tuple(np.take(array, indices, axis=0) for array in self.arrays)
 
 
-class Subset(Dataset):
-    """Some samples of a data set, in a given order.
-
-    Args:
-        dataset: where they come from.
-        indices: their positions there; negative ones count from the end.
-
-    Raises:
-        DataError: if a position is out of range.
-    """
-
-    def __init__(self, dataset: Any, indices: Iterable[int] | np.ndarray) -> None:
-        self.dataset = dataset
-        given = indices if isinstance(indices, np.ndarray) else list(indices)
-        self.indices = _checked(np.asarray(given), len(dataset), "Subset")
-
-    def __len__(self) -> int:
-        """Returns the number of samples."""
-        return len(self.indices)
-
-    def __getitem__(self, index: int) -> Any:
-        """Returns sample `index` of the subset."""
-        return self.dataset[int(self.indices[index])]
-
-    def get_batch(self, indices: np.ndarray) -> Any:
-        """Returns the samples at `indices` of the subset, stacked."""
-        return fetch_batch(self.dataset, self.indices[indices])
-
-
-class ConcatDataset(Dataset):
-    """Data sets one after the other.
-
-    Args:
-        datasets: at least one.
-
-    Raises:
-        DataError: if there is none.
-    """
-
-    def __init__(self, datasets: Iterable[Any]) -> None:
-        self.datasets = list(datasets)
-        if not self.datasets:
-            raise DataError("ConcatDataset: needs at least one data set, got none")
-        self.ends = list(accumulate(len(dataset) for dataset in self.datasets))
-
-    def __len__(self) -> int:
-        """Returns the number of samples of all data sets."""
-        return self.ends[-1]
-
-    def __getitem__(self, index: int) -> Any:
-        """Returns sample `index`, counted through all data sets."""
-        size = len(self)
-        if not -size <= index < size:
-            raise IndexError(f"ConcatDataset: index {index} is out of range for {size} samples")
-        index %= size
-        which = bisect.bisect_right(self.ends, index)
-        return self.datasets[which][index - (self.ends[which - 1] if which else 0)]
-
-
-def random_split(
-    dataset: Any,
-    lengths: Sequence[int | float],
-    seed: int | None = None,
-    generator: np.random.Generator | None = None,
-) -> list[Subset]:
-    """Splits a data set at random into parts that share no sample.
-
-    Args:
-        dataset: what to split.
-        lengths: the parts' sizes, which sum to `len(dataset)`; or fractions, which sum to 1.
-        seed: equal seeds give equal splits; None draws one, as `manual_seed` has it.
-        generator: a NumPy generator instead of a seed.
-
-    Returns:
-        One `Subset` per length.
-
-    Raises:
-        DataError: if the lengths do not sum up.
-
-    Example:
-        >>> train, test = random_split(range(10), [0.8, 0.2], seed=0)
-        >>> len(train), len(test)
-        (8, 2)
-    """
-    sizes = _sizes(lengths, len(dataset))
-    order = make_generator(seed, generator).permutation(len(dataset))
-    ends = list(accumulate(sizes))
-    return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
-
-
 def fetch_batch(dataset: Any, indices: np.ndarray) -> Any:
     """Returns the samples at `indices`, stacked; at once where the data set can do that."""
     if isinstance(dataset, Batched):
         return dataset.get_batch(indices)
-    return default_collate([dataset[int(index)] for index in indices])
+    return default_collate(fetch_samples(dataset, indices))
 
 
-def make_generator(seed: int | None, generator: np.random.Generator | None) -> np.random.Generator:
-    """Returns `generator`, or one from `seed`, or else one from the library's default generator."""
-    if generator is not None:
-        if seed is not None:
-            raise DataError("give a seed or a generator, not both")
-        return generator
-    if seed is not None:
-        return np.random.default_rng(seed)
-    return np.random.default_rng([number % 2**64 for number in default_generator.advance(1)])
-
-
-def _sizes(lengths: Sequence[int | float], total: int) -> list[int]:
-    """Returns sizes that sum to `total`; what rounding down leaves goes to the first parts."""
-    if any(length < 0 for length in lengths):
-        raise DataError(f"random_split: lengths must not be negative, got {list(lengths)}")
-    if sum(lengths) == total and all(isinstance(length, int | np.integer) for length in lengths):
-        return [int(length) for length in lengths]
-    if abs(sum(lengths) - 1) > 1e-6:
-        raise DataError(
-            f"random_split: lengths must sum to {total} samples or be fractions that sum to 1, "
-            f"got {list(lengths)}"
-        )
-    sizes = [int(length * total + 1e-6) for length in lengths]
-    for i in range(total - sum(sizes)):
-        sizes[i % len(sizes)] += 1
-    return sizes
+def fetch_samples(dataset: Any, indices: np.ndarray) -> list[Any]:
+    """Returns the samples at `indices`; by one call where the data set can do that."""
+    if hasattr(dataset, "__getitems__"):
+        samples = list(dataset.__getitems__(indices.tolist()))
+        if len(samples) != len(indices):
+            raise DataError(
+                f"{type(dataset).__name__}.__getitems__ must return a sample for each of "
+                f"{len(indices)} positions, got {len(samples)}"
+            )
+        return samples
+    return [dataset[index] for index in indices.tolist()]
 
 
 def _host(array: np.ndarray | Tensor | Sequence[Any]) -> np.ndarray:
@@ -226,16 +151,3 @@ def _host(array: np.ndarray | Tensor | Sequence[Any]) -> np.ndarray:
         return array
     made = np.asarray(array)
     return made.astype(np.float32) if made.dtype == np.float64 else made
-
-
-def _checked(indices: np.ndarray, size: int, name: str) -> np.ndarray:
-    """Returns `indices` as int64, negative ones wrapped."""
-    if indices.ndim != 1 or (indices.size and not np.issubdtype(indices.dtype, np.integer)):
-        raise DataError(
-            f"{name}: needs a row of integers, got {indices.dtype} of shape {indices.shape}"
-        )
-    indices = indices.astype(np.int64)
-    wrong = indices[(indices < -size) | (indices >= size)]
-    if wrong.size:
-        raise DataError(f"{name}: index {wrong[0]} is out of range for {size} samples")
-    return np.where(indices < 0, indices + size, indices)

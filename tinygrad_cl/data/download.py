@@ -19,22 +19,25 @@ logger = logging.getLogger("tinygrad_cl.data")
 
 CHUNK = 1 << 16
 TIMEOUT = 10.0  # seconds without a byte
+MAX_UNKNOWN = 1 << 30  # bytes of a file whose size was not published
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A published file: its name, its size in bytes and its md5."""
+    """A published file: its name, its size in bytes and its md5, where these are known."""
 
     name: str
-    size: int
-    md5: str
+    size: int | None = None
+    md5: str | None = None
 
 
 def is_intact(path: Path, file: RemoteFile) -> bool:
     """Tells whether `path` holds the published file."""
     try:
-        if path.stat().st_size != file.size:
+        if path.stat().st_size != (file.size or path.stat().st_size):
             return False
+        if file.md5 is None:
+            return path.is_file()
         return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == file.md5
     except OSError:
         return False
@@ -80,6 +83,7 @@ def fetch(file: RemoteFile, mirrors: tuple[str, ...], folder: Path, timeout: flo
 def _fetch_from(address: str, file: RemoteFile, path: Path, timeout: float) -> str | None:
     """Downloads `address` to `path`; returns what went wrong, or None."""
     digest = hashlib.md5(usedforsecurity=False)
+    limit = MAX_UNKNOWN if file.size is None else file.size
     arrived = 0
     try:
         with (
@@ -87,7 +91,7 @@ def _fetch_from(address: str, file: RemoteFile, path: Path, timeout: float) -> s
             path.open("wb") as target,
             tqdm(total=file.size, unit="B", unit_scale=True, desc=file.name, disable=None) as bar,
         ):
-            while arrived <= file.size and (chunk := answer.read(CHUNK)):
+            while arrived <= limit and (chunk := answer.read(CHUNK)):
                 target.write(chunk)
                 digest.update(chunk)
                 arrived += len(chunk)
@@ -95,10 +99,10 @@ def _fetch_from(address: str, file: RemoteFile, path: Path, timeout: float) -> s
     except (OSError, HTTPException) as error:
         text = str(error).removeprefix("<urlopen error ").removesuffix(">")
         return text or type(error).__name__
-    if arrived > file.size:
-        return f"sends more than the {file.size} bytes that were published"
-    if arrived < file.size:
+    if arrived > limit:
+        return f"sends more than {limit} bytes, {'the limit' if file.size is None else 'its size'}"
+    if arrived < (file.size or 0):
         return f"ended after {arrived} of {file.size} bytes"
-    if digest.hexdigest() != file.md5:
+    if file.md5 is not None and digest.hexdigest() != file.md5:
         return f"has md5 {digest.hexdigest()}, and {file.md5} was published"
     return None

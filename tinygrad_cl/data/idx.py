@@ -10,7 +10,6 @@ import gzip
 import math
 import os
 import struct
-import tempfile
 import zlib
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -18,6 +17,9 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from tinygrad_cl.errors import DataError
+from tinygrad_cl.io.atomic import replacing
+
+PathLike = str | os.PathLike[str]
 
 DTYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype(">u1"),
@@ -35,7 +37,7 @@ CHUNK = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
 
 
-def read_idx(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> np.ndarray:
+def read_idx(path: PathLike, max_bytes: int = MAX_BYTES) -> np.ndarray:
     """Reads an IDX file, compressed with gzip or not.
 
     Compression is recognized by content, whatever the name. The size that the header states is
@@ -72,7 +74,7 @@ def read_idx(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> np.nda
         raise DataError(f"read_idx: cannot read {path}: {error.strerror or error}") from error
 
 
-def write_idx(path: str | os.PathLike[str], array: np.ndarray) -> None:
+def write_idx(path: PathLike, array: np.ndarray) -> None:
     """Writes an array as an IDX file, compressed if the name ends in `.gz`.
 
     The file appears under its name only when it is complete, and equal arrays give equal bytes.
@@ -97,19 +99,8 @@ def write_idx(path: str | os.PathLike[str], array: np.ndarray) -> None:
     content = header + array.astype(DTYPES[code]).tobytes()
     if path.suffix == ".gz":
         content = gzip.compress(content, mtime=0)
-    replace_file(path, content)
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Writes `content` beside `path` and renames it, so that no half file is ever seen."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with replacing(path) as new:
+        new.write_bytes(content)
 
 
 def _read(file: BinaryIO, path: Path, available: int, max_bytes: int) -> np.ndarray:
@@ -147,4 +138,7 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[np.dtype, tuple[int, ...],
     sizes = file.read(4 * ndim)
     if len(sizes) < 4 * ndim:
         raise DataError(f"read_idx: {path} is truncated: it ends within its header")
-    return DTYPES[magic[2]], struct.unpack(f">{ndim}I", sizes), 4 + len(sizes)
+    shape = struct.unpack(f">{ndim}I", sizes)
+    if 0 in shape and math.prod(size for size in shape if size) >= 1 << 59:  # beyond NumPy
+        raise DataError(f"read_idx: {path} states an impossible shape, {shape}")
+    return DTYPES[magic[2]], shape, 4 + len(sizes)

@@ -10,6 +10,7 @@ from tinygrad_cl.dtypes import dtype as as_dtype
 from tinygrad_cl.errors import DTypeError
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.base import unary_float, unwrap, wrap
+from tinygrad_cl.functional.become import placed
 from tinygrad_cl.functional.reduce import any_empty, total
 from tinygrad_cl.graph import Node, apply
 from tinygrad_cl.primitives import elementwise as p
@@ -27,8 +28,10 @@ def _float(op: str, input: Tensor) -> Node:
     return base.floating(unwrap(op, input))
 
 
-def relu(input: Tensor) -> Tensor:
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """Returns `max(input, 0)`; the gradient at 0 is 0.
+
+    With `inplace` the result becomes the value of `input` itself.
 
     Example:
         >>> import tinygrad_cl as tg
@@ -37,8 +40,8 @@ def relu(input: Tensor) -> Tensor:
     """
     node = unwrap("relu", input)
     if node.dtype.is_floating_point:
-        return wrap(apply(p.relu, (node,)))
-    return wrap(p.maximum(node, base.constant(0, node.dtype)))
+        return placed("relu", input, wrap(apply(p.relu, (node,))), inplace)
+    return placed("relu", input, wrap(p.maximum(node, base.constant(0, node.dtype))), inplace)
 
 
 def sigmoid(input: Tensor) -> Tensor:
@@ -63,8 +66,10 @@ def tanh(input: Tensor) -> Tensor:
     return unary_float(p.tanh, input)
 
 
-def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """Returns `input` where it is positive, and `negative_slope * input` elsewhere.
+
+    With `inplace` the result becomes the value of `input` itself.
 
     Example:
         >>> import tinygrad_cl as tg
@@ -72,22 +77,33 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
         tensor([-0.1000,  2.0000])
     """
     x = _float("leaky_relu", input)
-    return wrap(p.where(p.gt(x, base.constant(0, x.dtype)), x, x * negative_slope))
+    return placed(
+        "leaky_relu",
+        input,
+        wrap(p.where(p.gt(x, base.constant(0, x.dtype)), x, x * negative_slope)),
+        inplace,
+    )
 
 
-def relu6(input: Tensor) -> Tensor:
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """Returns `input` held between 0 and 6.
+
+    With `inplace` the result becomes the value of `input` itself.
 
     Example:
         >>> import tinygrad_cl as tg
         >>> tg.nn.functional.relu6(tg.tensor([-1.0, 3.0, 9.0]))
         tensor([0., 3., 6.])
     """
-    return hardtanh(input, 0, 6)
+    return placed("relu6", input, hardtanh(input, 0, 6), inplace)
 
 
-def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+def hardtanh(
+    input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+) -> Tensor:
     """Returns `input` held between two numbers; the gradient is 0 at both of them.
+
+    With `inplace` the result becomes the value of `input` itself.
 
     Integers stay integers.
 
@@ -99,11 +115,11 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tens
     x = unwrap("hardtanh", input)
     low, high = base.constant(min_val, x.dtype), base.constant(max_val, x.dtype)
     if not x.dtype.is_floating_point:
-        return wrap(p.clamp(x, low, high))
+        return placed("hardtanh", input, wrap(p.clamp(x, low, high)), inplace)
     inside = p.logical_and(p.gt(x, low), p.lt(x, high))
     held = p.clamp(x, low, high)
     held.needs_grad = False
-    return wrap(p.where(inside, x, held))
+    return placed("hardtanh", input, wrap(p.where(inside, x, held)), inplace)
 
 
 def _elu(x: Node, alpha: float) -> Node:
@@ -114,26 +130,32 @@ def _elu(x: Node, alpha: float) -> Node:
     return p.where(falling, special.expm1(p.where(falling, x, zero)) * alpha, x)
 
 
-def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """Returns `input` where it is positive, and `alpha * (exp(input) - 1)` elsewhere.
+
+    With `inplace` the result becomes the value of `input` itself.
 
     Example:
         >>> import tinygrad_cl as tg
         >>> tg.nn.functional.elu(tg.tensor([-1.0, 2.0]))
         tensor([-0.6321,  2.0000])
     """
-    return wrap(_elu(_float("elu", input), alpha))
+    return placed("elu", input, wrap(_elu(_float("elu", input), alpha)), inplace)
 
 
-def selu(input: Tensor) -> Tensor:
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """Returns the scaled `elu` that keeps mean 0 and variance 1 (Klambauer et al. 2017).
+
+    With `inplace` the result becomes the value of `input` itself.
 
     Example:
         >>> import tinygrad_cl as tg
         >>> tg.nn.functional.selu(tg.tensor([1.0]))
         tensor([1.0507])
     """
-    return wrap(_elu(_float("selu", input), _SELU_ALPHA) * _SELU_SCALE)
+    return placed(
+        "selu", input, wrap(_elu(_float("selu", input), _SELU_ALPHA) * _SELU_SCALE), inplace
+    )
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -161,8 +183,10 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     return wrap(x * 0.5 * (p.tanh(inner) + 1))
 
 
-def silu(input: Tensor) -> Tensor:
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """Returns `input * sigmoid(input)`.
+
+    With `inplace` the result becomes the value of `input` itself.
 
     Example:
         >>> import tinygrad_cl as tg
@@ -170,7 +194,7 @@ def silu(input: Tensor) -> Tensor:
         tensor([0.7311])
     """
     x = _float("silu", input)
-    return wrap(apply(p.mul, (x, apply(p.sigmoid, (x,)))))
+    return placed("silu", input, wrap(apply(p.mul, (x, apply(p.sigmoid, (x,))))), inplace)
 
 
 def softplus_node(x: Node) -> Node:
@@ -194,8 +218,10 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     return wrap(p.where(above, x, softplus_node(scaled) * (1 / beta)))
 
 
-def mish(input: Tensor) -> Tensor:
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """Returns `input * tanh(softplus(input))`.
+
+    With `inplace` the result becomes the value of `input` itself.
 
     Example:
         >>> import tinygrad_cl as tg
@@ -203,7 +229,7 @@ def mish(input: Tensor) -> Tensor:
         tensor([0.8651])
     """
     x = _float("mish", input)
-    return wrap(x * p.tanh(softplus_node(x)))
+    return placed("mish", input, wrap(x * p.tanh(softplus_node(x))), inplace)
 
 
 def logsigmoid(input: Tensor) -> Tensor:

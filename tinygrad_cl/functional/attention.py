@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from tinygrad_cl.dtypes import bool_
+from tinygrad_cl.dtypes import bool_, float32, float64
 from tinygrad_cl.errors import ArgumentError, ShapeError
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.base import unwrap, wrap
@@ -13,6 +13,7 @@ from tinygrad_cl.functional.dropout import dropout
 from tinygrad_cl.functional.matmul import product
 from tinygrad_cl.functional.reduce import total
 from tinygrad_cl.graph import Node
+from tinygrad_cl.primitives import attention as a
 from tinygrad_cl.primitives import elementwise as p
 from tinygrad_cl.primitives import movement as m
 from tinygrad_cl.primitives import reduce as r
@@ -21,6 +22,8 @@ from tinygrad_cl.shapes import broadcast, numel
 if TYPE_CHECKING:
     from tinygrad_cl.functional.random import Generator
     from tinygrad_cl.tensor import Tensor
+
+MAX_HEAD = 256  # elements of a head that the kernels take
 
 
 def scaled_dot_product_attention(
@@ -36,6 +39,10 @@ def scaled_dot_product_attention(
     generator: Generator | None = None,
 ) -> Tensor:
     """Returns `softmax(query @ key.mT * scale + mask) @ value` (Vaswani et al. 2017).
+
+    Floats of 32 and 64 bits run in one kernel that never stores the scores, so that memory grows
+    with L + S and not with L * S (Dao et al. 2022); with dropout, in float16, with heads of more
+    than 256 elements, or where a float mask wants a gradient, the scores are written out.
 
     Shapes: query (..., L, E), key (..., S, E), value (..., S, V) -> (..., L, V); dims in front
     broadcast.
@@ -66,19 +73,54 @@ def scaled_dot_product_attention(
     op = "scaled_dot_product_attention"
     q, k, v = _checked(op, query, key, value, enable_gqa)
     factor = 1 / math.sqrt(max(q.shape[-1], 1)) if scale is None else scale
+    if is_causal and attn_mask is not None:
+        raise ArgumentError(f"{op}: give attn_mask or is_causal, not both")
+    mask = None if attn_mask is None else _mask(op, attn_mask, q, k)
+    if _is_fused(q, v, k, mask) and not dropout_p:
+        return wrap(_fused(q, k, v, mask, is_causal, factor))
     turned = m.permute(k, dims=(*range(k.ndim - 2), k.ndim - 1, k.ndim - 2))
     scores = product(q * factor, turned)
     if is_causal:
-        if attn_mask is not None:
-            raise ArgumentError(f"{op}: give attn_mask or is_causal, not both")
         seen = p.ge(m.iota(shape=(scores.shape[-2], 1)), m.iota(shape=(scores.shape[-1],)))
         scores = p.where(seen, scores, base.constant(-math.inf, scores.dtype))
-    elif attn_mask is not None:
-        scores = _masked(op, scores, attn_mask)
+    elif mask is not None and mask.dtype is bool_:
+        scores = p.where(mask, scores, base.constant(-math.inf, scores.dtype))
+    elif mask is not None:
+        scores = p.add(scores, mask)
     weights = _safe_softmax(scores)
     if dropout_p:
         weights = dropout(wrap(weights), dropout_p, generator=generator).node
     return wrap(product(weights, v))
+
+
+def _mask(op: str, attn_mask: Tensor, q: Node, k: Node) -> Node:
+    """Returns the mask in the dtype of the scores, or as bool."""
+    mask, shape = unwrap(op, attn_mask), (*q.shape[:-1], k.shape[-2])
+    if broadcast(op, shape, mask.shape) != shape:
+        raise ShapeError(f"{op}: attn_mask {mask.shape} does not broadcast to {shape}")
+    return mask if mask.dtype is bool_ else base.cast(mask, q.dtype)
+
+
+def _is_fused(q: Node, v: Node, k: Node, mask: Node | None) -> bool:
+    """Whether the kernels of ops/attention*.cl take these operands."""
+    sizes = (*q.shape, k.shape[-2], v.shape[-1])
+    fits = 0 not in sizes and max(q.shape[-1], v.shape[-1]) <= MAX_HEAD
+    return fits and q.dtype in (float32, float64) and not (mask is not None and mask.needs_grad)
+
+
+def _fused(q: Node, k: Node, v: Node, mask: Node | None, causal: bool, factor: float) -> Node:
+    lead = q.shape[:-2]
+    batch = (numel(lead[:-1]), *lead[-1:]) if lead else (1, 1)
+    q, k, v = (base.reshape(x, (*batch, *x.shape[-2:])) for x in (q, k, v))
+    scale = m.reshape(base.constant(factor, q.dtype), shape=(1,))
+    inputs = [q, k, v, scale]
+    if mask is not None:
+        wide = base.expand(mask, (*lead, q.shape[-2], k.shape[-2]))
+        inputs.append(base.reshape(wide, (*q.shape[:-1], k.shape[-2])))
+    packed = a.attention(*inputs, causal=causal)
+    return base.reshape(
+        a.part(packed, 0, (*q.shape[:-1], v.shape[-1])), (*lead, *q.shape[-2:-1], v.shape[-1])
+    )
 
 
 def _checked(
@@ -111,15 +153,6 @@ def _repeated(op: str, node: Node, query: Node) -> Node:
     apart = m.reshape(node, shape=(*batch, heads, 1, length, size))
     wide = m.expand(apart, shape=(*batch, heads, times, length, size))
     return m.reshape(wide, shape=(*batch, heads * times, length, size))
-
-
-def _masked(op: str, scores: Node, attn_mask: Tensor) -> Node:
-    mask = unwrap(op, attn_mask)
-    if broadcast(op, scores.shape, mask.shape) != scores.shape:
-        raise ShapeError(f"{op}: attn_mask {mask.shape} does not broadcast to {scores.shape}")
-    if mask.dtype is bool_:
-        return p.where(mask, scores, base.constant(-math.inf, scores.dtype))
-    return p.add(scores, base.cast(mask, scores.dtype))
 
 
 def _safe_softmax(x: Node) -> Node:

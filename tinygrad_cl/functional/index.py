@@ -161,47 +161,6 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     return wrap(primitive.gather(x, places, dim=at, op=op))
 
 
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """Returns the rows of `weight` that a tensor of indices names.
-
-    Shapes: input (...), weight (V, D) -> (..., D).
-
-    Args:
-        input: indices from 0 to V - 1.
-        weight: one row per index.
-        padding_idx: a row that receives no gradient.
-
-    Raises:
-        ShapeError: if the weight is no matrix.
-        DTypeError: if the indices are no integers.
-        IndexError: when computed, if an index is out of range.
-
-    Example:
-        >>> import tinygrad_cl as tg
-        >>> tg.nn.functional.embedding(tg.tensor([2, 0]), tg.eye(3))
-        tensor([[0., 0., 1.],
-                [1., 0., 0.]])
-    """
-    places, rows = index_node("embedding", input), unwrap("embedding", weight)
-    if rows.ndim != 2:
-        raise ShapeError(f"embedding: weight must be (V, D), got {rows.shape}")
-    line = base.reshape(places, (numel(places.shape),))
-    found = primitive.index_select(rows, line, dim=0, op="embedding")
-    if padding_idx is not None:
-        found = _without_gradient(found, line, padding_idx, rows.shape[0])
-    return wrap(base.reshape(found, (*places.shape, rows.shape[1])))
-
-
-def _without_gradient(found: Node, line: Node, padding: int, count: int) -> Node:
-    """Returns the same rows, of which those at the padding index pass no gradient."""
-    if not -count <= padding < count:
-        raise ShapeError(f"embedding: padding_idx {padding} is no row of {count}")
-    here = p.eq(line, base.constant(padding % count, int64))
-    fixed = p.alias(found)
-    fixed.needs_grad = False
-    return p.where(m.reshape(here, shape=(*here.shape, 1)), fixed, found)
-
-
 def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     """Returns int64 vectors with a 1 at the given class and zeros elsewhere.
 

@@ -2,62 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tinygrad_cl.dtypes import Scalar
-from tinygrad_cl.errors import DTypeError, GradientError, ShapeError
 from tinygrad_cl.functional import activation, base, elementwise, logic
-from tinygrad_cl.functional.base import Handle, rebind
-from tinygrad_cl.graph import Node, grad_mode
-from tinygrad_cl.primitives import elementwise as p
+from tinygrad_cl.functional.become import become as become
+from tinygrad_cl.functional.become import take as take
 
 if TYPE_CHECKING:
     from tinygrad_cl.functional.base import Operand
     from tinygrad_cl.tensor import Tensor
-
-
-def become(op: str, tensor: Handle, value: Node) -> Any:
-    """Gives `tensor` a new value, in its shape and dtype, and returns it; leaves stay leaves.
-
-    Raises:
-        GradientError: for a leaf that requires grad, outside of `no_grad`.
-        ShapeError: if the value does not broadcast to the tensor's shape.
-        DTypeError: if the value has a higher category of dtype, such as floats for integers.
-    """
-    old = tensor.node
-    if old.leaf and grad_mode.enabled:
-        raise GradientError(
-            f"{op}: a leaf that requires grad cannot change in place; do it inside no_grad(), "
-            "or compute a new tensor"
-        )
-    if value.dtype.category > old.dtype.category:
-        raise DTypeError(f"{op}: {value.dtype.name} results do not fit a {old.dtype.name} tensor")
-    value = base.cast(value, old.dtype)
-    if value.shape != old.shape:
-        value = _grown(op, value, old)
-    if (value.owner is not None and value.owner() is not None) or value.leaf or value is old:
-        value = p.alias(value)
-    if old.leaf:
-        value.leaf = value.needs_grad = True
-        value.hooks = old.hooks
-    rebind(tensor, value)
-    return tensor
-
-
-def _grown(op: str, value: Node, old: Node) -> Node:
-    lead = old.ndim - value.ndim
-    pairs = zip(value.shape, old.shape[max(lead, 0) :], strict=False)
-    if lead < 0 or any(have not in (1, wanted) for have, wanted in pairs):
-        raise ShapeError(
-            f"{op}: a result of shape {value.shape} does not fit a tensor of {old.shape}"
-        )
-    return base.expand(value, old.shape)
-
-
-def take(op: str, tensor: Handle, result: Tensor) -> Any:
-    """Gives `tensor` the value of a temporary one, and returns it."""
-    result.node.owner = None
-    return become(op, tensor, result.node)
 
 
 def add_(input: Tensor, other: Operand, *, alpha: Scalar = 1) -> Tensor:

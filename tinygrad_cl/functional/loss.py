@@ -295,8 +295,27 @@ def binary_cross_entropy_with_logits(
 # --- distances
 
 
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """Returns the squared differences.
+def weighted(op: str, losses: Node, weight: Tensor | None, reduction: str) -> Tensor:
+    """Returns losses times weights, or their sum, or the weighted mean.
+
+    Raises:
+        ShapeError: if the weights have another shape.
+    """
+    if weight is None:
+        return reduced(op, losses, reduction)
+    factors = base.cast(unwrap(op, weight), losses.dtype)
+    if factors.shape != losses.shape:
+        raise ShapeError(f"{op}: weight must be {losses.shape}, got {factors.shape}")
+    if reduction != "mean":
+        return reduced(op, losses * factors, reduction)
+    dims = tuple(range(losses.ndim))
+    return wrap(total(losses * factors, dims, False) / total(factors, dims, False))
+
+
+def mse_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None
+) -> Tensor:
+    """Returns the squared differences, times `weight` if given, when a mean is the weighted one.
 
     Raises:
         ShapeError: if the shapes differ.
@@ -308,11 +327,13 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """
     x, t = same_shape("mse_loss", input, target)
     d = apply(p.sub, (x, t))
-    return reduced("mse_loss", apply(p.mul, (d, d)), reduction)
+    return weighted("mse_loss", apply(p.mul, (d, d)), weight, reduction)
 
 
-def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """Returns the absolute differences.
+def l1_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None
+) -> Tensor:
+    """Returns the absolute differences, times `weight` if given, when a mean is the weighted one.
 
     Raises:
         ShapeError: if the shapes differ.
@@ -323,11 +344,15 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
         tensor(1.)
     """
     x, t = same_shape("l1_loss", input, target)
-    return reduced("l1_loss", p.abs(x - t), reduction)
+    return weighted("l1_loss", p.abs(x - t), weight, reduction)
 
 
 def huber_loss(
-    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0
+    input: Tensor,
+    target: Tensor,
+    reduction: str = "mean",
+    delta: float = 1.0,
+    weight: Tensor | None = None,
 ) -> Tensor:
     """Returns `d * d / 2` for |d| < delta, and `delta * (|d| - delta / 2)` beyond (Huber 1964).
 
@@ -345,7 +370,10 @@ def huber_loss(
     x, t = same_shape("huber_loss", input, target)
     d = x - t
     slope = p.clamp(d, base.constant(-delta, x.dtype), base.constant(delta, x.dtype))
-    return reduced("huber_loss", slope * (d - slope * 0.5), reduction)
+    losses = slope * (d - slope * 0.5)
+    if weight is not None:
+        losses = weighted("huber_loss", losses, weight, "none").node
+    return reduced("huber_loss", losses, reduction)
 
 
 def smooth_l1_loss(

@@ -16,6 +16,8 @@ from tinygrad_cl.graph import Node, apply
 from tinygrad_cl.primitives import elementwise as p
 from tinygrad_cl.primitives import movement as m
 from tinygrad_cl.primitives import reduce as r
+from tinygrad_cl.primitives.normalize import normalize as normalized
+from tinygrad_cl.primitives.normalize import standardize
 from tinygrad_cl.shapes import Shape, normalize_dim, numel, reduced_shape
 
 if TYPE_CHECKING:
@@ -131,10 +133,15 @@ def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False, *, keepdims: bool
 
 def standardized(x: Node, dims: Shape, eps: float) -> tuple[Node, Node, Node]:
     """Returns x with mean 0 and variance 1 over dims, the mean, and the variance."""
+    mean, variance = moments(x, dims)
+    return standardize(x, mean, p.rsqrt(variance + eps)), mean, variance
+
+
+def moments(x: Node, dims: Shape) -> tuple[Node, Node]:
+    """Returns the mean and the biased variance over dims, which stay with size 1."""
     mean = average(x, dims, True)
     centered = apply(p.sub, (x, mean))
-    variance = average(apply(p.mul, (centered, centered)), dims, True)
-    return apply(p.mul, (centered, apply(p.rsqrt, (variance + eps,)))), mean, variance
+    return mean, average(apply(p.mul, (centered, centered)), dims, True)
 
 
 def affine(op: str, y: Node, weight: Tensor | None, bias: Tensor | None, shape: Shape) -> Node:
@@ -270,12 +277,23 @@ def batch_norm(
         raise ShapeError(
             f"batch_norm: training needs more than one value per channel, got {x.shape}"
         )
-    dims = tuple(d for d in range(x.ndim) if d != 1)
-    y, mean, var = standardized(x, dims, eps)
+    mean, var = moments(x, tuple(d for d in range(x.ndim) if d != 1))
     with no_grad():
         move_running(running_mean, mean, momentum)
         move_running(running_var, var * (count / (count - 1)), momentum)
-    return wrap(affine("batch_norm", y, weight, bias, channels))
+    rstd = p.rsqrt(var + eps)
+    if weight is None or bias is None:
+        return wrap(affine("batch_norm", standardize(x, mean, rstd), weight, bias, channels))
+    shape = (1, *channels)
+    scale, shift = (_parameter(n, t, x, shape) for n, t in (("weight", weight), ("bias", bias)))
+    return wrap(normalized(x, mean, rstd, scale, shift))
+
+
+def _parameter(name: str, tensor: Tensor, x: Node, shape: Shape) -> Node:
+    node = base.cast(unwrap("batch_norm", tensor), x.dtype)
+    if numel(node.shape) != numel(shape):
+        raise ShapeError(f"batch_norm: {name} must have {numel(shape)} elements, got {node.shape}")
+    return base.reshape(node, shape)
 
 
 def _channels(tensor: Tensor, x: Node, shape: Shape) -> Node:

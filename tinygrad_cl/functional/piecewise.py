@@ -11,6 +11,7 @@ from tinygrad_cl.errors import ArgumentError, ShapeError
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.activation import softmax
 from tinygrad_cl.functional.base import unwrap, wrap
+from tinygrad_cl.functional.become import placed
 from tinygrad_cl.functional.random import Generator, draw_numbers
 from tinygrad_cl.graph import Node
 from tinygrad_cl.primitives import elementwise as p
@@ -40,15 +41,17 @@ def _held_outside(x: Node, low: float, high: float) -> Node:
     return p.where(inside, x, fixed)
 
 
-def hardsigmoid(input: Tensor) -> Tensor:
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """Returns `relu6(input + 3) / 6`, a sigmoid of three straight pieces.
+
+    With `inplace` the result becomes the value of `input` itself.
 
     Example:
         >>> import tinygrad_cl as tg
         >>> tg.nn.functional.hardsigmoid(tg.tensor([-4.0, 0.0, 4.0]))
         tensor([0.0000, 0.5000, 1.0000])
     """
-    return wrap(_hardsigmoid(_float("hardsigmoid", input)))
+    return placed("hardsigmoid", input, wrap(_hardsigmoid(_float("hardsigmoid", input))), inplace)
 
 
 def _hardsigmoid(x: Node) -> Node:
@@ -56,8 +59,10 @@ def _hardsigmoid(x: Node) -> Node:
     return p.clamp(moved, _number(0, x), _number(6, x)) * (1 / 6)
 
 
-def hardswish(input: Tensor) -> Tensor:
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """Returns `input * hardsigmoid(input)` (Howard et al. 2019).
+
+    With `inplace` the result becomes the value of `input` itself.
 
     Example:
         >>> import tinygrad_cl as tg
@@ -65,7 +70,7 @@ def hardswish(input: Tensor) -> Tensor:
         tensor([-0.,  0.,  4.])
     """
     x = _float("hardswish", input)
-    return wrap(x * _hardsigmoid(x))
+    return placed("hardswish", input, wrap(x * _hardsigmoid(x)), inplace)
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -117,8 +122,10 @@ def tanhshrink(input: Tensor) -> Tensor:
     return wrap(x - p.tanh(x))
 
 
-def threshold(input: Tensor, threshold: Scalar, value: Scalar) -> Tensor:
+def threshold(input: Tensor, threshold: Scalar, value: Scalar, inplace: bool = False) -> Tensor:
     """Returns `input` where it is above `threshold`, and `value` elsewhere.
+
+    With `inplace` the result becomes the value of `input` itself.
 
     Example:
         >>> import tinygrad_cl as tg
@@ -126,11 +133,18 @@ def threshold(input: Tensor, threshold: Scalar, value: Scalar) -> Tensor:
         tensor([-9.,  2.])
     """
     x = unwrap("threshold", input)
-    return wrap(p.where(p.le(x, _number(threshold, x)), _number(value, x), x))
+    return placed(
+        "threshold",
+        input,
+        wrap(p.where(p.le(x, _number(threshold, x)), _number(value, x), x)),
+        inplace,
+    )
 
 
-def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """Returns `input` above 0, and `alpha * (exp(input / alpha) - 1)` below (Barron 2017).
+
+    With `inplace` the result becomes the value of `input` itself.
 
     Raises:
         ArgumentError: if `alpha` is 0.
@@ -145,7 +159,7 @@ def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
     x = _float("celu", input)
     below = p.le(x, _number(0, x))
     scaled = p.where(below, x, _number(0, x)) * (1 / alpha)
-    return wrap(p.where(below, special.expm1(scaled) * alpha, x))
+    return placed("celu", input, wrap(p.where(below, special.expm1(scaled) * alpha, x)), inplace)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -182,6 +196,7 @@ def rrelu(
     lower: float = 1 / 8,
     upper: float = 1 / 3,
     training: bool = False,
+    inplace: bool = False,
     *,
     generator: Generator | None = None,
 ) -> Tensor:
@@ -193,6 +208,7 @@ def rrelu(
         upper: the largest share.
         training: if False, the share is `(lower + upper) / 2` everywhere.
         generator: where the random numbers come from; the default generator if None.
+        inplace: give `input` itself the result.
 
     Raises:
         ArgumentError: if `lower` is above `upper`.
@@ -209,7 +225,9 @@ def rrelu(
     if training:
         drawn = draw_numbers(primitive.random_uniform, x.shape, base.device_of(x), generator)
         share = base.cast(drawn * (upper - lower) + lower, x.dtype)
-    return wrap(p.where(p.gt(x, _number(0, x)), x, p.mul(x, share)))
+    return placed(
+        "rrelu", input, wrap(p.where(p.gt(x, _number(0, x)), x, p.mul(x, share))), inplace
+    )
 
 
 # --- gates

@@ -24,6 +24,7 @@ from tinygrad_cl.primitives import movement as m
 from tinygrad_cl.primitives import random as primitive
 from tinygrad_cl.runtime.device import Device, get_device
 from tinygrad_cl.shapes import Shape, numel
+from tinygrad_cl.tracing import tracing
 
 if TYPE_CHECKING:
     from tinygrad_cl.functional.creation import DeviceLike, DTypeLike
@@ -115,7 +116,30 @@ def draw_numbers(
     key, position = (generator or default_generator).advance(numel(shape))
     index = m.iota(shape=shape)
     index.device = device
-    return kind(index, scalar(key, int64), scalar(position, int64))
+    numbers = scalar(key, int64), scalar(position, int64)
+    if tracing.active is not None:
+        source = _Stream(generator or default_generator, numel(shape))
+        tracing.active.numbers(numbers, source)
+    return kind(index, *numbers)
+
+
+class _Stream:
+    """Where a captured function's random numbers come from: the generator moves on."""
+
+    def __init__(self, generator: Generator, count: int) -> None:
+        self._generator = generator
+        self._count = count
+
+    def check(self) -> str:
+        """Returns "": a generator can always move on."""
+        return ""
+
+    def draw(self) -> tuple[int, int]:
+        """Returns seed and position for the next numbers."""
+        return self._generator.advance(self._count)
+
+    def __str__(self) -> str:
+        return f"{self._count} random numbers"
 
 
 def _floats(

@@ -11,12 +11,12 @@ from __future__ import annotations
 import os
 import struct
 import time
-from pathlib import Path
 from typing import Any
 
 from tinygrad_cl.errors import DataError
 from tinygrad_cl.io import pynlayers, pynvalues
 from tinygrad_cl.io.atomic import replacing
+from tinygrad_cl.io.reading import read_bytes
 from tinygrad_cl.nn import Module, Sequential
 
 PathLike = str | os.PathLike[str]
@@ -40,14 +40,7 @@ def read_pyn(path: PathLike, max_bytes: int = MAX_BYTES) -> Sequential:
     Raises:
         DataError: if the file is missing, malformed, or states sizes that it does not have.
     """
-    path = Path(path)
-    try:
-        size = path.stat().st_size
-        if size > max_bytes:
-            raise DataError(f"read_pyn: {path} has {size} bytes, over the limit of {max_bytes}")
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"read_pyn: cannot read {path}: {error.strerror or error}") from error
+    content = read_bytes(path, "read_pyn", max_bytes)
     return pynlayers.to_net(decode(content, f"read_pyn: {path}"), f"read_pyn: {path}")
 
 

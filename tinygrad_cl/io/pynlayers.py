@@ -209,7 +209,7 @@ def _dense_fields(layer: Linear) -> Fields:
 def _conv_fields(layer: Conv2d, shape: tuple[int, ...] | None) -> Fields:
     filters, channels, down, across = layer.weight.shape
     plain = layer.groups == 1 and _pair(layer.dilation) == (1, 1)
-    if filters != 1 or not plain or _pair(layer.padding) != (0, 0):
+    if filters != 1 or not plain or layer.padding not in ("valid", 0, (0, 0)):
         raise DataError(f"write_pyn: a Conv2d must have one filter and no padding, got {layer!r}")
     if shape is None or len(shape) != 3 or shape[0] != channels:
         raise DataError(

@@ -5,24 +5,19 @@ The structure of a nested state (see tree.py) is the entry "structure" of the fi
 
 from __future__ import annotations
 
+import json
+import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tinygrad_cl.errors import DataError
-from tinygrad_cl.io.tree import Arrays
+from tinygrad_cl.io.tree import Arrays, loaded
 
 STRUCTURE = "structure"
-_DTYPES = {
-    "BOOL": "bool",
-    "U8": "uint8",
-    "I32": "int32",
-    "I64": "int64",
-    "F16": "float16",
-    "F32": "float32",
-    "F64": "float64",
-}
+_BFLOAT = "BF16"
+_READ = {"BOOL", "U8", "I8", "I16", "U16", "I32", "U32", "I64", "F16", "F32", "F64", _BFLOAT}
 
 
 def write(path: Path, arrays: Arrays, structure: str | None) -> None:
@@ -44,6 +39,8 @@ def write(path: Path, arrays: Arrays, structure: str | None) -> None:
 def read(path: Path, max_bytes: int) -> tuple[Arrays, str | None]:
     """Returns the arrays of a file by name, and the structure if there is one.
 
+    bfloat16 becomes float32, and integers of dtypes that the library lacks int32 or int64.
+
     Raises:
         DataError: if the package is missing, or the file malformed or too large.
     """
@@ -56,7 +53,10 @@ def read(path: Path, max_bytes: int) -> tuple[Arrays, str | None]:
         )
     try:
         with package.safe_open(str(path), framework="numpy") as file:
-            arrays = {name: _read_entry(file, name, path) for name in file.keys()}  # noqa: SIM118
+            names = list(file.keys())
+            dtypes = {name: file.get_slice(name).get_dtype() for name in names}
+            halves = _bfloats(path) if _BFLOAT in dtypes.values() else {}
+            arrays = {name: _entry(file, name, dtypes[name], halves, path) for name in names}
             metadata = file.metadata() or {}
     except (DataError, MemoryError):
         raise
@@ -65,12 +65,26 @@ def read(path: Path, max_bytes: int) -> tuple[Arrays, str | None]:
     return arrays, metadata.get(STRUCTURE)
 
 
-def _read_entry(file: Any, name: str, path: Path) -> np.ndarray:
-    stated = file.get_slice(name).get_dtype()
-    if stated not in _DTYPES:
-        have = ", ".join(_DTYPES)
-        raise DataError(f"load: {path}: {name[:80]} is {stated}; dtypes that can be read: {have}")
-    return np.asarray(file.get_tensor(name), order="C")
+def _entry(file: Any, name: str, dtype: str, halves: Arrays, path: Path) -> np.ndarray:
+    if dtype not in _READ:
+        have = ", ".join(sorted(_READ))
+        raise DataError(f"load: {path}: {name[:80]} is {dtype}; dtypes that can be read: {have}")
+    return halves[name] if dtype == _BFLOAT else loaded(file.get_tensor(name), name)
+
+
+def _bfloats(path: Path) -> Arrays:
+    """The bfloat16 arrays of a file that the package found to be whole, as float32."""
+    found = {}
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+        for name, row in header.items():
+            if name != "__metadata__" and row["dtype"] == _BFLOAT:
+                begin, end = row["data_offsets"]
+                file.seek(8 + length + begin)
+                halves = np.frombuffer(file.read(end - begin), "<u2").reshape(row["shape"])
+                found[name] = (halves.astype(np.uint32) << 16).view(np.float32)
+    return found
 
 
 def _check_name(name: str) -> None:

@@ -85,8 +85,9 @@ def read_samples(
 
     Args:
         path: the file.
-        input: dtype and shape of one input; None looks into `PATH.json`.
-        output: dtype and shape of one output; None looks into `PATH.json`.
+        input: dtype and shape of one input; None looks into `PATH.json`. One size may be -1: it
+            follows from the first sample's length.
+        output: dtype and shape of one output, likewise.
         max_bytes: the most data to accept.
 
     Returns:
@@ -97,8 +98,8 @@ def read_samples(
             if dtypes and shapes are not known.
 
     Example:
-        A cache without JSON file, of photos and one number each:
-        `read_samples("cache.bin", ("float32", (100, 100, 3)), ("float32", (1,)))`.
+        A cache without JSON file, of photos and a row of numbers each:
+        `read_samples("cache.bin", ("float32", (100, 100, 3)), ("float32", (-1,)))`.
     """
     path = Path(path)
     found = {} if input and output else _side(path)
@@ -135,7 +136,7 @@ def _read_all(
     path: Path,
 ) -> int:
     """Appends all samples to `parts`; returns their number."""
-    sizes = [math.prod(shape) * dtype.itemsize for dtype, shape in kinds]
+    sizes = [math.prod(shape) * dtype.itemsize for dtype, shape in kinds]  # negative: not known
     count = 0
     while True:
         for which, (part, size) in enumerate(zip(parts, sizes, strict=True)):

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import os
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tinygrad_cl.errors import DataError
 from tinygrad_cl.functional.creation import from_numpy
-from tinygrad_cl.io import npz, safetensors
+from tinygrad_cl.io import npz, pt, safetensors
 from tinygrad_cl.io.atomic import replacing
-from tinygrad_cl.io.tree import flatten, unflatten
+from tinygrad_cl.io.reading import PathLike as PathLike
+from tinygrad_cl.io.reading import read_zip
+from tinygrad_cl.io.tree import flatten, loaded, unflatten
 
 if TYPE_CHECKING:
     from tinygrad_cl.runtime.device import Device
 
-PathLike = str | os.PathLike[str]
-
 MAX_BYTES = 64 << 30
+TORCH = (".pt", ".pth")
 _WRITERS = {".npz": npz.write, ".safetensors": safetensors.write}
-_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_OLD_TORCH = b"\x80\x02\x8a\x0a"  # how .pt files of PyTorch before 1.6 begin
 
 
 def save(state: Any, path: PathLike) -> None:
@@ -31,7 +35,8 @@ def save(state: Any, path: PathLike) -> None:
 
     Args:
         state: what to save. Leaves are tensors, NumPy arrays, numbers, strings, booleans, None.
-        path: a name that ends in `.npz`, or in `.safetensors` (which needs the extra `io`).
+        path: a name that ends in `.npz`, in `.safetensors` (which needs the extra `io`), or in
+            `.pt` (which PyTorch reads).
 
     Raises:
         DataError: for another ending, a leaf of another kind, or a file that cannot be written.
@@ -44,35 +49,69 @@ def save(state: Any, path: PathLike) -> None:
         ...     tg.io.load(f"{folder}/state.npz")
         {'net': {'w': tensor([1., 1.])}, 'epoch': 3}
     """
-    writer = _WRITERS.get(Path(path).suffix)
+    suffix = Path(path).suffix
+    if suffix in TORCH:
+        pt.save_pt(state, path)
+        return
+    writer = _WRITERS.get(suffix)
     if writer is None:
-        raise DataError(f"save: {path} must end in {' or '.join(_WRITERS)}")
+        raise DataError(f"save: {path} must end in {', '.join(_WRITERS)} or {TORCH[0]}")
     arrays, structure = flatten(state)
     with replacing(path) as new:
         writer(new, arrays, structure)
 
 
 def load(path: PathLike, device: str | Device | None = None, max_bytes: int = MAX_BYTES) -> Any:
-    """Loads what `save` saved, or any NPZ or safetensors file, as a dict of tensors.
+    """Loads what `save` saved, or any NPZ, safetensors or `.pt` file, as a tree with tensors.
 
     The format is recognized by content. Nothing in the file is executed or unpickled.
 
     Args:
         path: the file.
-        device: where the tensors go; None for the default device. Arrays come back as tensors too.
+        device: where the tensors go; None for the default device. Arrays come back as tensors too;
+            bfloat16 becomes float32, integers of dtypes that the library lacks int32 or int64.
         max_bytes: the most data to accept.
 
     Raises:
         DataError: if the file is missing, malformed, truncated, or larger than allowed.
     """
+    return load_state(path, max_bytes, lambda array: from_numpy(array, device=device))
+
+
+def load_state(path: PathLike, max_bytes: int, leaf: Callable[[np.ndarray], Any]) -> Any:
+    """Loads a file as `load` does, with `leaf` of every array."""
     path = Path(path)
     try:
+        if _is_torch(path):
+            return _with_leaves(pt.load_pt(path, max_bytes), leaf, ())
         with path.open("rb") as file:
-            reader = npz.read if file.read(4) in _ZIP else safetensors.read
+            reader = npz.read if file.read(4) in pt.ZIP else safetensors.read
         arrays, structure = reader(path, max_bytes)
-    except OSError as error:
-        raise DataError(f"load: cannot read {path}: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"load: cannot read {path}: {reason}") from error
     except MemoryError as error:
         raise DataError(f"load: {path} holds more than fits into memory") from error
-    tensors = {name: from_numpy(array, device=device) for name, array in arrays.items()}
-    return unflatten(tensors, structure)
+    return unflatten({name: leaf(array) for name, array in arrays.items()}, structure)
+
+
+def _is_torch(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start == _OLD_TORCH:
+        return True
+    if start not in pt.ZIP:
+        return False
+    return pt.is_pt(read_zip(path, "NPZ or .pt file", zipfile.ZipFile.namelist))
+
+
+def _with_leaves(value: Any, leaf: Callable[[np.ndarray], Any], path: tuple[Any, ...]) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_leaves(item, leaf, (*path, key)) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)([_with_leaves(v, leaf, (*path, i)) for i, v in enumerate(value)])
+    if isinstance(value, np.ndarray):
+        return leaf(loaded(value, "/".join(map(str, path)) or "the tensor"))
+    return value

@@ -32,6 +32,7 @@ from tinygrad_cl.tensor import Tensor
 
 Arrays = dict[str, np.ndarray]
 
+_WIDER = {"int8": "int32", "int16": "int32", "uint16": "int32", "uint32": "int64"}
 MAX_DEPTH = 64
 MAX_TEXT = 64 << 20  # bytes of a structure
 _MARK = "$"
@@ -93,6 +94,27 @@ def host_array(value: Tensor | np.ndarray, name: str) -> np.ndarray:
     except DTypeError as error:
         raise DataError(f"save: {name}: {error}") from error
     return np.asarray(array, dtype=kind.numpy, order="C")
+
+
+def loaded(array: np.ndarray, name: str) -> np.ndarray:
+    """Returns an array of a file, in a dtype that the library has.
+
+    Integers of dtypes that it lacks become int32 or int64.
+
+    Raises:
+        DataError: for other dtypes.
+
+    Example:
+        >>> import numpy as np
+        >>> loaded(np.zeros(2, np.int16), "x").dtype, loaded(np.zeros(2, np.uint8), "x").dtype
+        (dtype('int32'), dtype('uint8'))
+    """
+    if array.dtype.name in _WIDER:
+        return array.astype(_WIDER[array.dtype.name])
+    try:
+        return np.asarray(array, dtypes.dtype(array.dtype).numpy, order="C")
+    except DTypeError as error:
+        raise DataError(f"load: {name[:80]}: {str(error)[:200]}") from error
 
 
 # ------------------------------------------------------------------------------------- encoding

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tinygrad_cl.errors import ArgumentError
 from tinygrad_cl.functional.creation import full
 from tinygrad_cl.functional.logic import where
 from tinygrad_cl.nn import functional as F
+from tinygrad_cl.nn.init import constant_
 from tinygrad_cl.nn.module import Module
 from tinygrad_cl.tensor import Parameter, Tensor
+
+if TYPE_CHECKING:
+    from tinygrad_cl.dtypes import DType
+    from tinygrad_cl.runtime.device import Device
 
 
 class _Activation(Module):
@@ -71,14 +78,27 @@ class PReLU(Module):
     Args:
         num_parameters: 1, or the number of channels (dim 1 of the input).
         init: the weight's first value.
+        device: where the weight lives.
+        dtype: its dtype.
     """
 
     weight: Parameter
 
-    def __init__(self, num_parameters: int = 1, init: float = 0.25) -> None:
+    def __init__(
+        self,
+        num_parameters: int = 1,
+        init: float = 0.25,
+        device: Device | str | None = None,
+        dtype: DType | None = None,
+    ) -> None:
         super().__init__()
         self.num_parameters = num_parameters
-        self.weight = Parameter(full((num_parameters,), float(init)))
+        self.init = init
+        self.weight = Parameter(full((num_parameters,), float(init), device=device, dtype=dtype))
+
+    def reset_parameters(self) -> None:
+        """Gives the weight its first value again."""
+        constant_(self.weight, float(self.init))
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the activation of `x`."""

@@ -1,7 +1,11 @@
-"""More activation layers. Functions: functional/piecewise.py."""
+"""More activation layers. Functions: functional/piecewise.py.
+
+`inplace` is taken for compatibility with PyTorch; the result is a new value either way.
+"""
 
 from __future__ import annotations
 
+from tinygrad_cl.errors import ShapeError
 from tinygrad_cl.nn import functional as F
 from tinygrad_cl.nn.stateless import Stateless
 from tinygrad_cl.tensor import Tensor
@@ -12,8 +16,9 @@ class CELU(Stateless):
 
     alpha: float
 
-    def __init__(self, alpha: float = 1.0) -> None:
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__(alpha=alpha)
+        self.inplace = inplace
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the activation of `x`."""
@@ -49,6 +54,10 @@ class Hardshrink(Stateless):
 class Hardsigmoid(Stateless):
     """`relu6(x + 3) / 6`."""
 
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
     def forward(self, x: Tensor) -> Tensor:
         """Returns the activation of `x`."""
         return F.hardsigmoid(x)
@@ -56,6 +65,10 @@ class Hardsigmoid(Stateless):
 
 class Hardswish(Stateless):
     """`x * relu6(x + 3) / 6`."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the activation of `x`."""
@@ -68,8 +81,9 @@ class RReLU(Stateless):
     lower: float
     upper: float
 
-    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3) -> None:
+    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, inplace: bool = False) -> None:
         super().__init__(lower=lower, upper=upper)
+        self.inplace = inplace
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the activation of `x`."""
@@ -116,22 +130,20 @@ class Threshold(Stateless):
     threshold: float
     value: float
 
-    def __init__(self, threshold: float, value: float) -> None:
+    def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         super().__init__(threshold=threshold, value=value)
+        self.inplace = inplace
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the activation of `x`."""
         return F.threshold(x, self.threshold, self.value)
 
 
-class AlphaDropout(Stateless):
-    """Dropout that keeps mean 0 and variance 1 behind `SELU`, while training."""
-
-    p: float
-
-    def __init__(self, p: float = 0.5) -> None:
-        super().__init__(p=p)
+class Softmax2d(Stateless):
+    """Softmax over the channels of an `(N, C, H, W)` or `(C, H, W)` input."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the activation of `x`."""
-        return F.alpha_dropout(x, self.p, self.training)
+        if x.ndim not in (3, 4):
+            raise ShapeError(f"Softmax2d: needs (N, C, H, W) or (C, H, W), got shape {x.shape}")
+        return F.softmax(x, -3)

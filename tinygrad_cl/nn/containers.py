@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from tinygrad_cl.errors import ModuleError
+from tinygrad_cl.nn import starting
 from tinygrad_cl.nn.module import Module
 from tinygrad_cl.nn.tree import MODULE, PARAMETER
 from tinygrad_cl.tensor import Parameter, Tensor
@@ -74,6 +75,13 @@ class Sequential(_Numbered):
 
     Args:
         *layers: the layers, or one `OrderedDict` of layers by name.
+        init: "auto" draws new first values for dense and convolution layers, by the activation that
+            follows each: Kaiming's for rectifiers, Xavier's for the others, with the gain of the
+            activation, and zeros for biases; `nn/starting.py` has the table. None keeps the values
+            that the layers have.
+
+    Raises:
+        ArgumentError: for another word.
 
     Example:
         >>> from tinygrad_cl import nn
@@ -84,12 +92,15 @@ class Sequential(_Numbered):
         )
     """
 
-    def __init__(self, *layers: Module | Mapping[str, Module]) -> None:
+    def __init__(self, *layers: Module | Mapping[str, Module], init: str | None = None) -> None:
         super().__init__()
+        starting.check_word("Sequential", init)
         first = layers[0] if len(layers) == 1 else None
         named: Iterable[tuple[str, Any]] = ((str(i), layer) for i, layer in enumerate(layers))
         for name, layer in first.items() if isinstance(first, Mapping) else named:
             self.register_module(name, layer)
+        if init == "auto":
+            starting.start_by_activation([self])
 
     def forward(self, x: Any) -> Any:
         """Returns `x` after all layers."""

@@ -44,7 +44,8 @@ class _Conv(Module):
     ) -> None:
         super().__init__()
         name = type(self).__name__
-        _check_channels(name, in_channels, out_channels, groups, padding_mode)
+        _check_channels(name, in_channels, out_channels, groups)
+        self._check_mode(padding_mode)
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.kernel_size = self._sizes("kernel_size", kernel_size)
@@ -89,6 +90,28 @@ class _Conv(Module):
             )
         return padding
 
+    def _check_mode(self, padding_mode: str) -> None:
+        known = ("zeros",) if self.transposed else ("zeros", "reflect", "replicate", "circular")
+        if padding_mode not in known:
+            listed = ", ".join(f'"{mode}"' for mode in known)
+            raise ArgumentError(
+                f"{type(self).__name__}: padding_mode must be {listed}, got {padding_mode!r}"
+            )
+
+    def _padded(self, x: Tensor) -> tuple[Tensor, tuple[int, ...] | str]:
+        """Returns the input, padded if the mode is not "zeros", and what is left to pad."""
+        if self.padding_mode == "zeros":
+            return x, self.padding
+        widths: list[int] = []
+        for d in reversed(range(self.dims)):
+            if self.padding == "same":
+                total = self.dilation[d] * (self.kernel_size[d] - 1)
+                widths += [total // 2, total - total // 2]
+            elif self.padding != "valid":
+                widths += [int(self.padding[d])] * 2
+        padded = F.pad(x, widths, self.padding_mode) if any(widths) else x
+        return padded, (0,) * self.dims
+
     def _middle_of_repr(self) -> str:
         return ""
 
@@ -106,19 +129,17 @@ class _Conv(Module):
         text += self._middle_of_repr()
         if self.groups != 1:
             text += f", groups={self.groups}"
-        return text if self.bias is not None else f"{text}, bias=False"
+        if self.bias is None:
+            text += ", bias=False"
+        return text if self.padding_mode == "zeros" else f"{text}, padding_mode={self.padding_mode}"
 
 
-def _check_channels(
-    name: str, in_channels: int, out_channels: int, groups: int, padding_mode: str
-) -> None:
+def _check_channels(name: str, in_channels: int, out_channels: int, groups: int) -> None:
     if groups < 1 or in_channels % groups or out_channels % groups:
         raise ArgumentError(
             f"{name}: groups must divide in_channels and out_channels, got "
             f"{in_channels} -> {out_channels} in {groups} groups"
         )
-    if padding_mode != "zeros":
-        raise ArgumentError(f'{name}: padding_mode must be "zeros", got {padding_mode!r}')
 
 
 class Conv1d(_Conv):
@@ -141,9 +162,8 @@ class Conv1d(_Conv):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the convolution of `x`, shape `(N, out_channels, L')`."""
-        return F.conv1d(
-            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
-        )
+        x, padding = self._padded(x)
+        return F.conv1d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class Conv2d(_Conv):
@@ -156,16 +176,17 @@ class Conv2d(_Conv):
         out_channels: channels of the output.
         kernel_size: one size or a pair `(height, width)`; so for the next three.
         stride: steps of the kernel.
-        padding: zeros on both sides of each dim, or "same" (stride 1 only), or "valid" (none).
+        padding: what is added on both sides of each dim, or "same" (stride 1 only), or "valid".
         dilation: distance between the kernel's taps.
         groups: channels are split into so many groups that do not mix.
         bias: if False, there is none.
-        padding_mode: "zeros".
+        padding_mode: "zeros", "reflect" (mirrored at the edges), "replicate" (the edges' values) or
+            "circular" (the other side).
         device: where the parameters live.
         dtype: their dtype.
 
     Raises:
-        ArgumentError: for sizes or channels that do not fit.
+        ArgumentError: for sizes or channels that do not fit, or another mode.
 
     Attributes:
         weight: `(out_channels, in_channels / groups, height, width)`.
@@ -182,9 +203,8 @@ class Conv2d(_Conv):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the convolution of `x`, shape `(N, out_channels, H', W')`."""
-        return F.conv2d(
-            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
-        )
+        x, padding = self._padded(x)
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class Conv3d(_Conv):
@@ -207,9 +227,8 @@ class Conv3d(_Conv):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the convolution of `x`, shape `(N, out_channels, D', H', W')`."""
-        return F.conv3d(
-            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
-        )
+        x, padding = self._padded(x)
+        return F.conv3d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class _ConvTranspose(_Conv):

@@ -48,6 +48,58 @@ class Dropout(_Dropout):
         return F.dropout(x, self.p, self.training)
 
 
+class Dropout1d(_Dropout):
+    """Sets whole channels of an `(N, C, L)` input to zero while training.
+
+    Args:
+        p: probability of a zero channel.
+        inplace: taken for compatibility; the result is a new value either way.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns `x` with zero channels."""
+        return F.dropout1d(x, self.p, self.training)
+
+
+class Dropout3d(_Dropout):
+    """Sets whole channels of an `(N, C, D, H, W)` input to zero while training.
+
+    Args:
+        p: probability of a zero channel.
+        inplace: taken for compatibility; the result is a new value either way.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns `x` with zero channels."""
+        return F.dropout3d(x, self.p, self.training)
+
+
+class AlphaDropout(_Dropout):
+    """Dropout that keeps mean 0 and variance 1 behind `SELU`, while training.
+
+    Args:
+        p: probability with which an element is dropped.
+        inplace: taken for compatibility; the result is a new value either way.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns `x` with dropped elements."""
+        return F.alpha_dropout(x, self.p, self.training)
+
+
+class FeatureAlphaDropout(_Dropout):
+    """`AlphaDropout` of whole channels of an `(N, C, ...)` input.
+
+    Args:
+        p: probability with which a channel is dropped.
+        inplace: taken for compatibility; the result is a new value either way.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns `x` with dropped channels."""
+        return F.feature_alpha_dropout(x, self.p, self.training)
+
+
 class Dropout2d(_Dropout):
     """Sets whole channels of an `(N, C, H, W)` input to zero while training.
 

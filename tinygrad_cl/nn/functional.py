@@ -45,9 +45,21 @@ from tinygrad_cl.functional.distance import (
 )
 from tinygrad_cl.functional.dropout import alpha_dropout as alpha_dropout
 from tinygrad_cl.functional.dropout import dropout as dropout
+from tinygrad_cl.functional.dropout import dropout1d as dropout1d
 from tinygrad_cl.functional.dropout import dropout2d as dropout2d
-from tinygrad_cl.functional.index import embedding as embedding
+from tinygrad_cl.functional.dropout import dropout3d as dropout3d
+from tinygrad_cl.functional.dropout import feature_alpha_dropout as feature_alpha_dropout
+from tinygrad_cl.functional.embedding import embedding as embedding
+from tinygrad_cl.functional.embedding import embedding_bag as embedding_bag
 from tinygrad_cl.functional.index import one_hot as one_hot
+from tinygrad_cl.functional.inplace import relu_ as relu_
+from tinygrad_cl.functional.inplace_activation import celu_ as celu_
+from tinygrad_cl.functional.inplace_activation import elu_ as elu_
+from tinygrad_cl.functional.inplace_activation import hardtanh_ as hardtanh_
+from tinygrad_cl.functional.inplace_activation import leaky_relu_ as leaky_relu_
+from tinygrad_cl.functional.inplace_activation import rrelu_ as rrelu_
+from tinygrad_cl.functional.inplace_activation import selu_ as selu_
+from tinygrad_cl.functional.inplace_activation import threshold_ as threshold_
 from tinygrad_cl.functional.loss import binary_cross_entropy as binary_cross_entropy
 from tinygrad_cl.functional.loss import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
@@ -59,6 +71,9 @@ from tinygrad_cl.functional.loss import l1_loss as l1_loss
 from tinygrad_cl.functional.loss import mse_loss as mse_loss
 from tinygrad_cl.functional.loss import nll_loss as nll_loss
 from tinygrad_cl.functional.loss import smooth_l1_loss as smooth_l1_loss
+from tinygrad_cl.functional.loss_more import linear_cross_entropy as linear_cross_entropy
+from tinygrad_cl.functional.loss_more import log_cosh_loss as log_cosh_loss
+from tinygrad_cl.functional.loss_more import pdist as pdist
 from tinygrad_cl.functional.margin_loss import gaussian_nll_loss as gaussian_nll_loss
 from tinygrad_cl.functional.margin_loss import hinge_embedding_loss as hinge_embedding_loss
 from tinygrad_cl.functional.margin_loss import margin_ranking_loss as margin_ranking_loss
@@ -71,6 +86,9 @@ from tinygrad_cl.functional.margin_loss import poisson_nll_loss as poisson_nll_l
 from tinygrad_cl.functional.margin_loss import soft_margin_loss as soft_margin_loss
 from tinygrad_cl.functional.matmul import linear as linear
 from tinygrad_cl.functional.movement import pad as pad
+from tinygrad_cl.functional.multihead import (
+    multi_head_attention_forward as multi_head_attention_forward,
+)
 from tinygrad_cl.functional.norm import batch_norm as batch_norm
 from tinygrad_cl.functional.norm import cosine_similarity as cosine_similarity
 from tinygrad_cl.functional.norm import group_norm as group_norm
@@ -94,7 +112,18 @@ from tinygrad_cl.functional.pool import max_pool1d as max_pool1d
 from tinygrad_cl.functional.pool import max_pool2d as max_pool2d
 from tinygrad_cl.functional.pool3d import avg_pool3d as avg_pool3d
 from tinygrad_cl.functional.pool3d import max_pool3d as max_pool3d
+from tinygrad_cl.functional.pool_more import fractional_max_pool2d as fractional_max_pool2d
+from tinygrad_cl.functional.pool_more import fractional_max_pool3d as fractional_max_pool3d
+from tinygrad_cl.functional.pool_more import lp_pool1d as lp_pool1d
+from tinygrad_cl.functional.pool_more import lp_pool2d as lp_pool2d
+from tinygrad_cl.functional.pool_more import lp_pool3d as lp_pool3d
+from tinygrad_cl.functional.pool_more import max_unpool1d as max_unpool1d
+from tinygrad_cl.functional.pool_more import max_unpool2d as max_unpool2d
+from tinygrad_cl.functional.pool_more import max_unpool3d as max_unpool3d
 from tinygrad_cl.functional.resample import interpolate as interpolate
+from tinygrad_cl.functional.sampling import affine_grid as affine_grid
+from tinygrad_cl.functional.sampling import grid_sample as grid_sample
+from tinygrad_cl.functional.sequence_loss import ctc_loss as ctc_loss
 from tinygrad_cl.functional.shuffle import channel_shuffle as channel_shuffle
 from tinygrad_cl.functional.shuffle import pixel_shuffle as pixel_shuffle
 from tinygrad_cl.functional.shuffle import pixel_unshuffle as pixel_unshuffle
@@ -110,6 +139,7 @@ __all__ = [
     "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
+    "affine_grid",
     "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
@@ -119,6 +149,7 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "celu_",
     "channel_shuffle",
     "conv1d",
     "conv2d",
@@ -129,21 +160,31 @@ __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
+    "dropout1d",
     "dropout2d",
+    "dropout3d",
     "elu",
+    "elu_",
     "embedding",
+    "embedding_bag",
+    "feature_alpha_dropout",
     "flatten",
     "fold",
+    "fractional_max_pool2d",
+    "fractional_max_pool3d",
     "gaussian_nll_loss",
     "gelu",
     "glu",
+    "grid_sample",
     "group_norm",
     "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hardtanh_",
     "hinge_embedding_loss",
     "huber_loss",
     "instance_norm",
@@ -152,16 +193,26 @@ __all__ = [
     "l1_loss",
     "layer_norm",
     "leaky_relu",
+    "leaky_relu_",
     "linear",
+    "linear_cross_entropy",
     "local_response_norm",
+    "log_cosh_loss",
     "log_softmax",
     "logsigmoid",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
     "margin_ranking_loss",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
     "mish",
     "mse_loss",
+    "multi_head_attention_forward",
     "multi_margin_loss",
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
@@ -170,16 +221,20 @@ __all__ = [
     "one_hot",
     "pad",
     "pairwise_distance",
+    "pdist",
     "pixel_shuffle",
     "pixel_unshuffle",
     "poisson_nll_loss",
     "prelu",
     "relu",
     "relu6",
+    "relu_",
     "rms_norm",
     "rrelu",
+    "rrelu_",
     "scaled_dot_product_attention",
     "selu",
+    "selu_",
     "sigmoid",
     "silu",
     "smooth_l1_loss",
@@ -192,6 +247,7 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "threshold_",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
     "unflatten",

@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from tinygrad_cl.autograd import no_grad
 from tinygrad_cl.errors import ArgumentError, ShapeError
 from tinygrad_cl.functional import creation, random
-from tinygrad_cl.functional.logic import where
+from tinygrad_cl.functional.random import Generator
+from tinygrad_cl.functional.special import erfinv
 from tinygrad_cl.tensor import Tensor
 
 _GAINS = {
@@ -22,7 +25,10 @@ _GAINS = {
     "identity": 1.0,
     "conv1d": 1.0,
     "conv2d": 1.0,
+    "conv3d": 1.0,
+    "conv_transpose1d": 1.0,
     "conv_transpose2d": 1.0,
+    "conv_transpose3d": 1.0,
     "sigmoid": 1.0,
     "softmax": 1.0,
     "tanh": 5.0 / 3,
@@ -70,7 +76,9 @@ def _fill(tensor: Tensor, values: Tensor) -> Tensor:
     return tensor
 
 
-def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
+def uniform_(
+    tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
+) -> Tensor:
     """Fills with values drawn uniformly from `[a, b)`.
 
     Raises:
@@ -85,10 +93,12 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """
     if a > b:
         raise ArgumentError(f"uniform_: a must not be above b, got a={a}, b={b}")
-    return random.uniform_(tensor, a, b)
+    return random.uniform_(tensor, a, b, generator=generator)
 
 
-def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
+def normal_(
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
+) -> Tensor:
     """Fills with values drawn from the normal distribution.
 
     Raises:
@@ -96,16 +106,20 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """
     if std < 0:
         raise ArgumentError(f"normal_: std must not be negative, got {std}")
-    return random.normal_(tensor, mean, std)
+    return random.normal_(tensor, mean, std, generator=generator)
 
 
 def trunc_normal_(
-    tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Generator | None = None,
 ) -> Tensor:
     """Fills with values of the normal distribution cut off outside `[a, b]`.
 
-    Drawn as `mean + std * sqrt(2) * erfinv(u)` with `u` uniform between the images of `a` and `b`,
-    where `erfinv` is Giles' approximation (2010), good to single precision.
+    Drawn as `mean + std * sqrt(2) * erfinv(u)` with `u` uniform between the images of `a` and `b`.
 
     Raises:
         ArgumentError: if `a` is not below `b`.
@@ -115,44 +129,9 @@ def trunc_normal_(
     low = math.erf((a - mean) / (std * math.sqrt(2)))
     high = math.erf((b - mean) / (std * math.sqrt(2)))
     with no_grad():
-        unit = random.rand(tensor.shape, device=tensor.device)
-        values = _erfinv(unit * (high - low) + low) * (std * math.sqrt(2)) + mean
+        unit = random.rand(tensor.shape, device=tensor.device, generator=generator)
+        values = erfinv(unit * (high - low) + low) * (std * math.sqrt(2)) + mean
         return _fill(tensor, values.clamp(a, b))
-
-
-# Giles, "Approximating the erfinv function", GPU Computing Gems 2 (2010): w < 5, and above.
-_CENTER = (
-    2.81022636e-08,
-    3.43273939e-07,
-    -3.5233877e-06,
-    -4.39150654e-06,
-    0.00021858087,
-    -0.00125372503,
-    -0.00417768164,
-    0.246640727,
-    1.50140941,
-)
-_TAIL = (
-    -0.000200214257,
-    0.000100950558,
-    0.00134934322,
-    -0.00367342844,
-    0.00573950773,
-    -0.0076224613,
-    0.00943887047,
-    1.00167406,
-    2.83297682,
-)
-
-
-def _erfinv(x: Tensor) -> Tensor:
-    # The argument of the logarithm stays above zero: -1 and 1 give large values, not infinities.
-    w = -((1 - x) * (1 + x)).clamp(1e-30, 1.0).log()
-    center, tail = w - 2.5, w.sqrt() - 3.0
-    near, far = center * 0.0 + _CENTER[0], tail * 0.0 + _TAIL[0]
-    for a, b in zip(_CENTER[1:], _TAIL[1:], strict=True):
-        near, far = near * center + a, far * tail + b
-    return where(w < 5, near, far) * x
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
@@ -182,17 +161,20 @@ def eye_(tensor: Tensor) -> Tensor:
     return _fill(tensor, creation.eye(*tensor.shape, device=tensor.device, dtype=tensor.dtype))
 
 
-def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+def xavier_uniform_(
+    tensor: Tensor, gain: float = 1.0, generator: Generator | None = None
+) -> Tensor:
     """Fills uniformly from `+-gain * sqrt(6 / (fan_in + fan_out))` (Glorot and Bengio 2010)."""
     fan_in, fan_out = _fans("xavier_uniform_", tensor)
     bound = gain * math.sqrt(6.0 / (fan_in + fan_out))
-    return random.uniform_(tensor, -bound, bound)
+    return random.uniform_(tensor, -bound, bound, generator=generator)
 
 
-def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Fills from a normal distribution of deviation `gain * sqrt(2 / (fan_in + fan_out))`."""
     fan_in, fan_out = _fans("xavier_normal_", tensor)
-    return random.normal_(tensor, 0.0, gain * math.sqrt(2.0 / (fan_in + fan_out)))
+    std = gain * math.sqrt(2.0 / (fan_in + fan_out))
+    return random.normal_(tensor, 0.0, std, generator=generator)
 
 
 def _kaiming_std(op: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
@@ -203,7 +185,11 @@ def _kaiming_std(op: str, tensor: Tensor, a: float, mode: str, nonlinearity: str
 
 
 def kaiming_uniform_(
-    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
 ) -> Tensor:
     """Fills uniformly from `+-gain * sqrt(3 / fan)` (He et al. 2015).
 
@@ -212,6 +198,7 @@ def kaiming_uniform_(
         a: negative slope, for "leaky_relu" only.
         mode: "fan_in" keeps the variance forward, "fan_out" backward.
         nonlinearity: what follows the layer; see `calculate_gain`.
+        generator: where the random numbers come from, here as in all random initializers.
 
     Raises:
         ShapeError: if the tensor has fewer than 2 dims.
@@ -225,12 +212,109 @@ def kaiming_uniform_(
         True
     """
     bound = math.sqrt(3.0) * _kaiming_std("kaiming_uniform_", tensor, a, mode, nonlinearity)
-    return random.uniform_(tensor, -bound, bound)
+    return random.uniform_(tensor, -bound, bound, generator=generator)
 
 
 def kaiming_normal_(
-    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
 ) -> Tensor:
     """Fills from a normal distribution of deviation `gain / sqrt(fan)`; see `kaiming_uniform_`."""
     std = _kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity)
-    return random.normal_(tensor, 0.0, std)
+    return random.normal_(tensor, 0.0, std, generator=generator)
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
+    """Fills with a (semi-)orthogonal matrix times a gain (Saxe et al. 2013).
+
+    Further dims are joined with the second. The matrix is the orthogonal factor of a normal one,
+    with the signs that make it uniform; the factorization runs on the host.
+
+    Raises:
+        ShapeError: if the tensor has fewer than 2 dims.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> from tinygrad_cl import nn
+        >>> w = nn.init.orthogonal_(tg.empty(3, 5))
+        >>> bool((w @ w.mT - tg.eye(3)).abs().max() < 1e-5)
+        True
+    """
+    if tensor.ndim < 2:
+        raise ShapeError(f"orthogonal_: needs at least 2 dims, got shape {tensor.shape}")
+    rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
+    drawn = random.randn(rows, columns, device="numpy", generator=generator).numpy()
+    tall = drawn.T if rows < columns else drawn
+    q, r = np.linalg.qr(tall.astype(np.float64))
+    q = q * np.where(np.diagonal(r) < 0, -1.0, 1.0)
+    q = (q.T if rows < columns else q) * gain
+    return _from_host(tensor, q)
+
+
+def sparse_(
+    tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None
+) -> Tensor:
+    """Fills a matrix with normal values, a share of each column with zeros (Martens 2010).
+
+    Args:
+        tensor: the matrix.
+        sparsity: share of zeros in each column, rounded up.
+        std: deviation of the others.
+        generator: where the random numbers come from.
+
+    Raises:
+        ShapeError: if the tensor is no matrix.
+        ArgumentError: if the share is not in [0, 1].
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> from tinygrad_cl import nn
+        >>> (nn.init.sparse_(tg.empty(10, 2), 0.3) == 0).sum(0).tolist()
+        [3, 3]
+    """
+    if tensor.ndim != 2:
+        raise ShapeError(f"sparse_: needs a matrix, got shape {tensor.shape}")
+    if not 0 <= sparsity <= 1:
+        raise ArgumentError(f"sparse_: sparsity must be in [0, 1], got {sparsity}")
+    rows, columns = tensor.shape
+    values = random.randn(rows, columns, device="numpy", generator=generator).numpy() * std
+    order = random.rand(rows, columns, device="numpy", generator=generator).numpy().argsort(0)
+    values[order[: math.ceil(sparsity * rows)], np.arange(columns)] = 0.0
+    return _from_host(tensor, values)
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """Fills the weight of a convolution so that it passes its input on, as far as channels go.
+
+    Args:
+        tensor: of 3, 4 or 5 dims, (out, in, ...).
+        groups: of the convolution; each passes on its own channels.
+
+    Raises:
+        ShapeError: for other dims.
+        ArgumentError: if the groups do not divide the output channels.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> from tinygrad_cl import nn
+        >>> nn.init.dirac_(tg.empty(2, 2, 3)).tolist()
+        [[[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]], [[0.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]
+    """
+    if tensor.ndim not in (3, 4, 5):
+        raise ShapeError(f"dirac_: needs 3, 4 or 5 dims, got shape {tensor.shape}")
+    if groups < 1 or tensor.shape[0] % groups:
+        raise ArgumentError(f"dirac_: {groups} groups do not divide {tensor.shape[0]} channels")
+    values = np.zeros(tensor.shape)
+    outs = tensor.shape[0] // groups
+    middle = tuple(size // 2 for size in tensor.shape[2:])
+    for g in range(groups):
+        for d in range(min(outs, tensor.shape[1])):
+            values[(g * outs + d, d, *middle)] = 1.0
+    return _from_host(tensor, values)
+
+
+def _from_host(tensor: Tensor, values: np.ndarray) -> Tensor:
+    return _fill(tensor, creation.tensor(values, dtype=tensor.dtype, device=tensor.device))

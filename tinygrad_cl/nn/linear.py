@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tinygrad_cl.errors import ArgumentError
 from tinygrad_cl.functional.creation import empty
 from tinygrad_cl.nn import functional as F
 from tinygrad_cl.nn import init
@@ -84,6 +85,74 @@ class Linear(Module):
         return (
             f"in_features={self.in_features}, out_features={self.out_features}, "
             f"bias={self.bias is not None}"
+        )
+
+
+class Bilinear(Module):
+    """A bilinear map of two inputs: `y = x1 @ weight[o] @ x2 + bias` for each output o.
+
+    Both parameters start uniformly in `+-1 / sqrt(in1_features)`, as in PyTorch.
+
+    Args:
+        in1_features: size of the first input's last dim.
+        in2_features: size of the second input's last dim.
+        out_features: size of the output's last dim.
+        bias: if False, there is none.
+        device: where the parameters live.
+        dtype: their dtype.
+
+    Raises:
+        ArgumentError: if `in1_features` is not positive.
+
+    Attributes:
+        weight: `(out_features, in1_features, in2_features)`.
+        bias: `(out_features,)`, or None.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> from tinygrad_cl import nn
+        >>> nn.Bilinear(3, 4, 5)(tg.zeros(2, 3), tg.zeros(2, 4)).shape
+        (2, 5)
+    """
+
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: Device | str | None = None,
+        dtype: DType | None = None,
+    ) -> None:
+        super().__init__()
+        if in1_features <= 0:
+            raise ArgumentError(f"Bilinear: in1_features must be positive, got {in1_features}")
+        self.in1_features = in1_features
+        self.in2_features = in2_features
+        self.out_features = out_features
+        shape = (out_features, in1_features, in2_features)
+        self.weight = Parameter(empty(shape, device=device, dtype=dtype))
+        self.register_parameter(
+            "bias", Parameter(empty(out_features, device=device, dtype=dtype)) if bias else None
+        )
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws new initial values."""
+        init_uniform_by_fan_in(self.weight, self.bias, self.in1_features)
+
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        """Returns the bilinear form of both inputs."""
+        return F.bilinear(input1, input2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """Returns the sizes."""
+        return (
+            f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
+            f"out_features={self.out_features}, bias={self.bias is not None}"
         )
 
 

@@ -17,12 +17,21 @@ from tinygrad_cl.dtypes import dtype as to_dtype
 from tinygrad_cl.errors import DTypeError
 from tinygrad_cl.nn import hooks, state
 from tinygrad_cl.nn.tree import MODULE, Tree
+from tinygrad_cl.nn.uninitialized import Uninitialized
 from tinygrad_cl.tensor import Tensor
+from tinygrad_cl.tracing import tracing
 
 if TYPE_CHECKING:
     from tinygrad_cl.runtime.device import Device
 
 Self = TypeVar("Self", bound="Module")
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a setting is compared by value."""
+    if isinstance(value, tuple):
+        return all(_is_plain(item) for item in value)
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 def _forward_unimplemented(self: Module, *args: Any, **kwargs: Any) -> Any:
@@ -115,12 +124,20 @@ class Module(Tree):
         """
         return state.load(self, state_dict, strict, assign)
 
+    def _tracing_state(self) -> tuple[Any, ...]:
+        """What a captured call depends on, of the module and of everything below it."""
+        return tuple(
+            (type(module), *((k, v if _is_plain(v) else id(v)) for k, v in vars(module).items()))
+            for module in self.modules()
+        )
+
     # ---------------------------------------------------------------------------------------- modes
 
     def train(self: Self, mode: bool = True) -> Self:
         """Puts the module and everything below it in training mode; returns it."""
         for module in self.modules():
             module.__dict__["training"] = bool(mode)
+        tracing.changes += 1
         return self
 
     def eval(self: Self) -> Self:
@@ -191,6 +208,9 @@ class Module(Tree):
     def _apply(self: Self, fn: Callable[[Tensor], Tensor]) -> Self:
         with no_grad():
             for tensor in itertools.chain(self.parameters(), self.buffers()):
+                if isinstance(tensor, Uninitialized):
+                    tensor.move(fn)
+                    continue
                 grad = tensor.grad
                 state.replace(tensor, fn(tensor.detach()))
                 if grad is not None:

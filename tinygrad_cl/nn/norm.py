@@ -34,21 +34,14 @@ def _affine(
         module.register_parameter(name, param)
 
 
-class _BatchNorm(Module):
-    """Normalizes every channel over batch and positions.
-
-    While training, mean and (biased) variance are those of the batch, and the running statistics
-    follow them: `running = (1 - momentum) * running + momentum * batch`, with the unbiased
-    variance. In evaluation mode the running statistics are used. They are lazy like everything
-    else, and computed together with the step.
-    """
+class _NormBase(Module):
+    """What batch and instance norm share: their parameters and statistics."""
 
     weight: Parameter | None
     bias: Parameter | None
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
-    allowed_dims: tuple[int, ...] = ()
 
     def __init__(
         self,
@@ -100,6 +93,25 @@ class _BatchNorm(Module):
         if self.bias is not None:
             init.zeros_(self.bias)
 
+    def extra_repr(self) -> str:
+        """Returns the settings."""
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
+        )
+
+
+class _BatchNorm(_NormBase):
+    """Normalizes every channel over batch and positions.
+
+    While training, mean and (biased) variance are those of the batch, and the running statistics
+    follow them: `running = (1 - momentum) * running + momentum * batch`, with the unbiased
+    variance. In evaluation mode the running statistics are used. They are lazy like everything
+    else, and computed together with the step.
+    """
+
+    allowed_dims: tuple[int, ...] = ()
+
     def forward(self, x: Tensor) -> Tensor:
         """Returns the normalized `x`, of the same shape."""
         self._check(x)
@@ -133,13 +145,6 @@ class _BatchNorm(Module):
                 f"{type(self).__name__}: expected {dims} dims with {self.num_features} channels in "
                 f"dim 1, got shape {x.shape}"
             )
-
-    def extra_repr(self) -> str:
-        """Returns the settings."""
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
-        )
 
 
 class BatchNorm1d(_BatchNorm):

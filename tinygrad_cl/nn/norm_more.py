@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tinygrad_cl.errors import ShapeError
-from tinygrad_cl.functional.creation import ones, zeros
+from tinygrad_cl.functional.creation import ones
 from tinygrad_cl.nn import functional as F
 from tinygrad_cl.nn.module import Module
-from tinygrad_cl.nn.norm import BatchNorm2d
+from tinygrad_cl.nn.norm import BatchNorm2d, _NormBase
 from tinygrad_cl.nn.stateless import Stateless
 from tinygrad_cl.tensor import Parameter, Tensor
 
@@ -86,43 +86,39 @@ class LocalResponseNorm(Stateless):
         return F.local_response_norm(x, self.size, self.alpha, self.beta, self.k)
 
 
+class CrossMapLRN2d(LocalResponseNorm):
+    """`LocalResponseNorm` of `(N, C, H, W)`, under the older name."""
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        super().__init__(size, alpha, beta, k)
+
+
 class BatchNorm3d(BatchNorm2d):
     """Batch norm of an `(N, C, D, H, W)` input; see `BatchNorm2d`."""
 
     allowed_dims = (5,)
 
 
-class _InstanceNorm(Module):
+class _InstanceNorm(_NormBase):
     """Normalizes every channel of every sample over its places."""
 
-    weight: Parameter | None
-    bias: Parameter | None
-    running_mean: Tensor | None
-    running_var: Tensor | None
     places = 0
 
     def __init__(
         self,
         num_features: int,
         eps: float = 1e-5,
-        momentum: float = 0.1,
+        momentum: float | None = 0.1,
         affine: bool = False,
         track_running_stats: bool = False,
         device: Device | str | None = None,
         dtype: DType | None = None,
+        *,
+        bias: bool = True,
     ) -> None:
-        super().__init__()
-        self.num_features = num_features
-        self.eps = eps
-        self.momentum = momentum
-        self.affine = affine
-        self.track_running_stats = track_running_stats
-        for name, make in (("weight", ones), ("bias", zeros)):
-            value = make(num_features, device=device, dtype=dtype)
-            self.register_parameter(name, Parameter(value) if affine else None)
-        for name, make in (("running_mean", zeros), ("running_var", ones)):
-            value = make(num_features, device=device, dtype=dtype)
-            self.register_buffer(name, value if track_running_stats else None)
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the normalized `x`, of the same shape; a batch dim may be missing."""
@@ -141,17 +137,10 @@ class _InstanceNorm(Module):
             self.weight,
             self.bias,
             self.training or self.running_mean is None,
-            self.momentum,
+            0.0 if self.momentum is None else self.momentum,
             self.eps,
         )
         return y.squeeze(0) if single else y
-
-    def extra_repr(self) -> str:
-        """Returns the settings."""
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
-        )
 
 
 class InstanceNorm1d(_InstanceNorm):
@@ -171,6 +160,7 @@ class InstanceNorm2d(_InstanceNorm):
         track_running_stats: whether there are running statistics, used in evaluation mode.
         device: where parameters and statistics live.
         dtype: their dtype.
+        bias: if False, there is no bias.
 
     Example:
         >>> import tinygrad_cl as tg

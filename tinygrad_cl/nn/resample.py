@@ -134,3 +134,27 @@ class Upsample(Stateless):
             self.align_corners,
             self.recompute_scale_factor,
         )
+
+
+class UpsamplingNearest2d(Upsample):
+    """`Upsample` of images by repeating the nearest pixel.
+
+    Args:
+        size: the output's size; or
+        scale_factor: how many times larger.
+    """
+
+    def __init__(self, size: Sizes | None = None, scale_factor: Factors | None = None) -> None:
+        super().__init__(size, scale_factor, mode="nearest")
+
+
+class UpsamplingBilinear2d(Upsample):
+    """`Upsample` of images by bilinear interpolation, corners aligned.
+
+    Args:
+        size: the output's size; or
+        scale_factor: how many times larger.
+    """
+
+    def __init__(self, size: Sizes | None = None, scale_factor: Factors | None = None) -> None:
+        super().__init__(size, scale_factor, mode="bilinear", align_corners=True)

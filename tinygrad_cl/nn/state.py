@@ -11,6 +11,7 @@ from tinygrad_cl.autograd import no_grad
 from tinygrad_cl.autograd.handle import rebind
 from tinygrad_cl.errors import StateError
 from tinygrad_cl.functional.creation import tensor as to_tensor
+from tinygrad_cl.nn.uninitialized import Uninitialized, is_lazy
 from tinygrad_cl.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -50,11 +51,15 @@ def load(module: Module, values: Mapping[str, Any], strict: bool, assign: bool) 
     own = dict(entries(module))
     missing = [name for name in own if name not in values]
     unexpected = [name for name in values if name not in own]
-    arrays = {name: _as_array(name, values[name]) for name in own if name in values}
+    arrays = {
+        name: _as_array(name, values[name])
+        for name in own
+        if name in values and not is_lazy(values[name])
+    }
     misshapen = [
         f"{name} is {tuple(own[name].shape)} here and {tuple(value.shape)} in the state"
         for name, value in arrays.items()
-        if tuple(value.shape) != tuple(own[name].shape)
+        if not is_lazy(own[name]) and tuple(value.shape) != tuple(own[name].shape)
     ]
     _complain(module, missing if strict else [], unexpected if strict else [], misshapen)
     with no_grad():
@@ -84,6 +89,8 @@ def _complain(
 
 
 def _install(target: Tensor, value: Tensor | np.ndarray, assign: bool) -> None:
+    if isinstance(target, Uninitialized):
+        target.materialize(tuple(value.shape))
     if isinstance(value, np.ndarray):
         value = to_tensor(value, device=target.device)
     replace(target, value if assign else value.detach().to(target.device).to(target.dtype))

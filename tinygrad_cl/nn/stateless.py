@@ -24,4 +24,7 @@ class Stateless(Module):
 
     def extra_repr(self) -> str:
         """Returns the settings."""
-        return ", ".join(f"{name}={getattr(self, name)!r}" for name in self._settings)
+        shown = [f"{name}={getattr(self, name)!r}" for name in self._settings]
+        if getattr(self, "inplace", False):
+            shown.append("inplace=True")
+        return ", ".join(shown)

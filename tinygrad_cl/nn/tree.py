@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from tinygrad_cl.errors import ModuleError
+from tinygrad_cl.nn.buffer import Buffer as Buffer
 from tinygrad_cl.tensor import Parameter, Tensor
+from tinygrad_cl.tracing import tracing
 
 if TYPE_CHECKING:
     from tinygrad_cl.nn.module import Module
@@ -35,6 +37,7 @@ class Tree:
     # --------------------------------------------------------------------------------- registration
 
     def __setattr__(self, name: str, value: Any) -> None:
+        tracing.changes += 1
         kind = _kind_of(value)
         kinds = self.__dict__.get("_kinds")
         declared = None if kinds is None else kinds.get(name)
@@ -51,9 +54,12 @@ class Tree:
             kinds.pop(name, None)
             self._transient.discard(name)
             kinds[name] = kind
+        if isinstance(value, Buffer) and not value.persistent:
+            self._transient.add(name)
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
+        tracing.changes += 1
         object.__delattr__(self, name)
         self._kinds.pop(name, None)
         self._transient.discard(name)
@@ -206,10 +212,47 @@ class Tree:
             module = module.__dict__[name]
         return module
 
+    def _held(self, kind: str, target: str) -> Any:
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        if module._kinds.get(name) != kind:
+            raise ModuleError(f"{type(module).__name__} has no {kind} {name!r} (in {target!r})")
+        return module.__dict__[name]
+
+    def get_parameter(self, target: str) -> Parameter:
+        """Returns the parameter at a dotted path.
+
+        Raises:
+            ModuleError: if there is none.
+        """
+        found: Parameter = self._held(PARAMETER, target)
+        return found
+
+    def get_buffer(self, target: str) -> Tensor:
+        """Returns the buffer at a dotted path.
+
+        Raises:
+            ModuleError: if there is none.
+        """
+        found: Tensor = self._held(BUFFER, target)
+        return found
+
+    def set_submodule(self, target: str, module: Module) -> None:
+        """Puts a module in the place of the one at a dotted path.
+
+        Raises:
+            ModuleError: if there is none, or `target` is empty.
+        """
+        path, _, name = target.rpartition(".")
+        self._held(MODULE, target)
+        setattr(self.get_submodule(path), name, module)
+
 
 def _kind_of(value: object) -> str | None:
     if isinstance(value, Parameter):
         return PARAMETER
+    if isinstance(value, Buffer):
+        return BUFFER
     return MODULE if isinstance(value, Tree) else None
 
 

@@ -1,18 +1,23 @@
 """Optimizers that scale every element's step by what its gradients have been.
 
 Formulas and settings are PyTorch's. `weight_decay` holds for every parameter of the group, biases
-and norm layers too; put those into a group with `weight_decay=0` if they are not to be pulled to
-zero.
+and norm layers too; put those into a group with `weight_decay=0` (`optim.param_groups` does) if
+they are not to be pulled to zero.
 """
 
 from __future__ import annotations
 
-import math
+from typing import TYPE_CHECKING
 
 from tinygrad_cl.errors import ArgumentError
 from tinygrad_cl.graph import Node
-from tinygrad_cl.optim.optimizer import Group, Optimizer, Params, check_range
-from tinygrad_cl.primitives.elementwise import add, div, maximum, mul, sqrt, sub
+from tinygrad_cl.optim.optimizer import Optimizer
+from tinygrad_cl.optim.options import Group, Params, Unused, check_range, common
+from tinygrad_cl.optim.penalty import Penalty
+from tinygrad_cl.primitives.elementwise import add, div, mul, sqrt, sub
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Adagrad(Optimizer):
@@ -22,13 +27,15 @@ class Adagrad(Optimizer):
         p = p - lr / (1 + (step - 1) * lr_decay) * g / (sqrt(s) + eps)
 
     Args:
-        params: tensors or groups.
+        params: tensors, pairs of name and tensor, or groups.
         lr: rate.
         lr_decay: how fast the rate falls with the steps.
         weight_decay: factor of the L2 penalty's gradient; for every parameter of the group.
         initial_accumulator_value: what the sum starts with.
         eps: added to the root.
         maximize: ascend instead.
+        penalty: one of `optim.penalty`, whose gradient is added.
+        unused: PyTorch's `foreach`, `fused`, `capturable`: without effect.
 
     Raises:
         ArgumentError: for negative settings.
@@ -42,6 +49,8 @@ class Adagrad(Optimizer):
         [0.5]
     """
 
+    entries = ("sum",)
+
     def __init__(
         self,
         params: Params,
@@ -52,34 +61,30 @@ class Adagrad(Optimizer):
         eps: float = 1e-10,
         *,
         maximize: bool = False,
+        penalty: Penalty | None = None,
+        **unused: Unpack[Unused],
     ) -> None:
+        settings = {
+            "lr": lr,
+            "lr_decay": lr_decay,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "initial_accumulator_value": initial_accumulator_value,
+        }
         super().__init__(
-            params,
-            {
-                "lr": lr,
-                "lr_decay": lr_decay,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "initial_accumulator_value": initial_accumulator_value,
-                "maximize": maximize,
-            },
+            params, settings | common(type(self).__name__, maximize, penalty, **unused)
         )
 
     def _check(self, group: Group) -> None:
-        check_range(
-            type(self).__name__,
-            group,
-            lr=0,
-            lr_decay=0,
-            weight_decay=0,
-            initial_accumulator_value=0,
-            eps=0,
+        least = dict.fromkeys(
+            ("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps"), 0.0
         )
+        check_range(type(self).__name__, group, **least)
 
     def _slots(self, group: Group) -> dict[str, float]:
         return {"sum": group["initial_accumulator_value"]}
 
-    def _numbers(self, group: Group, step: int) -> dict[str, float]:
+    def _numbers(self, group: Group, step: int, memory: dict[str, float]) -> dict[str, float]:
         rate = group["lr"] / (1 + (step - 1) * group["lr_decay"])
         return {"rate": rate, "eps": group["eps"], "decay": group["weight_decay"]}
 
@@ -98,12 +103,13 @@ AdaGrad = Adagrad
 class RMSprop(Optimizer):
     """Divides by the root of a running mean of squared gradients (Hinton, lecture 6).
 
-        v = alpha * v + (1 - alpha) * g * g           (centered: minus the square of the running
-        mean of g) p = p - lr * g / (sqrt(v) + eps)              (momentum: u = momentum * u + g /
-        ..., p = p - lr * u)
+        v = alpha * v + (1 - alpha) * g * g       (centered: minus the square of g's running mean)
+        p = p - lr * g / (sqrt(v) + eps)
+
+    With momentum, `u = momentum * u + g / (sqrt(v) + eps)` and `p = p - lr * u`.
 
     Args:
-        params: tensors or groups.
+        params: tensors, pairs of name and tensor, or groups.
         lr: rate.
         alpha: share of the running mean that is kept.
         eps: added to the root.
@@ -111,6 +117,8 @@ class RMSprop(Optimizer):
         momentum: share of the last direction that is kept.
         centered: divide by an estimate of the variance, not of the square.
         maximize: ascend instead.
+        penalty: one of `optim.penalty`, whose gradient is added.
+        unused: PyTorch's `foreach`, `fused`, `capturable`: without effect.
 
     Raises:
         ArgumentError: for negative settings.
@@ -124,6 +132,8 @@ class RMSprop(Optimizer):
         0.0
     """
 
+    entries = ("square_avg", "momentum_buffer", "grad_avg")
+
     def __init__(
         self,
         params: Params,
@@ -135,18 +145,19 @@ class RMSprop(Optimizer):
         centered: bool = False,
         *,
         maximize: bool = False,
+        penalty: Penalty | None = None,
+        **unused: Unpack[Unused],
     ) -> None:
+        settings = {
+            "lr": lr,
+            "momentum": momentum,
+            "alpha": alpha,
+            "eps": eps,
+            "centered": centered,
+            "weight_decay": weight_decay,
+        }
         super().__init__(
-            params,
-            {
-                "lr": lr,
-                "momentum": momentum,
-                "alpha": alpha,
-                "eps": eps,
-                "centered": centered,
-                "weight_decay": weight_decay,
-                "maximize": maximize,
-            },
+            params, settings | common(type(self).__name__, maximize, penalty, **unused)
         )
 
     def _check(self, group: Group) -> None:
@@ -161,7 +172,7 @@ class RMSprop(Optimizer):
             slots["grad_avg"] = 0.0
         return slots
 
-    def _numbers(self, group: Group, step: int) -> dict[str, float]:
+    def _numbers(self, group: Group, step: int, memory: dict[str, float]) -> dict[str, float]:
         return {
             "lr": group["lr"],
             "momentum": group["momentum"],
@@ -178,7 +189,7 @@ class RMSprop(Optimizer):
             g = add(g, mul(n["decay"], p))
         v = s["square_avg"] = add(mul(n["alpha"], s["square_avg"]), mul(n["rest"], mul(g, g)))
         if group["centered"]:
-            mean = s["grad_avg"] = _towards(s["grad_avg"], g, n["rest"])
+            mean = s["grad_avg"] = towards(s["grad_avg"], g, n["rest"])
             v = sub(v, mul(mean, mean))
         direction = div(g, add(sqrt(v), n["eps"]))
         if group["momentum"]:
@@ -187,135 +198,85 @@ class RMSprop(Optimizer):
         return sub(p, mul(n["lr"], direction))
 
 
-class Adam(Optimizer):
-    """Running means of the gradient and of its square, both corrected for their start at zero.
+class Adadelta(Optimizer):
+    """Steps as large as the running mean of the last ones, without units to tune (Zeiler 2012).
 
-        m = beta1 * m + (1 - beta1) * g
-        v = beta2 * v + (1 - beta2) * g * g
-        p = p - lr * (m / (1 - beta1**step)) / (sqrt(v / (1 - beta2**step)) + eps)
-
-    (Kingma and Ba 2015; `amsgrad` after Reddi et al. 2018.)
+        v = rho * v + (1 - rho) * g * g
+        d = sqrt(u + eps) / sqrt(v + eps) * g
+        u = rho * u + (1 - rho) * d * d
+        p = p - lr * d
 
     Args:
-        params: tensors or groups.
-        lr: rate.
-        betas: shares of the running means that are kept.
-        eps: added to the root.
+        params: tensors, pairs of name and tensor, or groups.
+        lr: factor of the steps.
+        rho: share of the running means that is kept, in [0, 1].
+        eps: added under the roots.
         weight_decay: factor of the L2 penalty's gradient; for every parameter of the group.
-        amsgrad: use the largest `v` so far.
         maximize: ascend instead.
+        penalty: one of `optim.penalty`, whose gradient is added.
+        unused: PyTorch's `foreach`, `fused`, `capturable`: without effect.
 
     Raises:
-        ArgumentError: for negative settings, or betas outside [0, 1).
+        ArgumentError: for negative settings, or rho above 1.
 
     Example:
         >>> import tinygrad_cl as tg
         >>> x = tg.tensor([1.0], requires_grad=True)
         >>> (4 * x).sum().backward()
-        >>> tg.optim.Adam([x], lr=0.25).step()
+        >>> tg.optim.Adadelta([x], rho=0.0, eps=9.0).step()
         >>> round(x.item(), 4)
-        0.75
+        -1.4
     """
 
-    decoupled = False
+    entries = ("square_avg", "acc_delta")
 
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
+        lr: float = 1.0,
+        rho: float = 0.9,
+        eps: float = 1e-6,
         weight_decay: float = 0.0,
-        amsgrad: bool = False,
         *,
         maximize: bool = False,
+        penalty: Penalty | None = None,
+        **unused: Unpack[Unused],
     ) -> None:
+        settings = {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay}
         super().__init__(
-            params,
-            {
-                "lr": lr,
-                "betas": betas,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "amsgrad": amsgrad,
-                "maximize": maximize,
-            },
+            params, settings | common(type(self).__name__, maximize, penalty, **unused)
         )
 
     def _check(self, group: Group) -> None:
         name = type(self).__name__
-        check_range(name, group, lr=0, eps=0, weight_decay=0)
-        betas = group["betas"]
-        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
-            raise ArgumentError(f"{name}: betas must be two numbers in [0, 1), got {betas}")
+        check_range(name, group, lr=0, rho=0, eps=0, weight_decay=0)
+        if group["rho"] > 1:
+            raise ArgumentError(f"{name}: rho must be in [0, 1], got {group['rho']}")
 
     def _slots(self, group: Group) -> dict[str, float]:
-        slots = {"exp_avg": 0.0, "exp_avg_sq": 0.0}
-        if group["amsgrad"]:
-            slots["max_exp_avg_sq"] = 0.0
-        return slots
+        return {"square_avg": 0.0, "acc_delta": 0.0}
 
-    def _numbers(self, group: Group, step: int) -> dict[str, float]:
-        # With r = sqrt(1 - beta2**step) and c = 1 - beta1**step:
-        # lr * (m / c) / (sqrt(v) / r + eps) = (lr * r / c) * m / (sqrt(v) + r * eps).
-        beta1, beta2 = group["betas"]
-        lr, root = group["lr"], math.sqrt(1 - beta2**step)
+    def _numbers(self, group: Group, step: int, memory: dict[str, float]) -> dict[str, float]:
         return {
-            "rate": lr * root / (1 - beta1**step),
-            "rest1": 1 - beta1,
-            "beta2": beta2,
-            "rest2": 1 - beta2,
-            "eps": group["eps"] * root,
+            "lr": group["lr"],
+            "rho": group["rho"],
+            "rest": 1 - group["rho"],
+            "eps": group["eps"],
             "decay": group["weight_decay"],
-            "shrink": 1 - lr * group["weight_decay"],
         }
 
     def _formula(
         self, group: Group, p: Node, g: Node, s: dict[str, Node], n: dict[str, Node]
     ) -> Node:
         if group["weight_decay"]:
-            if self.decoupled:
-                p = mul(n["shrink"], p)
-            else:
-                g = add(g, mul(n["decay"], p))
-        m = s["exp_avg"] = _towards(s["exp_avg"], g, n["rest1"])
-        v = add(mul(n["beta2"], s["exp_avg_sq"]), mul(n["rest2"], mul(g, g)))
-        s["exp_avg_sq"] = v
-        if group["amsgrad"]:
-            v = s["max_exp_avg_sq"] = maximum(s["max_exp_avg_sq"], v)
-        return sub(p, mul(n["rate"], div(m, add(sqrt(v), n["eps"]))))
+            g = add(g, mul(n["decay"], p))
+        v = s["square_avg"] = add(mul(n["rho"], s["square_avg"]), mul(n["rest"], mul(g, g)))
+        past = s["acc_delta"]
+        delta = mul(div(sqrt(add(past, n["eps"])), sqrt(add(v, n["eps"]))), g)
+        s["acc_delta"] = add(mul(n["rho"], past), mul(n["rest"], mul(delta, delta)))
+        return sub(p, mul(n["lr"], delta))
 
 
-class AdamW(Adam):
-    """`Adam` whose weight decay acts on the parameter: first `p = p - lr * weight_decay * p`.
-
-    (Loshchilov and Hutter 2019.) The decay is 0.01 by default, for every parameter of the group.
-
-    Example:
-        >>> import tinygrad_cl as tg
-        >>> x = tg.tensor([1.0], requires_grad=True)
-        >>> (0 * x).sum().backward()
-        >>> tg.optim.AdamW([x], lr=0.5, weight_decay=0.5).step()
-        >>> x.item()
-        0.75
-    """
-
-    decoupled = True
-
-    def __init__(
-        self,
-        params: Params,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-        amsgrad: bool = False,
-        *,
-        maximize: bool = False,
-    ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
-
-
-def _towards(mean: Node, value: Node, share: Node) -> Node:
-    """The running mean `mean`, moved by `share` of the way to `value`."""
+def towards(mean: Node, value: Node, share: Node) -> Node:
+    """Returns the running mean `mean`, moved by `share` of the way to `value`."""
     return add(mean, mul(share, sub(value, mean)))

@@ -1,58 +1,41 @@
 """`Optimizer`: groups of parameters, their states, and the step that realizes everything at once.
 
-A subclass names its numbers (`_numbers`), its states (`_slots`) and its formula (`_formula`). The
-formula is written on nodes and builds one new value per parameter. All parameters of a group share
-the same scalar nodes, so that the compiler sees the same formula for each and runs it in one
-launch; numbers are arguments of that launch, so a rate that changes compiles nothing.
+A subclass names its numbers (`_numbers`), its states (`_slots`, `_memory`) and its formula
+(`_formula`). The formula is written on nodes and builds one new value per parameter; update.py
+repeats it for all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
-import numpy as np
-
-from tinygrad_cl import engine
-from tinygrad_cl.autograd import enable_grad, no_grad
-from tinygrad_cl.autograd.handle import rebind, wrap
-from tinygrad_cl.dtypes import DType, float16, float32
+from tinygrad_cl.autograd import RemovableHandle, enable_grad, no_grad
 from tinygrad_cl.errors import ArgumentError, GradientError
-from tinygrad_cl.graph import Node, scalar
+from tinygrad_cl.graph import Node
 from tinygrad_cl.optim import state as saved_state
-from tinygrad_cl.optim.formula import Formula
-from tinygrad_cl.primitives.elementwise import cast as cast_node
-from tinygrad_cl.primitives.elementwise import neg
-from tinygrad_cl.runtime.device import get_device
+from tinygrad_cl.optim.options import EXTRA, Group, Params, State, check_common, plain
+from tinygrad_cl.optim.update import realize_all, update_group
 from tinygrad_cl.tensor import Tensor
-
-if TYPE_CHECKING:
-    from tinygrad_cl.runtime.device import Device
-
-Group = dict[str, Any]
-State = dict[str, Any]
-Params = Iterable[Tensor] | Iterable[Group]
-
-# By optimizer, truth of its settings, and spec of the parameter: all that a formula may depend on.
-_FORMULAS: dict[tuple[Any, ...], Formula] = {}
 
 
 class Optimizer:
     """The base of all optimizers.
 
     Args:
-        params: tensors that require grad, or groups: dicts with the key "params" and settings that
-        differ from the
-            defaults.
+        params: tensors that require grad, pairs of name and tensor, or groups: dicts with the key
+            "params" and settings that differ from the defaults.
         defaults: the settings of groups that do not give their own.
 
     Attributes:
+        defaults: as given.
         param_groups: the groups, dicts of settings with the tensors under "params".
         state: per parameter, a dict of what the formula remembers.
+        grad_scale: the factor that `GradScaler` put on the gradients of this step, or None.
 
     Raises:
         ArgumentError: for no parameters, things that are no leaves of the graph, or a parameter
-        given twice.
+            given twice.
 
     Example:
         >>> import tinygrad_cl as tg
@@ -66,13 +49,21 @@ class Optimizer:
         [0.25, 0.5]
     """
 
+    # What a saved state may hold of a parameter besides "step", and what of it may be missing.
+    entries: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+
     def __init__(self, params: Params, defaults: Group) -> None:
         if isinstance(params, Tensor):
             raise ArgumentError("optimizer: give a list of parameters, not a single tensor")
-        self.defaults = defaults
+        if isinstance(params, set | frozenset):
+            raise ArgumentError("optimizer: a set of parameters has no order; give a list")
+        self.defaults = {"maximize": False, "penalty": None} | defaults
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, State] = {}
-        listed = list(params)
+        self.grad_scale: float | None = None
+        self._hooks: dict[str, dict[int, Callable[..., Any]]] = {}
+        listed: list[Any] = list(params)
         if not listed:
             raise ArgumentError("optimizer: got no parameters; is the net empty, or frozen?")
         groups = listed if isinstance(listed[0], dict) else [{"params": listed}]
@@ -85,11 +76,15 @@ class Optimizer:
         """Raises an ArgumentError for settings out of range."""
 
     def _slots(self, group: Group) -> dict[str, float]:
-        """Returns the states that a parameter has, and the number with which each starts."""
+        """Returns the states of a parameter's shape, and the number with which each starts."""
         raise NotImplementedError
 
-    def _numbers(self, group: Group, step: int) -> dict[str, float]:
-        """Returns the numbers of the formula at a parameter's step (1, 2, ...)."""
+    def _memory(self, group: Group) -> dict[str, float]:
+        """Returns the states that are plain numbers, and how each starts."""
+        return {}
+
+    def _numbers(self, group: Group, step: int, memory: dict[str, float]) -> dict[str, float]:
+        """Returns the numbers of the formula at a parameter's step (1, 2, ...); renews `memory`."""
         raise NotImplementedError
 
     def _formula(
@@ -104,28 +99,45 @@ class Optimizer:
 
     # ------------------------------------------------------------------------------------ groups
 
-    def add_param_group(self, group: Group) -> None:
+    def add_param_group(self, param_group: Group) -> None:
         """Adds a group: a dict with the key "params" and settings that differ from the defaults.
 
         Raises:
             ArgumentError: for unknown settings, values out of range, tensors that cannot be
-            optimized.
+                optimized.
         """
-        given = group.get("params")
-        params = [given] if isinstance(given, Tensor) else list(given or ())
-        unknown = sorted(set(group) - set(self.defaults) - {"params", "name", "initial_lr"})
+        name = type(self).__name__
+        if not isinstance(param_group, Mapping) or "params" not in param_group:
+            raise ArgumentError(f'{name}: a group is a dict with the key "params"')
+        unknown = sorted(set(param_group) - set(self.defaults) - {"params"} - EXTRA)
         if unknown:
             raise ArgumentError(
-                f"{type(self).__name__}: unknown settings {', '.join(unknown)}; "
+                f"{name}: unknown settings {', '.join(map(str, unknown))}; "
                 f"known: {', '.join(self.defaults)}"
             )
-        full = (
-            {"params": params} | self.defaults | {k: v for k, v in group.items() if k != "params"}
-        )
+        params, names = self._split(param_group["params"])
+        given = {key: plain(key, value) for key, value in param_group.items()}
+        full = {"params": params} | self._plain_defaults() | given | {"params": params}
+        if names:
+            full["param_names"] = names
         self._check(full)
+        check_common(name, full, self.defaults)
         self._check_params(params)
         self.param_groups.append(full)
-        _realize([p.node for p in params])  # all initial values in one plan, before the first step
+        realize_all([p.node for p in params])  # all initial values at once, before the first step
+
+    def _plain_defaults(self) -> Group:
+        return {key: plain(key, value) for key, value in self.defaults.items()}
+
+    def _split(self, given: Any) -> tuple[list[Any], list[str]]:
+        """A group's parameters, and their names if it was given pairs."""
+        if isinstance(given, set | frozenset):
+            raise ArgumentError("optimizer: a set of parameters has no order; give a list")
+        params = [given] if isinstance(given, Tensor) else list(given or ())
+        pairs = [p for p in params if isinstance(p, tuple) and len(p) == 2]
+        if pairs and len(pairs) != len(params):
+            raise ArgumentError("optimizer: give all parameters with names, or none")
+        return ([p for _, p in pairs], [str(n) for n, _ in pairs]) if pairs else (params, [])
 
     def _check_params(self, params: list[Any]) -> None:
         name = type(self).__name__
@@ -151,6 +163,23 @@ class Optimizer:
                 elif p.grad is not None:
                     p.grad = p.grad.detach() * 0
 
+    def penalty_value(self) -> Tensor:
+        """Returns the penalties of all groups at the present values; a number, 0 without any.
+
+        Example:
+            >>> import tinygrad_cl as tg
+            >>> x = tg.tensor([1.0, -3.0], requires_grad=True)
+            >>> tg.optim.SGD([x], penalty=tg.optim.penalty.L1(0.5)).penalty_value().item()
+            2.0
+        """
+        with no_grad():
+            parts = [
+                group["penalty"].value(group["params"])
+                for group in self.param_groups
+                if group["penalty"] is not None
+            ]
+            return sum(parts[1:], parts[0]) if parts else Tensor(0.0)
+
     # -------------------------------------------------------------------------------------- step
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -167,6 +196,19 @@ class Optimizer:
         Raises:
             GradientError: if a gradient's shape or dtype is not its parameter's.
         """
+        args: tuple[Any, ...] = () if closure is None else (closure,)
+        kwargs: dict[str, Any] = {}
+        for hook in self._called("step_pre"):
+            answer = hook(self, args, kwargs)
+            if answer is not None:
+                args, kwargs = answer
+                args = args[1:] if args and args[0] is self else args
+        loss = self._step(*args, **kwargs)
+        for hook in self._called("step_post"):
+            hook(self, args, kwargs)
+        return loss
+
+    def _step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None
         if closure is not None:
             with enable_grad():
@@ -175,8 +217,8 @@ class Optimizer:
         self._check_gradients()
         with no_grad():
             for group in self.param_groups:
-                self._update(group, fresh)
-        _realize(fresh)
+                update_group(self, group, fresh)
+        realize_all(fresh)
         return loss
 
     def _check_gradients(self) -> None:
@@ -189,81 +231,12 @@ class Optimizer:
                         f"its parameter {p.node.signature.spec}"
                     )
 
-    def _update(self, group: Group, fresh: list[Node]) -> None:
-        slots = self._slots(group)
-        form = (type(self), *[bool(group[key]) for key in self.defaults])
-        shared: dict[tuple[DType, int], dict[str, Node]] = {}
-        for p in group["params"]:
-            if p.grad is None:
-                continue
-            state = self._ready_state(p, slots)
-            state["step"] = step = state["step"] + 1
-            dtype = _working_dtype(p.dtype)
-            numbers = shared.get((dtype, step))
-            if numbers is None:
-                found = self._numbers(group, step)
-                numbers = {name: scalar(value, dtype) for name, value in found.items()}
-                shared[dtype, step] = numbers
-            self._update_one(group, p, [state[name] for name in slots], numbers, form, fresh)
-
-    def _ready_state(self, p: Tensor, slots: dict[str, float]) -> State:
-        state = self.state.get(p)
-        if state is None:
-            state = self.state[p] = {"step": 0}
-        for name, start in slots.items():
-            if state.get(name) is None:
-                state[name] = _filled(p.node, start)
-        return state
-
-    def _update_one(
-        self,
-        group: Group,
-        p: Tensor,
-        held: list[Tensor],
-        numbers: dict[str, Node],
-        form: tuple[Any, ...],
-        fresh: list[Node],
-    ) -> None:
-        """Gives a parameter and its states new values; `form` is what the formula depends on."""
-        old = p.node
-        inputs = [old, p.grad.node, *[tensor.node for tensor in held], *numbers.values()]  # type: ignore[union-attr]
-        key = (form, old.signature.spec)
-        formula = _FORMULAS.get(key)
-        if formula is None:
-            outputs = self._written(group, inputs, list(numbers))
-            if len({id(node) for node in inputs}) == len(inputs):
-                _FORMULAS[key] = Formula(inputs, outputs)
-        else:
-            outputs = formula(inputs)
-        new = outputs[0]
-        new.leaf, new.needs_grad, new.hooks = old.leaf, old.needs_grad, old.hooks
-        rebind(p, new)
-        for tensor, node in zip(held, outputs[1:], strict=True):
-            rebind(tensor, node)
-        fresh += outputs
-
-    def _written(self, group: Group, inputs: list[Node], names: list[str]) -> list[Node]:
-        """Returns the new parameter and states, by way of `_formula`."""
-        old, g = inputs[:2]
-        slots = list(self._slots(group))
-        states = dict(zip(slots, inputs[2:], strict=False))
-        numbers = dict(zip(names, inputs[2 + len(slots) :], strict=True))
-        dtype, p = _working_dtype(old.dtype), old
-        if dtype is not old.dtype:
-            p, g = cast_node(p, dtype=dtype), cast_node(g, dtype=dtype)
-        if group["maximize"]:
-            g = neg(g)
-        new = self._formula(group, p, g, states, numbers)
-        if dtype is not old.dtype:
-            new = cast_node(new, dtype=old.dtype)
-        return [new, *[states[name] for name in slots]]
-
     # ------------------------------------------------------------------------------------- state
 
     def state_dict(self) -> dict[str, Any]:
         """Returns states and settings, in PyTorch's form: parameters are numbered in order.
 
-        The tensors show the values at the time of the call.
+        The tensors show the values at the time of the call. A penalty becomes its plain numbers.
 
         Example:
             >>> import tinygrad_cl as tg
@@ -271,15 +244,89 @@ class Optimizer:
             >>> tg.optim.SGD([x], lr=0.5).state_dict()["param_groups"][0]["lr"]
             0.5
         """
-        return saved_state.save(self)
+        for hook in self._called("state_dict_pre"):
+            hook(self)
+        saved = saved_state.save(self)
+        for hook in self._called("state_dict_post"):
+            answer = hook(self, saved)
+            saved = saved if answer is None else answer
+        return saved
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Takes over states and settings, as `state_dict` of this library or of PyTorch gives them.
 
+        Values may be tensors, NumPy arrays, nested lists of numbers, or PyTorch's own CPU tensors.
+        Settings that this optimizer does not have are left out. Nothing changes unless all fits.
+
         Raises:
-            StateError: if the groups, or the shapes of states, do not fit.
+            StateError: listing all that is missing, unexpected or malformed.
         """
+        for hook in self._called("load_state_dict_pre"):
+            answer = hook(self, state_dict)
+            state_dict = state_dict if answer is None else answer
         saved_state.load(self, state_dict)
+        for hook in self._called("load_state_dict_post"):
+            hook(self)
+
+    def _read_state(
+        self, entries: Mapping[str, Any], p: Tensor, group: Group, wrong: saved_state.Report
+    ) -> State:
+        """Returns a parameter's state from a saved one; what does not fit goes into `wrong`."""
+        return saved_state.read(self, entries, p, group, wrong)
+
+    # ------------------------------------------------------------------------------------- hooks
+
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls `hook(optimizer, args, kwargs)` before each step.
+
+        It may return other `args` and `kwargs` for the step.
+
+        Example:
+            >>> import tinygrad_cl as tg
+            >>> optimizer = tg.optim.SGD([tg.zeros(1, requires_grad=True)])
+            >>> handle = optimizer.register_step_pre_hook(lambda o, args, kwargs: None)
+            >>> handle.remove()
+        """
+        return self._register("step_pre", hook)
+
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls `hook(optimizer, args, kwargs)` after each step."""
+        return self._register("step_post", hook)
+
+    def register_state_dict_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Calls `hook(optimizer)` before a state dict is made."""
+        return self._register("state_dict_pre", hook, prepend)
+
+    def register_state_dict_post_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Calls `hook(optimizer, state_dict)` when one was made; an answer takes its place."""
+        return self._register("state_dict_post", hook, prepend)
+
+    def register_load_state_dict_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Calls `hook(optimizer, state_dict)` before one is loaded; an answer takes its place."""
+        return self._register("load_state_dict_pre", hook, prepend)
+
+    def register_load_state_dict_post_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Calls `hook(optimizer)` after a state dict was loaded."""
+        return self._register("load_state_dict_post", hook, prepend)
+
+    def _register(
+        self, event: str, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        hooks = self._hooks.setdefault(event, {})
+        key = min(hooks, default=0) - 1 if prepend else max(hooks, default=0) + 1
+        hooks[key] = hook
+        return RemovableHandle(hooks, key)
+
+    def _called(self, event: str) -> list[Callable[..., Any]]:
+        return [hook for _, hook in sorted(self._hooks.get(event, {}).items())]
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
@@ -287,36 +334,3 @@ class Optimizer:
             lines.append(f"Parameter Group {i}")
             lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
         return "\n".join([*lines, ")"])
-
-
-def _working_dtype(dtype: DType) -> DType:
-    """Half-precision parameters are updated in float32, and so are their states."""
-    return float32 if dtype is float16 else dtype
-
-
-def _filled(like: Node, value: float) -> Tensor:
-    """A state that is realized at once, so that the first step has the form of all others."""
-    device = like.device or get_device(None)
-    array = np.full(like.shape, value, dtype=_working_dtype(like.dtype).numpy)
-    return wrap(engine.upload(array, device))
-
-
-def _realize(nodes: list[Node]) -> None:
-    devices: dict[Device | None, list[Node]] = {}
-    while nodes:
-        node = nodes.pop()
-        devices.setdefault(node.device, []).append(node)
-    for waiting in devices.values():
-        engine.realize(waiting)
-
-
-def check_range(name: str, group: Group, **least: float) -> None:
-    """Checks that settings are numbers of at least the given values.
-
-    Raises:
-        ArgumentError: naming the optimizer, the setting and its value.
-    """
-    for key, low in least.items():
-        value = group[key]
-        if not isinstance(value, int | float) or not value >= low:
-            raise ArgumentError(f"{name}: {key} must be a number >= {low}, got {value!r}")

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from tinygrad_cl.errors import DTypeError, ShapeError
 from tinygrad_cl.graph import PRIMITIVES, Node, Primitive, TensorSpec, register
-from tinygrad_cl.lowering import Template
+from tinygrad_cl.lowering import Attrs, Template
 from tinygrad_cl.primitives.plans_matmul import accepts_operand, plan_matmul
 from tinygrad_cl.primitives.rules import widen
+from tinygrad_cl.shapes import Shape
 
 Array = NDArray[Any]
 
@@ -59,12 +60,17 @@ def _right_vjp(g: Node, y: Node, a: Node, b: Node) -> Node:
     return matmul(transposed(a), g)
 
 
+def _cut(shapes: tuple[Shape, ...], attrs: Attrs) -> tuple[bool, ...]:
+    """A matrix product by rows of `a`; with batches, by batches of both."""
+    return True, len(shapes[1]) > 2
+
+
 matmul: Primitive = register(
     Primitive(
         "matmul",
         _spec,
         _reference,
-        Template(plan_matmul, accepts_operand),
+        Template(plan_matmul, accepts_operand, _cut),
         vjps=(
             lambda g, y, a, b: matmul(g, transposed(b)),
             _right_vjp,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from tinygrad_cl.lowering import Attrs, DeviceTraits, Grid, Host, Pass, TemplatePlan
+from tinygrad_cl.primitives import plans_winograd as winograd
 from tinygrad_cl.primitives.conv_blocks import Blocks, choose_blocks, choose_weight_blocks
 from tinygrad_cl.primitives.conv_sides import Convolution, Pair, Side
 from tinygrad_cl.primitives.plans_dense import (
@@ -102,6 +103,9 @@ def _image_plan(
     if b is None:
         return Host(f"a kernel of {c.kernel} does not fit private memory")
     side = b.side
+    cycles = b.cycles * _image_tasks(c, b) * -(-side.sources // b.sources)
+    if not winograd.refusal(mode, c, types, cycles):
+        return winograd.image_plan(mode, c, types, traits)
     while _image_tasks(c, b) < 2 * traits.units and b.cycles > 2 * TASK_CYCLES:
         b = b.halved()
     tasks = _image_tasks(c, b)
@@ -136,6 +140,9 @@ def _weight_plan(c: Convolution, types: Types, traits: DeviceTraits) -> Template
     if b is None:
         return Host(f"a kernel of {c.kernel} does not fit private memory")
     side = b.side
+    steps = -(-c.images // b.images) * _parts((c.out[0], b.rows), (c.out[1], b.columns))
+    if not winograd.refusal("WEIGHT_GRAD", c, types, b.cycles * steps * _weight_tasks(c, b)):
+        return winograd.weight_plan(c, types, traits)
     while c.images == 1 and _weight_tasks(c, b) < 2 * traits.units and b.results > b.tile[0]:
         b = b.halved()
     tasks = _weight_tasks(c, b)

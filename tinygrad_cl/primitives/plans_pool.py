@@ -10,7 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tinygrad_cl.lowering import Attrs, DeviceTraits, Grid, Host, Pass, Template, TemplatePlan
+from tinygrad_cl.lowering import (
+    Attrs,
+    DeviceTraits,
+    Grid,
+    Host,
+    Pass,
+    Template,
+    TemplatePlan,
+    cut_all,
+)
 from tinygrad_cl.primitives.windows import Axis, axes
 from tinygrad_cl.shapes import Layout, Shape, numel
 
@@ -152,7 +161,7 @@ def _template(planner: Planner, *, gradient: bool = False, average: bool = False
         planes = numel(shape[:-2])
         return planner(Call(planes, rows, cols, tags[0], tags[-1], divisor, include, traits))
 
-    return Template(plan)
+    return Template(plan, cut=cut_all)
 
 
 def _element_grid(total: int, traits: DeviceTraits) -> Grid:

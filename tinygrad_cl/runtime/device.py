@@ -34,6 +34,7 @@ class _Registry:
         self.lock = threading.RLock()
         self.opened: dict[str, Device] = {}
         self.default: Device | None = None
+        self.host_alone = ""  # why OpenCL devices are refused
 
 
 _registry = _Registry()
@@ -78,6 +79,8 @@ def _find(name: str) -> Device:
             f"device {name!r} is unknown; use 'numpy', 'opencl', 'opencl:<number>', 'opencl:cpu', "
             "'opencl:gpu' or 'opencl:<part of its name>'"
         )
+    if _registry.host_alone:
+        raise DeviceError(f"device {name!r}: {_registry.host_alone}")
     from tinygrad_cl.runtime import discovery
 
     candidate = discovery.choose(which)
@@ -114,6 +117,13 @@ def set_default_device(device: str | Device | None) -> None:
     chosen = None if device is None else get_device(device)
     with _registry.lock:
         _registry.default = chosen
+
+
+def use_host_alone(reason: str) -> None:
+    """Makes "numpy" the default and only device of this process; OpenCL is never touched."""
+    with _registry.lock:
+        _registry.default = get_device("numpy")
+        _registry.host_alone = reason
 
 
 def devices() -> list[DeviceRecord]:

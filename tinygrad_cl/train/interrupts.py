@@ -11,10 +11,15 @@ class Interrupts:
     """While it is entered, the first Ctrl-C sets `seen`; the second is a KeyboardInterrupt.
 
     A program with its own handler of SIGINT keeps it; so do threads other than the main one.
+
+    Attributes:
+        seen: whether there was a Ctrl-C.
+        clean: whether training ended between two steps, by `check`.
     """
 
     def __init__(self) -> None:
         self.seen = False
+        self.clean = False
         self._ours = False
 
     def __enter__(self) -> Interrupts:
@@ -32,6 +37,7 @@ class Interrupts:
     def check(self) -> None:
         """Raises the KeyboardInterrupt that was held back, if there was one."""
         if self.seen:
+            self.clean = True
             raise KeyboardInterrupt
 
     def __exit__(

@@ -1,16 +1,14 @@
-"""Callbacks that watch a value: early stopping, reduced rates, checkpoints of the best epoch."""
+"""`EarlyStopping`, and the best value so far of one that is watched."""
 
 from __future__ import annotations
 
 import logging
 import math
-import os
+from collections.abc import Mapping
 from typing import Any
 
-from tinygrad_cl import io
 from tinygrad_cl.errors import ArgumentError
-from tinygrad_cl.optim import lr_scheduler
-from tinygrad_cl.train.callbacks import Callback, Logs, monitored
+from tinygrad_cl.train.callbacks import Callback, Logs, at_least, monitored
 
 logger = logging.getLogger("tinygrad_cl.train")
 
@@ -82,9 +80,8 @@ class EarlyStopping(Callback):
         mode: str = "auto",
         restore_best_weights: bool = True,
     ) -> None:
-        if patience < 1:
-            raise ArgumentError(f"EarlyStopping: patience must be at least 1, got {patience}")
-        self.monitor, self.patience = monitor, patience
+        self.monitor = monitor
+        self.patience = at_least("EarlyStopping", "patience", patience, 1)
         self.min_delta, self.mode = min_delta, mode
         self.restore_best_weights = restore_best_weights
         self.on_train_begin()
@@ -101,6 +98,24 @@ class EarlyStopping(Callback):
     def best(self) -> float:
         """The best value so far."""
         return self._best.value
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the best value, its epoch and weights, and the epochs without improvement."""
+        return {
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "stopped_epoch": self.stopped_epoch,
+            "waited": self._waited,
+            "weights": None if self._weights is None else dict(self._weights),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on with the run that is resumed; one that had been stopped stays so."""
+        self._best.value = float(state["best"])
+        self.best_epoch, self.stopped_epoch = state["best_epoch"], state["stopped_epoch"]
+        self._waited, self._weights = int(state["waited"]), state["weights"]
+        if self._waited >= self.patience:
+            self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         """Counts the epochs without improvement."""
@@ -120,104 +135,3 @@ class EarlyStopping(Callback):
         if self._weights is not None:
             self.model.net.load_state_dict(self._weights)
             self._weights = None
-
-
-class ReduceLROnPlateau(Callback):
-    """Multiplies the rate by `factor` when a value has not improved for `patience` epochs.
-
-    Args:
-        monitor: the name of the value.
-        factor: below 1.
-        patience: epochs without improvement that are tolerated.
-        min_delta: smaller improvements do not count.
-        mode: "min", "max", or "auto" (by the name).
-        cooldown: epochs after a reduction that do not count.
-        min_lr: floor of the rate.
-
-    Raises:
-        ArgumentError: for settings out of range, or a value that epochs do not have.
-    """
-
-    def __init__(
-        self,
-        monitor: str = "val_loss",
-        factor: float = 0.1,
-        patience: int = 10,
-        min_delta: float = 1e-4,
-        mode: str = "auto",
-        cooldown: int = 0,
-        min_lr: float = 0.0,
-    ) -> None:
-        if not 0 <= factor < 1:
-            raise ArgumentError(f"ReduceLROnPlateau: factor must be below 1, got {factor}")
-        self.monitor = monitor
-        self._settings: dict[str, Any] = {
-            "mode": mode_of(monitor, mode),
-            "factor": factor,
-            "patience": patience,
-            "threshold": min_delta,
-            "threshold_mode": "abs",
-            "cooldown": cooldown,
-            "min_lr": min_lr,
-        }
-
-    def on_train_begin(self) -> None:
-        """Starts a schedule of the model's optimizer."""
-        optimizer = self.model.optimizer
-        self._schedule = lr_scheduler.ReduceLROnPlateau(optimizer, **self._settings)
-
-    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        """Reduces the rate if it is time."""
-        self._schedule.step(monitored(self, logs, self.monitor))
-
-
-class ModelCheckpoint(Callback):
-    """Saves the model after epochs, whole or not at all.
-
-    Args:
-        path: a name that ends in `.npz` or `.safetensors`; it may have fields for the epoch (from
-            1) and its values: `"epoch{epoch:03d}-{val_loss:.3f}.npz"`.
-        monitor: the value that tells the best epoch.
-        save_best_only: whether only epochs better than all before are saved.
-        mode: "min", "max", or "auto" (by the name).
-        weights_only: whether to save the net's `state_dict` alone, instead of what `Model.save`
-            does.
-        every: epochs from one save to the next.
-
-    Raises:
-        ArgumentError: for settings out of range, or a value that epochs do not have.
-    """
-
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        monitor: str = "val_loss",
-        save_best_only: bool = False,
-        mode: str = "auto",
-        weights_only: bool = False,
-        every: int = 1,
-    ) -> None:
-        if every < 1:
-            raise ArgumentError(f"ModelCheckpoint: every must be at least 1, got {every}")
-        self.path = os.fspath(path)
-        self.monitor, self.mode, self.every = monitor, mode, every
-        self.save_best_only, self.weights_only = save_best_only, weights_only
-        self._best = Best(monitor, mode)
-
-    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        """Saves the model if it is time."""
-        if self.save_best_only and not self._best.improved(monitored(self, logs, self.monitor)):
-            return
-        if (epoch + 1) % self.every:
-            return
-        try:
-            path = self.path.format(**{"epoch": epoch + 1} | logs)
-        except (KeyError, IndexError, ValueError) as error:
-            raise ArgumentError(
-                f"ModelCheckpoint: {self.path!r} has a field that cannot be filled, {error}; the "
-                f"epoch has epoch, {', '.join(logs)}"
-            ) from error
-        if self.weights_only:
-            io.save(self.model.net.state_dict(), path)
-        else:
-            self.model.save(path)

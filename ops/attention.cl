@@ -1,0 +1,101 @@
+/* attention.cl: softmax(q @ k.T * scale + mask) @ v on a CPU, block by block, without the matrix of scores.
+ *
+ * Twins: tinygrad_cl/primitives/attention.py (plans: plans_attention.py), tinygrad_cl/functional/attention.py.
+ *
+ * q is (batches, heads, queries, head), k (..., keys, head), v (..., keys, head_v), with strides for batch, head and
+ * row. The output holds (batches, heads, queries, head_v) and then, for the backward pass, the logarithm of each row's
+ * sum of exponentials. A work-item makes `per` blocks of queries; each walks over the keys and keeps a running
+ * maximum, sum and average (Milakov and Gimelshein 2018; Dao et al. 2022). A query that sees nothing gets zeros.
+ */
+#include "attention_tile.cl"
+
+/* Turns a block of scores into exp(score - top), with running `top` and `total`; what the running average must be
+ * multiplied with goes to `factor`. */
+FUNCTION void NAME(soften)(ACC *scores, ACC *top, ACC *total, ACC *factor, const int rows, const int keys,
+                           const int ahead)
+{
+    for (int r = 0; r < rows; r += VEC) {
+        const int seen = CAUSAL ? clamp(r + REACH - ahead, 0, keys) : keys; /* by the last query of the register */
+        const V before = VLOAD(top + r);
+        V highest = before;
+        for (int c = 0; c < seen; c++) {
+            const V score = VLOAD(scores + c * QUERIES + r);
+            highest = MAXIMUM(highest, score);
+        }
+        const V shift = highest == (V)(-INFINITY) ? (V)(0) : highest;
+        const V fading = exp(before - shift);
+        V sum = VLOAD(total + r) * fading;
+        for (int c = 0; c < seen; c++) {
+            const V weight = exp(VLOAD(scores + c * QUERIES + r) - shift);
+            VSTORE(weight, scores + c * QUERIES + r);
+            sum += weight;
+        }
+        VSTORE(highest, top + r);
+        VSTORE(sum, total + r);
+        VSTORE(fading, factor + r);
+    }
+}
+
+/* Divides the averages by their sums, and makes `top` the logarithm of the sum of exponentials. */
+static inline void NAME(settle)(ACC *sums, ACC *top, const ACC *total, const int rows)
+{
+    for (int r = 0; r < rows; r++) {
+        const ACC share = total[r] == 0 ? (ACC)(0) : 1 / total[r];
+        for (int j = 0; j < WIDTH_V; j += VEC)
+            VSTORE(VLOAD(sums + r * WIDTH_V + j) * share, sums + r * WIDTH_V + j);
+    }
+    for (int r = 0; r < WHOLE(rows); r += VEC) {
+        const V sum = VLOAD(total + r), highest = VLOAD(top + r);
+        VSTORE(sum == (V)(0) ? (V)(0) : highest + log(sum), top + r);
+    }
+}
+
+VECTOR_KERNEL __kernel void KERNEL(__global IN_T *out, __global const IN_T *q, __global const IN_T *k,
+                                   __global const IN_T *v, __global const IN_T *scale, const int batches,
+                                   const int heads, const int queries, const int keys, const int head,
+                                   const int head_v, const long q_first, const long q_b, const long q_h,
+                                   const long q_row, const long k_first, const long k_b, const long k_h,
+                                   const long k_row, const long v_first, const long v_b, const long v_h,
+                                   const long v_row, const int per MASK_PARAMS)
+{
+    PRIVATE(ACC, rows, QUERIES * WIDTH_E);
+    PRIVATE(ACC, turned, QUERIES * WIDTH_E);
+    PRIVATE(ACC, key_rows, KEYS * WIDTH_E);
+    PRIVATE(ACC, value_rows, KEYS * WIDTH_V);
+    PRIVATE(ACC, scores, KEYS * QUERIES);
+    PRIVATE(ACC, sums, QUERIES * WIDTH_V);
+    PRIVATE(ACC, top, QUERIES);
+    PRIVATE(ACC, total, QUERIES);
+    PRIVATE(ACC, factor, QUERIES);
+    const int blocks = (queries + QUERIES - 1) / QUERIES;
+    const size_t tasks = (size_t)batches * heads * blocks, last = min(tasks, (get_global_id(0) + 1) * per);
+    for (size_t task = get_global_id(0) * per; task < last; task++) {
+        const size_t line = task / blocks, b = line / heads, h = line % heads, i0 = task % blocks * QUERIES;
+        const int n = min(QUERIES, queries - (int)i0);
+        const int end = CAUSAL ? min(keys, (int)i0 + n) : keys;
+        NAME(copy)(rows, WIDTH_E, q, q_first + b * q_b + h * q_h + i0 * q_row, q_row, n, head, scale[0]);
+        NAME(turn)(turned, rows, WIDTH_E, n);
+        for (int r = 0; r < QUERIES; r++) {
+            top[r] = -INFINITY;
+            total[r] = 0;
+        }
+        for (int j0 = 0; j0 < end; j0 += KEYS) {
+            const int m = min(KEYS, end - j0), ahead = j0 - (int)i0;
+            NAME(copy)(key_rows, WIDTH_E, k, k_first + b * k_b + h * k_h + j0 * k_row, k_row, m, head, 1);
+            NAME(copy)(value_rows, WIDTH_V, v, v_first + b * v_b + h * v_h + j0 * v_row, v_row, m, head_v, 1);
+            NAME(score)(scores, key_rows, turned, n, m, ahead, MASK_AT_BLOCK(b, h, i0, j0));
+            NAME(soften)(scores, top, total, factor, n, m, ahead);
+            if (j0)
+                for (int r = 0; r < n; r++)
+                    for (int j = 0; j < WIDTH_V; j += VEC)
+                        VSTORE(VLOAD(sums + r * WIDTH_V + j) * factor[r], sums + r * WIDTH_V + j);
+            NAME(product)(sums, WIDTH_V, scores, 1, QUERIES, value_rows, WIDTH_V, n, WIDTH_V, m, j0 > 0, -ALL,
+                          CAUSAL ? -ahead : ALL, -ALL);
+        }
+        NAME(settle)(sums, top, total, n);
+        const size_t at = line * queries + i0, rest = (size_t)batches * heads * queries * head_v;
+        NAME(give)(out, at * head_v, sums, WIDTH_V, n, head_v, 1, 0);
+        for (int r = 0; r < n; r++)
+            out[rest + at + r] = top[r];
+    }
+}

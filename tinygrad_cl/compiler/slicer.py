@@ -1,0 +1,74 @@
+"""`Slicer`: the group of a region, for fusion."""
+
+from __future__ import annotations
+
+from tinygrad_cl.compiler.body import Body
+from tinygrad_cl.compiler.groups import Group
+from tinygrad_cl.compiler.sliceplan import Planner, Unsliced, plan_slices
+from tinygrad_cl.compiler.slicing import Region
+from tinygrad_cl.compiler.structure import KEEP, WANTED, Structure
+from tinygrad_cl.lowering import DeviceTraits, View
+from tinygrad_cl.shapes import Layout
+
+
+class Slicer:
+    """A region on its way to a group.
+
+    Args:
+        structure: the graph.
+        region: the values that run slice by slice.
+        traits: of the device.
+        planner: makes the plan of one slice.
+
+    Attributes:
+        members: the values that only the region's kernel computes: all but its views.
+        outputs: those that others read.
+
+    Raises:
+        Unsliced: if a backward pass that is still to come will read values of the region.
+    """
+
+    def __init__(
+        self, structure: Structure, region: Region, traits: DeviceTraits, planner: Planner
+    ) -> None:
+        self.structure = structure
+        self.region = region
+        self.traits = traits
+        self.planner = planner
+        inside = region.values | region.sums
+        self.members = {at for at in inside if not isinstance(structure[at].lowering, View)}
+        if any(structure[at].flag == KEEP for at in self.members):
+            raise Unsliced("a backward pass will read what lies between its kernels")
+        self.outputs = self._outputs()
+
+    def _outputs(self) -> set[int]:
+        structure, found = self.structure, set()
+        for at in self.members:
+            if structure[at].flag == WANTED:
+                found.add(at)
+        for at, value in enumerate(structure):
+            if at in self.members or (at in self.region.values and value.flag != WANTED):
+                continue  # a view of the region counts where it is read
+            for i in value.inputs:
+                base = i
+                while base in self.region.values and base not in self.members:
+                    base = structure[base].inputs[0]
+                if base in self.members:
+                    found.add(base)
+        return found
+
+    def group(self, realized: set[int]) -> Group:
+        """Returns the group.
+
+        Raises:
+            Refusal: naming a value that must be realized first.
+            Unsliced: if the region is better computed kernel by kernel.
+        """
+        outputs = sorted(self.outputs)
+        made = plan_slices(
+            self.structure, self.region, outputs, realized, self.traits, self.planner
+        )
+        reads = dict.fromkeys(at for at, _ in made.cut.leaves.values())
+        inputs = [(at, Layout.contiguous(self.structure[at].shape)) for at in reads]
+        body = Body((), (), ())
+        return Group("slice", None, outputs, (), body, inputs=inputs, slices=made)

@@ -1,0 +1,318 @@
+"""`jit`: captures a function once and replays its kernels from then on.
+
+The first call of each kind (shapes, dtypes and plain values of the arguments) runs define-by-run.
+The next two run define-by-run and are recorded; if the recordings agree, later calls are replayed:
+no graph is built, the plans' kernels are launched again with new arguments. Parameters, optimizer
+state and running statistics are updated in place; learning rates, step counts and positions of
+random numbers are drawn anew for each call. What the Python code depends on besides its arguments
+(see `tinygrad_cl.guards`) is checked before each replay; if something has changed, the function is
+captured again. Where a call cannot be replayed, it runs define-by-run: the result is always that of
+the function.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tinygrad_cl import engine
+from tinygrad_cl.autograd.handle import Handle, wrap
+from tinygrad_cl.errors import ArgumentError
+from tinygrad_cl.graph import TensorSpec, grad_mode
+from tinygrad_cl.guards import PLAIN, Guards
+from tinygrad_cl.recording import Recorder, Recording, difference
+from tinygrad_cl.replay import HELD, Replay
+from tinygrad_cl.runtime.device import get_device
+from tinygrad_cl.tracing import tracing
+
+log = logging.getLogger("tinygrad_cl.jit")
+
+MAX_VARIANTS = 32  # kinds of calls that are kept captured; the oldest goes
+MAX_CAPTURES = 5  # recordings that may disagree before a kind of call stays define-by-run
+
+
+class _Variant:
+    """One kind of call: what has been captured of it."""
+
+    def __init__(self, key: tuple[Any, ...]) -> None:
+        self.key = key
+        self.calls = 0
+        self.replays = 0
+        self.captures = 0
+        self.guards: Guards | None = None
+        self.last: Recording | None = None
+        self.parameters: list[Handle] = []
+        self.replay: Replay | None = None
+        self.form: Any = None
+        self.reason = ""
+        self.given_up = False
+
+    def reset(self, reason: str) -> None:
+        """Forgets what was captured."""
+        self.guards = self.last = self.replay = None
+        self.parameters = []
+        self.reason = reason
+
+    def describe(self) -> Iterator[str]:
+        """Yields what `print(jit)` shows of it."""
+        specs = [str(part[0]) for part in self.key[1:] if _is_tensor_key(part)]
+        yield f"  ({', '.join(specs)}): {self._state()}"
+        if self.replay is not None:
+            yield from (f"    {line}" for line in self.replay.describe())
+        for line in self.guards or ():
+            yield f"    checked: {line}"
+
+    def _state(self) -> str:
+        if self.replay is not None:
+            return f"captured, replayed {self.replays} times"
+        if self.given_up:
+            return f"define-by-run: {self.reason}"
+        return f"not yet captured{': ' + self.reason if self.reason else ''}"
+
+
+class Jit:
+    """A function whose calls are captured and replayed; made by `jit`.
+
+    Calling it is calling the function. `print(step)` shows what was captured: per kind of call the
+    plans and launches, the tensors that are updated, the numbers that are drawn, and what is
+    checked.
+
+    Attributes:
+        function: what it was made from.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        if not callable(function):
+            raise ArgumentError(f"jit: expected a function or a module, got {function!r}")
+        functools.update_wrapper(self, function, updated=())
+        self.function = function
+        self._variants: dict[Any, _Variant] = {}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Returns what the function returns for these arguments."""
+        if tracing.active is not None or engine.inspection.modes:
+            return self.function(*args, **kwargs)
+        tensors: list[Handle] = []
+        key: list[Any] = [grad_mode.enabled]
+        form = _flatten((args, kwargs), tensors, key)
+        variant = self._variant(tuple(key))
+        if variant.replay is not None and variant.guards is not None:
+            reason = variant.guards.check() or variant.replay.refusal()
+            if not reason:
+                variant.replays += 1
+                for tensor in tensors:
+                    if tensor.node.buffer is None:
+                        engine.realize([tensor.node])
+                return _unflatten(variant.form, iter(variant.replay(tensors)))
+            if reason is HELD:  # this call alone
+                return self._run(form, tensors)
+            log.info("%s: captured again: %s", self.__name__, reason)
+            variant.reset(reason)
+        return self._capture(variant, form, tensors)
+
+    def _variant(self, key: tuple[Any, ...]) -> _Variant:
+        variant = self._variants.get(key)
+        if variant is None:
+            while len(self._variants) >= MAX_VARIANTS:
+                self._variants.pop(next(iter(self._variants)))
+            variant = self._variants[key] = _Variant(key)
+        return variant
+
+    def _run(self, form: Any, tensors: list[Handle]) -> Any:
+        args, kwargs = _unflatten(form, iter(tensors))
+        return self.function(*args, **kwargs)
+
+    # ---- capturing
+
+    def _capture(self, variant: _Variant, form: Any, tensors: list[Handle]) -> Any:
+        variant.calls += 1
+        if variant.calls == 1 or variant.given_up:
+            return self._run(form, tensors)
+        others = tuple(_others(form))
+        guards = Guards(self.function, others)
+        for tensor in tensors:
+            if tensor.node.buffer is None:
+                engine.realize([tensor.node])
+        recorder = Recorder(tensors, variant.parameters)
+        tracing.active = recorder
+        try:
+            result = self._run(form, tensors)
+            outputs: list[Handle] = []
+            shape = _flatten(result, outputs, [])
+            recording = recorder.finish(outputs)
+        finally:
+            tracing.active = None
+        reason = recorder.reason
+        if not reason and variant.guards is not None and variant.last is not None:
+            reason = variant.guards.check() or difference(variant.last, recording)
+            if not reason and len(recording.grads_before) == len(recorder.parameters):
+                variant.replay, variant.form = Replay(recording), shape
+        changed = guards.check()
+        if changed:
+            reason, variant.replay = f"it changes what it depends on: {changed}", None
+        variant.guards, variant.last = Guards(self.function, others), recording
+        variant.parameters = recorder.parameters
+        self._judge(variant, recorder.reason, reason)
+        return result
+
+    def _judge(self, variant: _Variant, final: str, reason: str) -> None:
+        """Stops capturing what cannot be captured."""
+        variant.reason = reason
+        variant.captures += 1
+        if variant.replay is not None:
+            variant.captures, variant.last = 0, None
+            log.info("%s", self)
+        elif final or (reason and variant.captures >= MAX_CAPTURES):
+            variant.given_up = True
+            variant.reset(reason)
+            log.warning("%s runs define-by-run: %s", self.__name__, reason)
+
+    # ---- looking at it
+
+    @property
+    def plans(self) -> list[Any]:
+        """The plans of all captured kinds of calls, to print or to read the source of."""
+        return [
+            run.executable.plan
+            for variant in self._variants.values()
+            if variant.replay is not None
+            for run in variant.replay.recording.runs
+            if hasattr(run.executable, "plan")
+        ]
+
+    def __str__(self) -> str:
+        lines = [f"jit of {self.__name__}: {len(self._variants)} kinds of calls"]
+        for variant in self._variants.values():
+            lines += variant.describe()
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<jit {self.__name__}>"
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("function", "_variants"):
+            raise AttributeError(name)
+        return getattr(self.function, name)
+
+
+def jit(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """Returns a function that captures the calls of `function` and replays their kernels.
+
+    It is for training steps (forward, backward and optimizer) and for inference. The function must
+    do all its work on tensors; what it prints or counts happens only while it is captured. Arrays
+    among the arguments become tensors. A call whose result could not be repeated by a replay (it
+    reads values on the host, changes an argument, leaves the backward pass to its caller, or
+    computes with numbers that change without being arguments) runs define-by-run, and a
+    warning is logged once. Replays return new tensors; parameters and states are updated in place.
+
+    Args:
+        function: a function or a module.
+        options: taken over from `torch.compile` and ignored: there is one mode.
+
+    Returns:
+        A `Jit`; printing it shows what was captured.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
+        >>> optimizer = tg.optim.SGD([w], lr=0.25)
+        >>> @tg.jit
+        ... def step(x):
+        ...     optimizer.zero_grad()
+        ...     loss = ((w * x) ** 2).sum()
+        ...     loss.backward()
+        ...     optimizer.step()
+        ...     return loss
+        >>> x = tg.ones(2)
+        >>> [round(step(x).item(), 4) for _ in range(5)]
+        [5.0, 1.25, 0.3125, 0.0781, 0.0195]
+    """
+    known = {"mode", "fullgraph", "dynamic", "backend", "options", "disable"}
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise ArgumentError(f"jit: unknown options {', '.join(unknown)}")
+    if function is None:
+        return functools.partial(jit, **options)
+    if isinstance(function, Jit):
+        return function
+    return function if options.get("disable") else Jit(function)
+
+
+def _is_tensor_key(part: Any) -> bool:
+    return isinstance(part, tuple) and bool(part) and isinstance(part[0], TensorSpec)
+
+
+# ---- arguments and results
+
+_TENSOR = object()  # stands in a form for the next tensor
+_Form = Any
+
+
+def _flatten(value: Any, tensors: list[Handle], key: list[Any]) -> _Form:
+    """Returns the form of nested containers; appends tensors, and what they must agree in."""
+    if isinstance(value, Handle):
+        node = value.node
+        tensors.append(value)
+        key.append((node.signature.spec, id(node.device), node.needs_grad))
+        return _TENSOR
+    kind = type(value)
+    if kind is tuple or kind is list:
+        key.append((kind, len(value)))
+        return _Items(kind, [_flatten(item, tensors, key) for item in value])
+    if isinstance(value, dict):
+        key.append((kind, *value))
+        items = [_flatten(item, tensors, key) for item in value.values()]
+        return _Items(kind, items, list(value))
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        key.append((kind, len(value)))
+        return _Items(lambda items: kind(*items), [_flatten(i, tensors, key) for i in value])
+    if isinstance(value, np.ndarray):
+        return _flatten(wrap(engine.upload(value, get_device(None))), tensors, key)
+    key.append((kind, value) if isinstance(value, PLAIN) else id(value))
+    return _Other(value)
+
+
+class _Other:
+    """A form's leaf that is no tensor."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class _Items:
+    """A form's container."""
+
+    __slots__ = ("items", "keys", "make")
+
+    def __init__(self, make: Any, items: list[_Form], keys: list[Any] | None = None) -> None:
+        self.make = make
+        self.items = items
+        self.keys = keys
+
+
+def _unflatten(form: _Form, tensors: Iterator[Any]) -> Any:
+    if form is _TENSOR:
+        return next(tensors)
+    if isinstance(form, _Other):
+        return form.value
+    items = [_unflatten(item, tensors) for item in form.items]
+    if form.keys is not None:
+        return dict(zip(form.keys, items, strict=True))
+    return form.make(items)
+
+
+def _others(form: _Form) -> Iterator[Any]:
+    if isinstance(form, _Other):
+        yield form.value
+    elif isinstance(form, _Items):
+        for item in form.items:
+            yield from _others(item)
+
+
+__all__ = ["Jit", "jit"]

@@ -1,0 +1,221 @@
+"""How parameters get new values: one formula for all of a group, written once and repeated.
+
+All parameters of a group share the same scalar nodes, so that the compiler sees the same formula
+for each and runs it in one launch; numbers are arguments of that launch, so a rate that changes
+compiles nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_cl import engine
+from tinygrad_cl.autograd.handle import rebind, wrap
+from tinygrad_cl.dtypes import DType, float16, float32
+from tinygrad_cl.graph import Node, scalar
+from tinygrad_cl.optim.formula import Formula
+from tinygrad_cl.optim.options import Group, State
+from tinygrad_cl.primitives.elementwise import cast as cast_node
+from tinygrad_cl.primitives.elementwise import mul, neg
+from tinygrad_cl.runtime.device import get_device
+from tinygrad_cl.tensor import Tensor
+from tinygrad_cl.tracing import tracing
+
+if TYPE_CHECKING:
+    from tinygrad_cl.optim.optimizer import Optimizer
+    from tinygrad_cl.runtime.device import Device
+
+UNSCALE = "unscale"  # the number that undoes the scale of a loss
+
+# By optimizer, truth of its settings, and spec of the parameter: all that a formula may depend on.
+_FORMULAS: dict[tuple[Any, ...], Formula] = {}
+
+
+def update_group(optimizer: Optimizer, group: Group, fresh: list[Node]) -> None:
+    """Gives the parameters of a group that have a gradient new values, and their states too.
+
+    The new nodes are added to `fresh`; nothing is computed yet.
+    """
+    slots, memory = optimizer._slots(group), optimizer._memory(group)
+    form = _form(optimizer, group)
+    shared: dict[tuple[Any, ...], tuple[dict[str, Node], dict[str, float], list[State]]] = {}
+    for p in group["params"]:
+        if p.grad is None:
+            continue
+        state = _ready_state(optimizer, p, slots, memory)
+        state["step"] = step = state["step"] + 1
+        dtype = working_dtype(p.dtype)
+        key = (dtype, step, *[state[name] for name in memory])
+        found = shared.get(key)
+        if found is None:
+            found = shared[key] = (*_shared(optimizer, group, state, memory, dtype), [])
+        numbers, renewed, members = found
+        members.append(state)
+        state.update(renewed)
+        _update_one(optimizer, group, p, [state[name] for name in slots], numbers, form, fresh)
+    if tracing.active is not None:
+        for numbers, _, members in shared.values():
+            tracing.active.numbers(
+                tuple(numbers.values()), _StepNumbers(optimizer, group, members, memory)
+            )
+
+
+class _StepNumbers:
+    """Where the numbers of a captured step come from: settings and step counts of that moment."""
+
+    def __init__(
+        self, optimizer: Optimizer, group: Group, members: list[State], memory: dict[str, float]
+    ) -> None:
+        self._optimizer = optimizer
+        self._group = group
+        self._members = members
+        self._memory = memory
+        self._form = _form(optimizer, group)
+        self._size = (len(optimizer.param_groups), len(group["params"]))
+
+    def check(self) -> str:
+        """Returns what changed in the settings, apart from numbers."""
+        size = (len(self._optimizer.param_groups), len(self._group["params"]))
+        if size != self._size or _form(self._optimizer, self._group) != self._form:
+            return f"the settings of {type(self._optimizer).__name__} changed"
+        first = self._members[0]["step"]
+        if any(state["step"] != first for state in self._members):
+            return f"the parameters of {type(self._optimizer).__name__} are at different steps"
+        return ""
+
+    def draw(self) -> list[float]:
+        """Returns the numbers of the next step, and counts it."""
+        first = self._members[0]
+        step = first["step"] + 1
+        for state in self._members:
+            state["step"] = step
+        found, remembered = _drawn(self._optimizer, self._group, first, self._memory)
+        for state in self._members:
+            state.update(remembered)
+        return list(found.values())
+
+    def __str__(self) -> str:
+        names = _drawn(self._optimizer, self._group, self._members[0], self._memory)[0]
+        return f"{', '.join(names)} of {type(self._optimizer).__name__}"
+
+
+def _form(optimizer: Optimizer, group: Group) -> tuple[Any, ...]:
+    truths = [bool(group[key]) for key in optimizer.defaults]
+    penalty = group["penalty"]
+    scaled = optimizer.grad_scale is not None
+    return (type(optimizer), scaled, None if penalty is None else penalty.form, *truths)
+
+
+def _ready_state(
+    optimizer: Optimizer, p: Tensor, slots: dict[str, float], memory: dict[str, float]
+) -> State:
+    state = optimizer.state.get(p)
+    if state is None:
+        state = optimizer.state[p] = {"step": 0}
+    for name, start in slots.items():
+        if state.get(name) is None:
+            state[name] = _filled(p.node, start)
+    for name, start in memory.items():
+        state.setdefault(name, start)
+    return state
+
+
+def _shared(
+    optimizer: Optimizer, group: Group, state: State, memory: dict[str, float], dtype: DType
+) -> tuple[dict[str, Node], dict[str, float]]:
+    """The numbers of a step as nodes, and what is to be remembered of them."""
+    found, remembered = _drawn(optimizer, group, state, memory)
+    return {name: scalar(value, dtype) for name, value in found.items()}, remembered
+
+
+def _drawn(
+    optimizer: Optimizer, group: Group, state: State, memory: dict[str, float]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """The numbers of a step, and what is to be remembered of them."""
+    remembered = {name: state[name] for name in memory}
+    found = optimizer._numbers(group, state["step"], remembered)
+    if optimizer.grad_scale is not None:
+        found[UNSCALE] = 1 / optimizer.grad_scale
+    if group["penalty"] is not None:
+        found |= group["penalty"].numbers()
+    return {name: float(value) for name, value in found.items()}, remembered
+
+
+def _update_one(
+    optimizer: Optimizer,
+    group: Group,
+    p: Tensor,
+    held: list[Tensor],
+    numbers: dict[str, Node],
+    form: tuple[Any, ...],
+    fresh: list[Node],
+) -> None:
+    """Gives a parameter and its states new values; `form` is what the formula depends on."""
+    old = p.node
+    inputs = [old, p.grad.node, *[tensor.node for tensor in held], *numbers.values()]  # type: ignore[union-attr]
+    key = (form, old.signature.spec)
+    formula = _FORMULAS.get(key)
+    if formula is None:
+        outputs = _written(optimizer, group, inputs, list(numbers))
+        if len({id(node) for node in inputs}) == len(inputs):
+            _FORMULAS[key] = Formula(inputs, outputs)
+    else:
+        outputs = formula(inputs)
+    replace(p, outputs[0])
+    for tensor, node in zip(held, outputs[1:], strict=True):
+        rebind(tensor, node)
+    fresh += outputs
+
+
+def _written(
+    optimizer: Optimizer, group: Group, inputs: list[Node], names: list[str]
+) -> list[Node]:
+    """Returns the new parameter and states, by way of the optimizer's formula."""
+    old, g = inputs[:2]
+    slots = list(optimizer._slots(group))
+    states = dict(zip(slots, inputs[2:], strict=False))
+    numbers = dict(zip(names, inputs[2 + len(slots) :], strict=True))
+    dtype, p = working_dtype(old.dtype), old
+    if dtype is not old.dtype:
+        p, g = cast_node(p, dtype=dtype), cast_node(g, dtype=dtype)
+    if UNSCALE in numbers:
+        g = mul(g, numbers[UNSCALE])
+    if group["maximize"]:
+        g = neg(g)
+    if group["penalty"] is not None:
+        g = group["penalty"].added(g, p, numbers)
+    new = optimizer._formula(group, p, g, states, numbers)
+    if dtype is not old.dtype:
+        new = cast_node(new, dtype=old.dtype)
+    return [new, *[states[name] for name in slots]]
+
+
+def replace(p: Tensor, new: Node) -> None:
+    """Gives a parameter a new value; it stays the leaf that it was, with its hooks."""
+    old = p.node
+    new.leaf, new.needs_grad, new.hooks = old.leaf, old.needs_grad, old.hooks
+    rebind(p, new)
+
+
+def working_dtype(dtype: DType) -> DType:
+    """Half-precision parameters are updated in float32, and so are their states."""
+    return float32 if dtype is float16 else dtype
+
+
+def _filled(like: Node, value: float) -> Tensor:
+    """A state that is realized at once, so that the first step has the form of all others."""
+    device = like.device or get_device(None)
+    array = np.full(like.shape, value, dtype=working_dtype(like.dtype).numpy)
+    return wrap(engine.upload(array, device))
+
+
+def realize_all(nodes: list[Node]) -> None:
+    """Computes nodes in one plan per device; empties the list."""
+    devices: dict[Device | None, list[Node]] = {}
+    while nodes:
+        node = nodes.pop()
+        devices.setdefault(node.device, []).append(node)
+    for waiting in devices.values():
+        engine.realize(waiting)

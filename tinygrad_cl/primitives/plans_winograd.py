@@ -1,0 +1,229 @@
+"""Plans of Winograd's convolution: ops/winograd*.cl, on CPUs.
+
+A tile of 4 x 4 outputs of a 3 x 3 kernel takes 36 multiplications for 144, one of 2 x 2 outputs of
+a 5 x 5 kernel 36 for 100, at the price of bringing source, weights and sums to the points where
+they are multiplied, and back. From 16 channels up that is two to three times as fast as the direct
+sum; `refusal` tells where it is not used, and why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tinygrad_cl.lowering import DeviceTraits, Grid, Pass, TemplatePlan
+from tinygrad_cl.primitives.conv_sides import Convolution, Pair
+from tinygrad_cl.primitives.plans_dense import Defines, Types, sum_slices
+
+OUTPUTS = {3: 4, 5: 2}  # along a side of a tile, by the side of the kernel
+POINTS = 36
+ROWS, COLS = 8, 2  # the register tile
+TILES = 64  # of a block, at most
+VECTORS = 1024  # of the source at one point, at most: 64 tiles of 256 channels with 16 lanes
+SIDE = 64  # channels of a task of the weight gradient along either dim, at most
+WEIGHTS = 10 << 20  # of all points, at most: 512 x 512 channels; beyond, they cost too much memory
+IMAGE = 1600  # pixels of a padded block, at most
+TASKS = 4  # per compute unit, at least, where there are enough tiles or channels
+ITEMS = 8  # work-items per compute unit, at most
+
+# Cycles, measured: to the points and back, for a tile and channel; to the points, for a weight;
+# the products, for a tile and pair of channels.
+SPREAD, FILTER = 12.0, 14.0
+GATHER = {3: 14.0, 5: 8.0}
+PRODUCT = POINTS / 32 / 0.88
+MARGIN = 0.9  # of the direct sum's cycles, at most: its own digits are worth a tenth
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A product with stride 1 that makes `out` from `size`."""
+
+    taps: int  # along a side of the kernel
+    images: int
+    sources: int
+    results: int
+    size: Pair
+    out: Pair
+    padding: Pair
+
+    @property
+    def grid(self) -> Pair:
+        """Rows and columns of tiles of an image."""
+        side = OUTPUTS[self.taps]
+        return -(-self.out[0] // side), -(-self.out[1] // side)
+
+    @property
+    def tiles(self) -> int:
+        """Tiles of all images."""
+        return self.images * self.grid[0] * self.grid[1]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The first arguments of the kernels."""
+        return (self.images, self.sources, self.results, *self.size, *self.out, *self.padding)
+
+    def blocks(self, most: int) -> Pair:
+        """Images and rows of tiles of a block of at most `most` tiles."""
+        rows, columns = self.grid
+        if rows * columns <= most:
+            count = -(-self.images // (most // (rows * columns)))
+            return -(-self.images // count), rows
+        count = -(-rows // (most // columns))
+        return 1, -(-rows // count)
+
+
+def problem(mode: str, c: Convolution) -> Problem:
+    """The product of a convolution or of one of its gradients."""
+    taps = c.kernel[0]
+    if mode != "INPUT_GRAD":
+        return Problem(taps, c.images, c.channels, c.outputs, c.size, c.out, c.padding)
+    padding = (taps - 1 - c.padding[0], taps - 1 - c.padding[1])
+    return Problem(taps, c.images, c.outputs, c.channels, c.out, c.size, padding)
+
+
+def refusal(mode: str, c: Convolution, types: Types, direct: float) -> str | None:
+    """Returns why Winograd's form does not serve, or None if it does.
+
+    Args:
+        mode: "FORWARD", "INPUT_GRAD" or "WEIGHT_GRAD".
+        c: the sizes.
+        types: the register types.
+        direct: cycles of the direct sum.
+    """
+    side = c.kernel[0]
+    if c.kernel != (side, side) or side not in OUTPUTS:
+        return "it is made for 3 x 3 and 5 x 5 kernels"
+    if c.stride != (1, 1) or c.dilation != (1, 1):
+        return "it is made without stride and dilation"
+    if c.groups != 1 or max(c.padding) >= side:
+        return "it is made for one group and less padding than kernel"
+    if types.acc != "float":
+        return "it loses digits that float64 is asked for"
+    p, vec = problem(mode, c), types.vec
+    if vec < 8 or not p.tiles or p.sources * p.results == 0:
+        return "there are too few lanes, or nothing to compute"
+    if p.grid[1] * max(1, -(-p.sources // vec) if mode != "WEIGHT_GRAD" else 1) > VECTORS:
+        return "a row of tiles does not fit private memory"
+    if p.grid[1] > TILES:
+        return "the image is wider than a block of tiles"
+    if mode != "WEIGHT_GRAD" and _panels(p, vec)[1] > WEIGHTS:
+        return "the weights at all points take too much memory"
+    cycles = _cycles(mode, p, vec)
+    if cycles > MARGIN * direct:
+        return f"the direct sum takes {direct:.0f} cycles, and this form {cycles:.0f}"
+    return None
+
+
+def _up(size: int, part: int) -> int:
+    return -(-size // part) * part
+
+
+def _panels(p: Problem, vec: int) -> Pair:
+    """How many panels of weights there are, and their elements."""
+    panels = -(-p.results // (COLS * vec))
+    return panels, panels * POINTS * (COLS * vec * p.sources + vec)
+
+
+def _cycles(mode: str, p: Problem, vec: int) -> float:
+    width = COLS * vec
+    ends = SPREAD * _up(p.sources, vec) + GATHER[p.taps] * _up(p.results, vec)
+    if mode == "WEIGHT_GRAD":
+        product, weights = _up(p.sources, width) * _up(p.results, ROWS), 2 * p.sources * p.results
+        ends *= max(1, -(-max(p.sources, p.results) // SIDE))
+    else:
+        product, weights = p.sources * _up(p.results, width), p.sources * _up(p.results, width)
+    return p.tiles * (ends + PRODUCT * product) * 16 / vec + FILTER * weights
+
+
+# --- Plans ---------------------------------------------------------------------------------------
+
+
+def image_plan(mode: str, c: Convolution, types: Types, traits: DeviceTraits) -> TemplatePlan:
+    """Returns the plan of a convolution or of its input gradient that was not refused."""
+    p, vec = problem(mode, c), types.vec
+    panels, elements = _panels(p, vec)
+    most = min(TILES, VECTORS // -(-p.sources // vec))
+    while most >= 2 * max(ROWS, p.grid[1]) and p.tiles * panels < 2 * traits.units * most:
+        most //= 2
+    images, rows = p.blocks(most)
+    blocks = -(-p.images // images) * -(-p.grid[0] // rows)
+    cuts = max(1, min(panels, -(-TASKS * traits.units // blocks)))
+    results = -(-panels // cuts) * COLS * vec
+    per, grid = _grid(blocks * -(-p.results // results), traits)
+    sizes = (*p.sizes, images, rows, results, per)
+    product = Pass(
+        "winograd",
+        "conv" if mode == "FORWARD" else "conv_input_grad",
+        (
+            *_defines(p, types, types.storage),
+            ("AT_POINTS", POINTS * (VECTORS + 1) * vec),
+            ("MADE", POINTS * (TILES * COLS + 1) * vec),
+            ("PIXELS", 16 * TILES * vec),
+        ),
+        (("out", 0), ("in", 0), ("scratch", 0), *(("int", i) for i in sizes)),
+        grid,
+        True,
+    )
+    domain = (p.images, p.results, p.out[0] * p.out[1])
+    first = _filter_pass(mode, p, types, traits)
+    return TemplatePlan((first, product), (elements * types.size,), domain)
+
+
+def _filter_pass(mode: str, p: Problem, types: Types, traits: DeviceTraits) -> Pass:
+    flip = mode == "INPUT_GRAD"
+    area = p.taps * p.taps
+    source_step, result_step = (area * p.results, area) if flip else (area, area * p.sources)
+    tasks = _panels(p, types.vec)[0] * COLS * p.sources
+    per = max(-(-tasks // (ITEMS * traits.units)), 64)
+    sizes = (p.sources, p.results, source_step, result_step, per)
+    return Pass(
+        "winograd_filter",
+        "conv_filter",
+        (*types.defines(types.acc), ("TAPS", p.taps), ("COLS", COLS), ("FLIP", int(flip))),
+        (("scratch", 0), ("in", 1), *(("int", i) for i in sizes)),
+        Grid((-(-tasks // per),), (1,)),
+    )
+
+
+def weight_plan(c: Convolution, types: Types, traits: DeviceTraits) -> TemplatePlan:
+    """Returns the plan of a weight gradient that was not refused."""
+    p = problem("WEIGHT_GRAD", c)
+    images, rows = p.blocks(TILES)
+    blocks = -(-p.images // images)
+    most = SIDE if _sides(p, SIDE) * blocks >= 2 * traits.units else SIDE // 2
+    across, sources = _side(p.sources, most, types.vec)
+    down, results = _side(p.results, most, types.vec)
+    chunks = max(1, min(blocks, -(-TASKS * traits.units // (across * down))))
+    chunk = -(-blocks // chunks) * images
+    chunks = -(-p.images // chunk)
+    per, grid = _grid(chunks * across * down, traits)
+    sizes = (*p.sizes, images, rows, sources, results, chunk, per)
+    first = Pass(
+        "winograd_weight",
+        "conv_weight_grad",
+        (*_defines(p, types, types.acc), ("SIDE", SIDE)),
+        (("scratch", 0), ("in", 0), ("in", 1), *(("int", i) for i in sizes)),
+        grid,
+    )
+    domain = (1, p.results, p.sources * p.taps * p.taps)
+    return sum_slices(first, domain, chunks, types, traits, always=True)
+
+
+def _sides(p: Problem, most: int) -> int:
+    return -(-p.sources // most) * -(-p.results // most)
+
+
+def _side(channels: int, most: int, vec: int) -> Pair:
+    """Into how many parts the channels of a weight gradient are cut, and their size."""
+    size = _up(-(-channels // -(-channels // most)), COLS * vec)
+    return -(-channels // size), size
+
+
+def _grid(tasks: int, traits: DeviceTraits) -> tuple[int, Grid]:
+    """Tasks of a work-item, and the work-items."""
+    per = -(-tasks // (ITEMS * traits.units))
+    return per, Grid((-(-tasks // per),), (1,))
+
+
+def _defines(p: Problem, types: Types, out: str) -> Defines:
+    tile = (("TAPS", p.taps), ("ROWS", ROWS), ("COLS", COLS))
+    return (*types.defines(out), *tile, ("TILES", TILES), ("IMAGE", IMAGE * types.vec))

@@ -1,0 +1,281 @@
+"""Recording: one call of a function, as the plans that it ran and where their leaves came from.
+
+A recording says, for every leaf of every plan, whether it is an argument, a tensor that lives on
+between calls, a result of an earlier plan of the same call, or a constant; and for every run-time
+number whether it is fixed or drawn anew (a rate, a step count, a position of random numbers). Two
+calls with equal recordings can be told apart by nothing but arguments, tensors and drawn numbers:
+then the next call may be replayed.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygrad_cl import engine
+from tinygrad_cl.autograd.handle import Handle
+from tinygrad_cl.compiler.structure import DONOR
+from tinygrad_cl.graph import Node, TensorSpec
+from tinygrad_cl.tracing import Numbers
+
+
+class Source(NamedTuple):
+    """Where a value comes from.
+
+    Kinds: "argument" (number `what`), "tensor" (what tensor `what` shows), "result" (value `at` of
+    run `what`), "constant" (the buffer `what`).
+    """
+
+    kind: str
+    what: Any
+    at: int = 0
+
+
+class Number(NamedTuple):
+    """A run-time number: fixed, or number `place` of what event `event` draws."""
+
+    value: Any
+    event: int = -1
+    place: int = 0
+
+
+class Run(NamedTuple):
+    """One plan of the call: its leaves and numbers by position."""
+
+    executable: Any
+    device: Any
+    size: int
+    leaves: dict[int, Source]
+    numbers: dict[int, Number]
+    donors: frozenset[int]
+
+
+class Effect(NamedTuple):
+    """A tensor that shows another value after the call; `grad`: its gradient does."""
+
+    tensor: Handle
+    grad: bool
+    source: Source
+    spec: TensorSpec
+
+
+class Recording(NamedTuple):
+    """What one call did.
+
+    Attributes:
+        runs: the plans in order.
+        events: where numbers come from, in the order in which they are drawn.
+        outputs: sources and specs of the tensors that the call returned.
+        effects: what else it changed.
+        constants: contents of the uploads, by the identity of their buffers.
+        grads_before: per parameter, its gradient when the call began, and that of the end.
+    """
+
+    runs: list[Run]
+    events: list[Numbers]
+    outputs: list[tuple[Source, TensorSpec]]
+    effects: list[Effect]
+    constants: dict[int, np.ndarray]
+    grads_before: list[tuple[Handle, Handle | None]]
+
+
+class Recorder:
+    """Listens to one call; see `tinygrad_cl.tracing`.
+
+    Args:
+        arguments: the tensors that the call receives, realized.
+        parameters: tensors whose gradients are watched from the beginning.
+
+    Attributes:
+        reason: why the call cannot be replayed, or "".
+    """
+
+    def __init__(self, arguments: Sequence[Handle], parameters: Sequence[Handle]) -> None:
+        self._thread = threading.get_ident()
+        self.reason = ""
+        self._arguments = {id(tensor.node): i for i, tensor in enumerate(arguments)}
+        self._given = {id(tensor) for tensor in arguments}
+        self._grads_before: list[tuple[Handle, Handle | None]] = [(p, p.grad) for p in parameters]
+        self._runs: list[Run] = []
+        self._events: list[Numbers] = []
+        self._drawn: dict[int, tuple[Node, int, int]] = {}
+        self._results: dict[int, tuple[weakref.ref[Node], int, int]] = {}
+        self._before: dict[int, tuple[weakref.ref[Node], weakref.ref[Any]]] = {}
+        self._rebound: dict[int, weakref.ref[Any]] = {}
+        self._graded: dict[int, weakref.ref[Any]] = {}
+        self._uploads: dict[int, tuple[Node, np.ndarray]] = {}
+        self._tensors: dict[int, Handle] = {}
+        self._constants: dict[int, np.ndarray] = {}
+        if any(tensor.node.needs_grad for tensor in arguments):
+            self._refuse("an argument requires grad")
+
+    def _is_mine(self) -> bool:
+        return threading.get_ident() == self._thread
+
+    def _refuse(self, reason: str) -> None:
+        self.reason = self.reason or reason
+
+    # ---- what the rooms report
+
+    def numbers(self, nodes: Sequence[Node], source: Numbers) -> None:
+        """Remembers where numbers come from."""
+        if self._is_mine():
+            for place, node in enumerate(nodes):
+                self._drawn[id(node)] = (node, len(self._events), place)
+            self._events.append(source)
+
+    def uploaded(self, node: Node, array: np.ndarray) -> None:
+        """Remembers an array of the host: a constant, if the next call uploads the same."""
+        if self._is_mine():
+            self._uploads[id(node)] = (node, np.array(array))
+
+    def read(self, node: Node) -> None:
+        """Refuses: what the host reads would be the number of this call for ever."""
+        if self._is_mine():
+            self._refuse(
+                f"it reads a value of shape {node.shape} on the host (item, numpy, bool, print, "
+                "a mask as index, ...); return the tensor and read it outside"
+            )
+
+    def rebound(self, tensor: Any, old: Node) -> None:
+        """Remembers which tensor showed a node, and that it shows another one now."""
+        if self._is_mine():
+            reference = weakref.ref(tensor)
+            self._rebound.setdefault(id(tensor), reference)
+            self._before.setdefault(id(old), (weakref.ref(old), reference))
+
+    def graded(self, tensor: Any) -> None:
+        """Remembers a leaf whose gradient changes."""
+        if self._is_mine():
+            self._graded.setdefault(id(tensor), weakref.ref(tensor))
+
+    def ran(
+        self, executable: Any, nodes: list[Node], flags: list[int], buffers: dict[int, Any]
+    ) -> None:
+        """Remembers a plan with its leaves."""
+        if not self._is_mine():
+            return
+        leaves: dict[int, Source] = {}
+        numbers: dict[int, Number] = {}
+        number = len(self._runs)
+        device = None
+        for at, node in enumerate(nodes):
+            device = device or node.device
+            if node.scalar is not None and node.buffer is None:
+                _, event, place = self._drawn.get(id(node), (node, -1, 0))
+                numbers[at] = Number(node.scalar if event < 0 else None, event, place)
+            elif node.buffer is not None:
+                leaves[at] = self._source(node)
+        donors = frozenset(at for at in leaves if flags[at] == DONOR)
+        for at in donors:
+            if leaves[at].kind in ("constant", "argument"):
+                self._refuse("a plan overwrites a value that the next call needs")
+        for at in buffers:
+            self._results[id(nodes[at])] = (weakref.ref(nodes[at]), number, at)
+        self._runs.append(Run(executable, device, len(nodes), leaves, numbers, donors))
+
+    def _source(self, node: Node) -> Source:
+        """Where the value of a realized node comes from."""
+        name = id(node)
+        if name in self._results and self._results[name][0]() is node:
+            return Source("result", *self._results[name][1:])
+        if name in self._arguments:
+            return Source("argument", self._arguments[name])
+        if name in self._uploads:
+            self._constants[id(node.buffer)] = self._uploads[name][1]
+            return Source("constant", node.buffer)
+        tensor: Any = None
+        if name in self._before and self._before[name][0]() is node:
+            tensor = self._before[name][1]()
+        if tensor is None and node.owner is not None:
+            tensor = node.owner()
+            tensor = tensor if tensor is not None and tensor.node is node else None
+        if tensor is None:
+            return Source("constant", node.buffer)
+        self._tensors[id(tensor)] = tensor
+        return Source("tensor", tensor)
+
+    # ---- the end of the call
+
+    @property
+    def parameters(self) -> list[Handle]:
+        """The tensors whose gradients matter: leaves of plans, and those that got one."""
+        found = {id(t): t for t in self._tensors.values() if t.node.needs_grad}
+        graded = [t for t in (ref() for ref in self._graded.values()) if t is not None]
+        return list((found | {id(t): t for t in graded}).values())
+
+    def finish(self, outputs: Sequence[Handle]) -> Recording:
+        """Realizes what is pending; returns the recording. `reason` tells whether it is of use."""
+        for tensor in outputs:
+            node = tensor.node
+            if node.needs_grad and not (node.leaf or node.released):
+                self._refuse(
+                    f"it returns a value of shape {node.shape} whose backward pass is still to "
+                    "come; call backward inside it, or return `.detach()`, or use `no_grad`"
+                )
+        returned = {id(tensor) for tensor in outputs}
+        changed = [t for t in (ref() for ref in self._rebound.values()) if t is not None]
+        if any(id(t) in self._given for t in changed):
+            self._refuse("it changes an argument in place")
+        changed = [t for t in changed if id(t) not in returned]
+        pending = [t.node for t in (*outputs, *changed)]
+        with_grads = [t for t in [*changed, *self.parameters] if t.grad is not None]
+        pending += [t.grad.node for t in with_grads if t.grad is not None]
+        by_device: dict[Any, list[Node]] = {}
+        for node in pending:
+            by_device.setdefault(node.device, []).append(node)
+        for nodes in by_device.values():
+            engine.realize(nodes)
+        effects = [Effect(t, False, self._source(t.node), t.node.signature.spec) for t in changed]
+        for t in {id(t): t for t in with_grads}.values():
+            assert t.grad is not None
+            effects.append(Effect(t, True, self._source(t.grad.node), t.grad.node.signature.spec))
+        own = [e for e in effects if not (e.source.kind == "tensor" and e.source.what is e.tensor)]
+        results = [(self._source(t.node), t.node.signature.spec) for t in outputs]
+        return Recording(
+            self._runs, self._events, results, own, self._constants, self._grads_before
+        )
+
+
+def difference(first: Recording, second: Recording) -> str:
+    """Returns what differs between two calls besides arguments and drawn numbers, or ""."""
+    if [id(run.executable) for run in first.runs] != [id(run.executable) for run in second.runs]:
+        return "it builds another graph from call to call"
+    if len(first.events) != len(second.events):
+        return "it draws numbers another number of times from call to call"
+    for a, b in zip(first.runs, second.runs, strict=True):
+        for at, number in a.numbers.items():
+            other = b.numbers[at]
+            if number[1:] != other[1:] or not _equal(number.value, other.value):
+                return (
+                    f"a number in it changes from call to call ({number.value}, then "
+                    f"{other.value}); pass it as a tensor"
+                )
+        for at, source in a.leaves.items():
+            if not _same_source(source, b.leaves[at], first, second):
+                return "it computes with other tensors or other arrays from call to call"
+    kinds = [[(id(e.tensor), e.grad, e.source[0]) for e in r.effects] for r in (first, second)]
+    if kinds[0] != kinds[1] or len(first.outputs) != len(second.outputs):
+        return "it changes other tensors from call to call"
+    return ""
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return type(a) is type(b) and bool(a == b or (a != a and b != b))
+
+
+def _same_source(a: Source, b: Source, first: Recording, second: Recording) -> bool:
+    if a.kind != b.kind:
+        return False
+    if a.kind == "tensor":
+        return a.what is b.what
+    if a.kind != "constant" or a.what is b.what:
+        return a.kind == "constant" or a == b
+    mine, other = first.constants.get(id(a.what)), second.constants.get(id(b.what))
+    if mine is None or other is None:
+        return False
+    return mine.dtype == other.dtype and mine.tobytes() == other.tobytes()
