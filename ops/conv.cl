@@ -82,14 +82,30 @@
 #include "conv_tile.cl"
 #endif
 
-/* Interleaves the phases' runs of one channel: `high` rows of `wide` pixels. */
+/* Interleaves the phases' runs of one channel: `high` rows of `wide` pixels, in increasing order, because a row may
+ * be followed by up to 2 * VEC - 1 elements that the next one overwrites. */
 FUNCTION void NAME(interleave)(ACC *line, const ACC *sums, int pitch, int high, int wide, int up_h, int up_w,
                                int run)
 {
-    for (int p = 0; p < up_h * up_w; p++, sums += run)
-        for (int i = 0, y = p / up_w; y < high; i++, y += up_h)
-            for (int j = 0, x = p % up_w; x < wide; j++, x += up_w)
-                line[y * wide + x] = sums[i * pitch + j];
+    for (int y = 0; y < high; y++, line += wide) {
+        const ACC *const from = sums + y % up_h * up_w * run + y / up_h * pitch;
+        if (up_w == 2) {
+            for (int j = 0; 2 * j < wide; j += VEC) {
+                const V even = VLOAD(from + j), odd = VLOAD(from + run + j);
+                V pairs;
+                pairs.even = even.lo;
+                pairs.odd = odd.lo;
+                VSTORE(pairs, line + 2 * j);
+                pairs.even = even.hi;
+                pairs.odd = odd.hi;
+                VSTORE(pairs, line + 2 * j + VEC);
+            }
+        } else {
+            for (int p = 0; p < up_w; p++)
+                for (int j = 0, x = p; x < wide; j++, x += up_w)
+                    line[x] = from[p * run + j];
+        }
+    }
 }
 
 VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, __global const IN_T *w,

@@ -35,25 +35,7 @@
 #define LINE 2048
 #define DENSE 32768
 #endif
-
-/* Sums the lanes of each of the tile's registers; those of row r go to line[r * LINE] and up to VEC - 1
- * elements beyond. */
-static inline void NAME(fold)(const V *acc, ACC *line)
-{
-    PRIVATE(ACC, sums, ROWS * GROUP + 2 * VEC);
-    UNROLLED(ROWS) for (int first = 0; first < ROWS * GROUP; first += VEC) {
-        V t[VEC];
-        UNROLLED(VEC) for (int i = 0; i < VEC; i++) {
-            const int row = (first + i) / GROUP, column = (first + i) % GROUP;
-            t[i] = row < ROWS && column < COLS ? acc[min(row, ROWS - 1) * COLS + min(column, COLS - 1)] : (V)(0);
-        }
-        STAGES(FOLD)
-        VSTORE(t[0], sums + first);
-    }
-    for (int r = 0; r < ROWS; r++)
-        for (int i = 0; i < GROUP; i += VEC)
-            VSTORE(VLOAD(sums + r * GROUP + i), line + r * LINE + i);
-}
+#include "dense_fold.cl"
 
 /* A register tile: the dot products of ROWS cotangents with COLS runs of the image, each in `runs` pieces, to
  * line[r * LINE + s] and up to VEC - 1 elements beyond. */
@@ -80,7 +62,7 @@ FUNCTION void NAME(tile)(ACC *line, const ACC *const *left, size_t left_step, co
             }
         }
     }
-    NAME(fold)(acc, line);
+    NAME(fold)(acc, line, LINE);
 }
 
 VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, __global const IN_T *g, GEOMETRY)

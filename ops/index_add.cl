@@ -69,12 +69,36 @@ static inline void NAME(walk)(__global SUM_T *to, __global const IO_T *src, size
                               __global int *flags, int code, long count, long size, long inner, size_t wide,
                               long first, long last)
 {
-    for (long k = 0; k < count; k++, src_at += inner) {
+    long k = 0;
+#if ROWS && VEC > 1
+    /* Single columns: where the index counts up, as sliding windows do, neighbors are added together. */
+    for (; inner == 1 && k + VEC <= count; k += VEC, src_at += VEC) {
+        const V_i64 places = LOADP_long(index, k, VEC);
+        const long begin = index[k];
+        if (begin >= first && begin + VEC <= last && HFOLD_all_b(MASK_i64(places == INDEX_i64(begin, 1)))) {
+            NAME(add)(to + begin, src, src_at, VEC);
+            continue;
+        }
+        for (int i = 0; i < VEC; i++) {
+            const long found = index[k + i];
+            if (found < 0 || found >= size)
+                REPORT_INDEX(flags, code, found, size);
+            else if (found >= first && found < last)
+                to[found] += CAT(LOAD1_, IO_T)(src, src_at + i);
+        }
+    }
+#endif
+    for (; k < count; k++, src_at += inner) {
 #if ROWS
         const long found = index[k];
         if (found < 0 || found >= size)
             REPORT_INDEX(flags, code, found, size);
-        else if (found >= first && found < last)
+        else if (found < first || found >= last)
+            continue;
+        else if (wide < VEC)
+            for (size_t i = 0; i < wide; i++)
+                to[found * inner + i] += CAT(LOAD1_, IO_T)(src, src_at + i);
+        else
             NAME(add)(to + found * inner, src, src_at, wide);
 #else
         for (size_t i = 0; i < wide; i++) {

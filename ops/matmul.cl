@@ -14,6 +14,7 @@
  *   TAG, ACC      register tag and type of the sums: f32 float, f64 double
  *   IN_T, OUT_T   storage types
  *   TRANSPOSED    1: B's neighbors along K are neighbors in memory; 0: those along N
+ *   DIRECT        1: rows of B are read where they lie, not packed: for few rows of A (TRANSPOSED = 0)
  *   PACK_A        1: rows of A are converted to ACC first (a storage type that is dear to read one by one)
  * Tunables
  *   ROWS, COLS    register tile, in rows and vectors; ROWS * COLS + COLS registers
@@ -26,6 +27,9 @@
 #include "dense_tile.cl"
 #ifndef TRANSPOSED
 #define TRANSPOSED 0
+#endif
+#ifndef DIRECT
+#define DIRECT 0
 #endif
 #ifndef PACK_A
 #define PACK_A 0
@@ -90,38 +94,21 @@ FUNCTION void NAME(pack)(ACC *panel, __global const IN_T *b, size_t first, size_
 }
 #endif
 
-/* A register tile: ROWS rows of A times the panel, added to sums if `more`. A function of its own, because the
- * registers suffice only if nothing else is in the way. */
 #if PACK_A
 #define ROW_POINTER const ACC *
 #else
 #define ROW_POINTER __global const IN_T *
 #endif
-FUNCTION void NAME(tile)(ACC *sums, int more, const ACC *panel, int depth,
-                                                 const ROW_POINTER *rows, size_t step)
-{
-    ROW_POINTER row[ROWS];
-    UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
-        row[r] = rows[r];
-    V acc[ROWS * COLS];
-    UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
-        acc[i] = (V)(0);
-    if (DEEP && more)
-        UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
-            acc[i] = VLOAD(sums + i * VEC);
-    for (size_t k = 0, at = 0; k < (size_t)depth; k++, at += step) {
-        V x[COLS];
-        UNROLLED(COLS) for (int v = 0; v < COLS; v++)
-            x[v] = VLOAD(panel + (k * COLS + v) * VEC);
-        UNROLLED(ROWS) for (int r = 0; r < ROWS; r++) {
-            const V y = (V)(row[r][at]);
-            UNROLLED(COLS) for (int v = 0; v < COLS; v++)
-                acc[r * COLS + v] = fma(y, x[v], acc[r * COLS + v]);
-        }
-    }
-    UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
-        VSTORE(acc[i], sums + i * VEC);
-}
+#define TILE NAME(tile)
+#define TILE_PANEL const ACC *panel
+#define TILE_LOAD(k, v) VLOAD(panel + ((k) * COLS + (v)) * VEC)
+#include "matmul_tile.cl"
+#if DIRECT
+#define TILE NAME(direct)
+#define TILE_PANEL __global const IN_T *panel
+#define TILE_LOAD(k, v) CAT(LOADP_, IN_T)(panel, (k) * panel_step + (v) * VEC, VEC)
+#include "matmul_tile.cl"
+#endif
 
 /* Hands rows m to end of the tile to the epilogue. */
 #define EMIT(from, m, end)                                                                                  \
@@ -159,7 +146,11 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *a, 
         int k0 = (int)slice * split;
         do {
             const int depth = min(KC, k1 - k0);
-            NAME(pack)(panel, b, right + k0 * b_k, b_k, b_n, b_end, depth, N - n0);
+#if DIRECT
+            const int direct = right + (k0 + depth - 1) * b_k + WIDTH <= b_end;
+            if (!direct)
+#endif
+                NAME(pack)(panel, b, right + k0 * b_k, b_k, b_n, b_end, depth, N - n0);
             for (int m = m0; m < m1; m += ROWS) {
                 ACC *const kept = sums + (DEEP ? (m - m0) * WIDTH : 0);
                 /* Rows beyond the last one repeat it and are dropped below. */
@@ -177,7 +168,13 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *a, 
                 for (int r = 0; r < ROWS; r++)
                     row[r] = a + left + min(m + r, m1 - 1) * a_m + k0 * a_k;
 #endif
-                NAME(tile)(kept, k0 > (int)slice * split, panel, depth, row, step);
+                const int more = k0 > (int)slice * split;
+#if DIRECT
+                if (direct)
+                    NAME(direct)(kept, more, b + right + k0 * b_k, b_k, depth, row, step);
+                else
+#endif
+                    NAME(tile)(kept, more, panel, 0, depth, row, step);
                 if (k0 + KC >= k1)
                     EMIT(kept, m, min(m + ROWS, m1));
             }

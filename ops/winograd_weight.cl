@@ -5,16 +5,19 @@
  * A task is a chunk of images, some source and some result channels. Block of tiles by block of tiles it brings x
  * and the cotangent g to Winograd's points (winograd_tile.cl); at each point the gradient grows by one product of
  * matrices, result channels x tiles x source channels. In the end it is brought back to weights, and goes to
- * out[chunk][result channel][source channel][tap]; a second pass adds the chunks in order.
+ * out[chunk][result channel][source channel][tap]; a second pass adds the chunks, if there are several, in
+ * order.
  *
  * Macros
- *   TAG, ACC, IN_T, OUT_T   see dense_tile.cl; OUT_T is ACC
+ *   TAG, ACC, IN_T, OUT_T   see dense_tile.cl; OUT_T is ACC if there are several chunks
  *   TAPS                    see winograd_tile.cl
  * Tunables
  *   ROWS, COLS   register tile: result channels, vectors of source channels
  *   TILES        tiles of a block, at most
  *   SIDE         source or result channels of a task, at most; a multiple of WIDTH
  *   IMAGE        elements of private memory: VEC channels of the padded block
+ * Hole
+ *   EPILOGUE(value, chunk, channel, weight, n)  takes n weights of a result channel, if there is one chunk
  */
 #include "winograd_tile.cl"
 #ifndef TILES
@@ -25,6 +28,14 @@
 #endif
 #ifndef IMAGE
 #define IMAGE 25600
+#endif
+#ifndef EPILOGUE
+#define EPILOGUE(value, part, channel, weight, n) \
+    CAT(STOREP_, OUT_T)(value, out, ((part) * results + (channel)) * sources * AREA + (weight), n)
+#endif
+#ifndef EPILOGUE_PARAMS
+#define EPILOGUE_PARAMS
+#define EPILOGUE_ARGS
 #endif
 /* An odd number of vectors, so that neighboring points share no set of the cache. */
 #define POINT_STEP (TILES * SIDE + VEC)
@@ -55,31 +66,44 @@ FUNCTION void NAME(scatter)(ACC *points, const ACC *image, int rows, int columns
         }
 }
 
-/* Brings the sums of one result channel and VEC source channels back to their weights. */
-FUNCTION void NAME(finish)(__global OUT_T *out, size_t at, const ACC *sums, int n)
+/* Brings the sums of one result channel and VEC source channels back to weights, [source channel][tap]. */
+FUNCTION void NAME(finish)(ACC *line, const ACC *sums)
 {
-    PRIVATE(ACC, taps, AREA * VEC);
-    PRIVATE(ACC, line, AREA * VEC + VEC);
+    V taps[(AREA + VEC - 1) / VEC * VEC];
 #define READ_SUM(i, j) VLOAD(sums + ((i) * 6 + (j)) * SUM_STEP)
-#define WRITE_TAP(value, i, j) VSTORE(value, taps + ((i) * TAPS + (j)) * VEC)
+#define WRITE_TAP(value, i, j) taps[(i) * TAPS + (j)] = value
     TRANSFORM(gradient, 6, TAPS, READ_SUM, WRITE_TAP);
-    for (int c = 0; c < VEC; c++)
-        for (int k = 0; k < AREA; k++)
-            line[c * AREA + k] = taps[k * VEC + c];
-    for (int k = 0; k < AREA * n; k += VEC)
-        CAT(STOREP_, OUT_T)(VLOAD(line + k), out, at + k, min(VEC, AREA * n - k));
+    UNROLLED(4) for (int k = 0; k < AREA; k += VEC) {
+        V t[VEC];
+        UNROLLED(VEC) for (int i = 0; i < VEC; i++)
+            t[i] = k + i < AREA ? taps[k + i] : (V)(0);
+        STAGES(EXCHANGE)
+        /* What a store writes beyond its taps, the next ones overwrite. */
+        if (AREA <= VEC) {
+            UNROLLED(VEC) for (int c = 0; c < VEC; c++)
+                VSTORE(t[c], line + c * AREA);
+        } else {
+            PRIVATE(ACC, block, VEC * VEC);
+            UNROLLED(VEC) for (int c = 0; c < VEC; c++)
+                VSTORE(t[c], block + c * VEC);
+            for (int c = 0; c < VEC; c++)
+                for (int i = 0; i < VEC && k + i < AREA; i++)
+                    line[c * AREA + k + i] = block[c * VEC + i];
+        }
+    }
 }
 
 VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, __global const IN_T *g,
                                    const int images, const int sources, const int results, const int height,
                                    const int width, const int out_height, const int out_width, const int padding_h,
                                    const int padding_w, const int block_images, const int block_rows,
-                                   const int block_sources, const int block_results, const int chunk, const int per)
+                                   const int block_sources, const int block_results, const int chunk, const int per EPILOGUE_PARAMS)
 {
     PRIVATE(ACC, image, IMAGE);
     PRIVATE(ACC, right, POINTS * POINT_STEP);
     PRIVATE(ACC, left, POINTS * POINT_STEP);
     PRIVATE(ACC, sums, POINTS * SUM_STEP);
+    PRIVATE(ACC, line, (AREA + 1) * VEC);
     const size_t x_end = (size_t)images * sources * height * width;
     const size_t g_end = (size_t)images * results * out_height * out_width;
     const int rows = (out_height + OUTPUTS - 1) / OUTPUTS, columns = (out_width + OUTPUTS - 1) / OUTPUTS;
@@ -130,7 +154,14 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
                 const int row = o - o0, column = c - c0;
                 const ACC *const from = sums + (column / WIDTH * tall + row / ROWS) * ROWS * WIDTH
                                         + row % ROWS * WIDTH + column % WIDTH;
-                NAME(finish)(out, ((part * results + o) * sources + c) * AREA, from, min(VEC, c1 - c));
+                const int length = AREA * min(VEC, c1 - c);
+                NAME(finish)(line, from);
+                for (int k = 0; k < length; k += VEC) {
+                    const V value = VLOAD(line + k);
+                    const size_t i1 = o, j = (size_t)c * AREA + k;
+                    const int n = min(VEC, length - k);
+                    EPILOGUE(value, part, i1, j, n);
+                }
             }
     }
 }

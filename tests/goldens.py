@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from structures import GPU, kernels, leaf, plan
 
-from tinygrad_cl import dtypes
+import tinygrad_cl as tg
+from tinygrad_cl import dtypes, engine, nn
 from tinygrad_cl.compiler.plan import Plan
 from tinygrad_cl.compiler.templates import readable_source
-from tinygrad_cl.graph import scalar
+from tinygrad_cl.graph import Node, scalar
+from tinygrad_cl.optim.update import update_group
 from tinygrad_cl.primitives import reduce
 from tinygrad_cl.primitives.conv import conv2d
 from tinygrad_cl.primitives.elementwise import add, alias, exp, relu, sub, tanh
@@ -75,6 +78,28 @@ def pad_rows() -> Plan:
     return plan(pad(leaf(4, 6, 28, 28), before=(0, 0, 2, 2), after=(0, 0, 2, 2)))
 
 
+def lenet_step() -> Plan:
+    """A training step of LeNet-5 on 32 digits: nearly all of it is one launch, slice by slice."""
+    device = "numpy"
+    net = nn.Sequential(
+        *(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
+        *(nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)),
+    ).to(device)
+    optimizer = tg.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
+    x = tg.zeros(32, 1, 28, 28, device=device).numpy()
+    y = np.zeros(32, np.int64)
+    loss = nn.functional.cross_entropy(
+        net(tg.tensor(x, device=device)), tg.tensor(y, device=device)
+    )
+    loss.backward()
+    fresh: list[Node] = []
+    with tg.no_grad():
+        for group in optimizer.param_groups:
+            update_group(optimizer, group, fresh)
+    return engine.explain([loss.node, *fresh])
+
+
 GOLDENS: tuple[Callable[[], Plan], ...] = (
     chain,
     chain_gpu,
@@ -84,6 +109,7 @@ GOLDENS: tuple[Callable[[], Plan], ...] = (
     linear_relu,
     conv_relu,
     pad_rows,
+    lenet_step,
 )
 
 

@@ -12,6 +12,7 @@ import io
 import json
 import pickle
 import struct
+import tarfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,9 @@ import numpy as np
 
 import tinygrad_cl as tg
 from tinygrad_cl import nn
-from tinygrad_cl.data import read_idx
+from tinygrad_cl.data import read_cifar10, read_csv, read_idx, read_image
+from tinygrad_cl.data.arrayfile import open_npy, open_npz
+from tinygrad_cl.data.tarfiles import read_members
 from tinygrad_cl.io import (
     load,
     load_checkpoint,
@@ -312,6 +315,55 @@ def _read_idx(data: bytes, folder: Path) -> Any:
     return read_idx(_file(folder, "x", data), MAX_BYTES)
 
 
+def _read_csv(data: bytes, folder: Path) -> Any:
+    return read_csv(_file(folder, "x.csv", data), "kind", max_bytes=MAX_BYTES)
+
+
+def _csv_seeds(_: Path) -> list[bytes]:
+    return [b"a,kind,b\n1,x,2.5\n-3e2,y,inf\n0,x,1\n", b'kind,"a,b"\r\n"x ""y""",2\r\nz,3\r\n']
+
+
+def _read_cifar(data: bytes, folder: Path) -> Any:
+    return read_cifar10(_file(folder, "x.bin", data), MAX_BYTES)
+
+
+def _read_npy(data: bytes, folder: Path) -> Any:
+    return open_npy(_file(folder, "x.npy", data)).sum()
+
+
+def _read_mapped(data: bytes, folder: Path) -> Any:
+    return [array.sum() for array in open_npz(_file(folder, "x.npz", data)).values()]
+
+
+def _read_image(data: bytes, folder: Path) -> Any:
+    return read_image(_file(folder, "x.png", data), max_pixels=1 << 16)
+
+
+def _image_seeds(_: Path) -> list[bytes]:
+    from PIL import Image
+
+    found = []
+    for kind in ("PNG", "BMP", "GIF", "JPEG", "PPM", "TIFF"):
+        content = io.BytesIO()
+        Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 4, 3)).save(content, kind)
+        found.append(content.getvalue())
+    return found
+
+
+def _tar_seeds(_: Path) -> list[bytes]:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        for name in ("a/x.bin", "b"):
+            entry = tarfile.TarInfo(name)
+            entry.size = 5
+            archive.addfile(entry, io.BytesIO(b"hello"))
+    return [content.getvalue()]
+
+
+def _read_tar(data: bytes, folder: Path) -> Any:
+    return read_members(_file(folder, "x.tar.gz", gzip.compress(data, 1, mtime=0)), ["x.bin"])
+
+
 def _inside(
     read: Callable[[bytes, Path], Any], wrap: Callable[[bytes], bytes]
 ) -> Callable[[bytes, Path], Any]:
@@ -343,6 +395,12 @@ TARGETS = {
         Target("samples_side", _side_seeds, _read_samples_side),
         Target("json_layers", _layers_seeds, _read_layers),
         Target("hdf5", _hdf5_seeds, _read_hdf5),
+        Target("csv", _csv_seeds, _read_csv),
+        Target("cifar10", lambda _: [bytes(3073), b"\3" + bytes(range(256)) * 12], _read_cifar),
+        Target("npy_mapped", _entry_seeds, _read_npy),
+        Target("npz_mapped", _npz_seeds, _read_mapped),
+        Target("image", _image_seeds, _read_image),
+        Target("tar_inside", _tar_seeds, _read_tar),
         Target("idx", _idx_seeds, _read_idx),
         Target("idx_gzip", _gzip_seeds, _read_idx),
         Target(

@@ -270,6 +270,7 @@ HOSTILE = {
     "huge shape": archive(x=npy(header("(1000000, 1000000)"))),
     "larger than int64": archive(x=npy(header(f"({10**30},)"))),
     "negative shape": archive(x=npy(header("(-1,)"), bytes(4))),
+    "larger and empty": archive(x=npy(header(f"(0, {1 << 30}, {1 << 30})"))),
     "huge and empty": archive(x=npy(header(f"(0, {1 << 61}, 8)"))),
     "truncated array": archive(x=npy(header("(3,)"), bytes(8))),
     "longer array": archive(x=npy(header("(1,)"), bytes(8))),

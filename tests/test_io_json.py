@@ -464,6 +464,7 @@ def test_hdf5_files_that_are_not_read(tmp_path: Path) -> None:
     refused(
         "filters", lambda f: f.create_dataset("a", data=[1.0, 2.0], chunks=(1,), compression="lzf")
     )
+    refused("impossible shape", lambda f: f.create_dataset("a", (0, 1 << 30, 1 << 30), "f8"))
     refused("missing", lambda f: f.create_dataset("a", (100,), "f8", chunks=(10,)))
     with pytest.raises(DataError, match="over 100 bytes"):
         hdf5.read(path, max_bytes=100)

@@ -247,6 +247,9 @@ HOSTILE: dict[str, bytes] = {
     "strides and sizes": entry("w", tensor("0", "Float", 12, 0, (3, 4), (4,))),
     "huge expansion": entry("w", tensor("0", "Float", 12, 0, (1 << 30, 1 << 30), (0, 0))),
     "many expansions": ROOT + b"](" + tensor("0", "Float", 12, 0, (4000,), (0,)) * 300 + b"e.",
+    "huge and empty": entry(
+        "w", tensor("0", "Float", 12, 0, (0, (1 << 31) - 1, (1 << 31) - 1), (0,) * 3)
+    ),
     "many dims": entry("w", tensor("0", "Float", 12, 0, (1,) * 40, (1,) * 40)),
     "size of the storage": entry("w", tensor("0", "Float", 13, 0, (3,), (1,))),
     "another dtype": entry("w", tensor("0", "Double", 12, 0, (3,), (1,))),

@@ -192,6 +192,25 @@ def test_a_second_reader_reads_what_is_written(compress: bool, tmp_path: Path) -
     np.testing.assert_array_equal(found, outputs(net, IMAGE.reshape(3, 2, 5, 4)))
 
 
+# A layer of code 2 with {"a": 7, "b": (1.5,)} and one of code 1 with nothing, by hand.
+GOLDEN = """
+02 00  01 02  01  03 00 00 00 00 00 00 00  15 cd 5b 07 00 00 00 00  00  02 00 00 00 00 00 00 00
+02 00 00 00 00 00 00 00  02 00 00 00 00 00 00 00
+  01 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  01 00 00 00 00 00 00 00 61
+  07 00 00 00 00 00 00 00
+  01 00 00 00 00 00 00 00  09 00 00 00 00 00 00 00  01 00 00 00 00 00 00 00 62
+  01 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  02 00 00 00 00 00 00 00
+  00 00 00 00 00 00 00 00  00 00 c0 3f
+01 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00
+"""
+
+
+def test_a_file_byte_for_byte() -> None:
+    layers: list[Any] = [(2, {"a": 7, "b": (1.5,)}), (1, {})]
+    assert pyn.encode(layers, True, 123456789) == bytes.fromhex(GOLDEN)
+    assert pyn.decode(bytes.fromhex(GOLDEN), "test") == layers
+
+
 def test_what_is_read_is_written_again(tmp_path: Path) -> None:
     bias = np.arange(9, dtype=np.float32)
     net = load(old_file([(2, conv_fields(bias=bias)), (1, dense_fields())]), tmp_path)
@@ -300,6 +319,7 @@ HOSTILE = {
     "deep": old_file([(1, nested(300))]),
     "huge shape": headed(array((1 << 40, 1 << 40), bytes(8))),
     "huge and empty": headed(array((0, 1 << 62), b"")),
+    "larger and empty": headed(array((0, 1 << 30, 1 << 30), b"")),
     "wrong size": headed(array((3,), bytes(8))),
     "objects": headed(array((1,), bytes(8), "object")),
     "code as dtype": headed(array((1,), bytes(8), "O,f4")),
@@ -454,7 +474,7 @@ def test_malformed_caches(tmp_path: Path) -> None:
     ["{", "[]", "{}", '{"input": 3, "output": 4}', '{"input": {}, "output": {}}', "[" * 60000]
     + [
         json.dumps({"input": {"dtype": d, "shape": s}, "output": {"dtype": d, "shape": s}})
-        for d, s in (("object", []), ("float32", 3), ("float32", [-1]), ("float32", [1 << 50]))
+        for d, s in (("object", []), ("float32", 3), ("float32", [-2]), ("float32", [1 << 57]))
     ],
 )
 def test_malformed_side_files(side: str, tmp_path: Path) -> None:
@@ -462,6 +482,28 @@ def test_malformed_side_files(side: str, tmp_path: Path) -> None:
     (tmp_path / "x.bin.json").write_text(side)
     with pytest.raises(DataError, match="read_samples: "):
         read_samples(tmp_path / "x.bin")
+
+
+def test_a_length_that_follows_from_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "old.bin"
+    outputs = np.arange(12, dtype=np.float32).reshape(3, 4)
+    path.write_bytes(lz4.frame.compress(old_cache(*zip(X, outputs, strict=True))))
+    for shape in ((-1,), (2, -1), (-1, 1)):
+        found = read_samples(path, ("float32", (2, 2)), ("float32", shape))[1]
+        assert found.tolist() == outputs.reshape(3, *shape).tolist()
+    path.write_bytes(lz4.frame.compress(b""))
+    assert read_samples(path, ("float32", (2,)), ("float32", (-1,)))[1].shape == (0, 0)
+    path.write_bytes(lz4.frame.compress(old_cache(*zip(X, [*outputs[:2], X[0]], strict=True))[:-8]))
+    for shape in ((-1,), (3, -1), (-1, -1)):
+        with pytest.raises(DataError, match="read_samples: "):
+            read_samples(path, ("float32", (2, 2)), ("float32", shape))
+
+
+def test_shapes_beyond_numpy_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.bin").write_bytes(lz4.frame.compress(b""))
+    for shape in ((0, 1 << 39, 1 << 39), (1,) * 33, (1 << 60,)):
+        with pytest.raises(DataError, match="malformed dtype or shape"):
+            read_samples(tmp_path / "x.bin", ("uint8", shape), ("uint8", (1,)))
 
 
 def test_arrays_that_are_no_samples(tmp_path: Path) -> None:

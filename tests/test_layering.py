@@ -16,6 +16,7 @@ LEVELS = {
     "dtypes": 0,
     "shapes": 0,
     "settings": 0,
+    "ondemand": 0,
     "lowering": 1,
     "runtime": 1,
     "graph": 2,
@@ -42,9 +43,10 @@ LEVELS = {
     "func": 7,
     "io": 7,
     "testing": 7,
-    "cli": 8,
-    "__main__": 9,
-    "__init__": 9,
+    "models": 8,
+    "cli": 9,
+    "__main__": 10,
+    "__init__": 10,
 }
 # Exceptions: who may use whom within a level.
 SAME_LEVEL = {

@@ -19,6 +19,7 @@ ROOMS = [
     "tinygrad_cl.func",
     "tinygrad_cl.io",
     "tinygrad_cl.linalg",
+    "tinygrad_cl.models",
     "tinygrad_cl.nn",
     "tinygrad_cl.nn.functional",
     "tinygrad_cl.optim",

@@ -11,6 +11,7 @@ import pytest
 from pool_index_rows import average, run, window
 from template_harness import CPU, GPU, Array, Harness, Job, check, job, with_epilogue
 
+import tinygrad_cl as tg
 from tinygrad_cl.graph import PRIMITIVES
 from tinygrad_cl.lowering import DeviceTraits, Host, Template, flag_code
 from tinygrad_cl.shapes import Layout
@@ -273,3 +274,40 @@ def test_an_index_smaller_than_its_input_is_left_to_the_host() -> None:
     layouts = (Layout.contiguous((3, 4)), Layout.contiguous((3, 2)))
     plan = lowering.plan(layouts, (3, 2), ("float", "long", "float"), {"dim": 0, "op": ""}, CPU)
     assert isinstance(plan, Host)
+
+
+@pytest.mark.parametrize("of", ["float64", "int64", "float32"])
+def test_sums_in_narrow_registers(opencl_device: str, of: str) -> None:
+    """Registers of 16 bytes: those of doubles still have four lanes."""
+    narrow = dataclasses.replace(CPU, vector=4)
+    rng = np.random.default_rng(0)
+    x, source = (rng.integers(-9, 9, (n, 11)).astype(of) for n in (5, 7))
+    index = rng.integers(0, 5, 7)
+    given: dict[str, Any] = {"traits": narrow, "dim": 0, "op": "index"}
+    jobs = [job("index_add", x, index, source, **given), job("index_select", x, index, **given)]
+    assert all(dict(one.plan.passes[0].defines)["VEC"] == 4 for one in jobs)
+    check(jobs, opencl_device, rtol=0)
+
+
+def test_gradients_of_tables_start_from_one_number(opencl_device: str) -> None:
+    """No zeros are written for a gradient that is a sum by index."""
+    table = tg.tensor(np.ones((1000, 64), "float32"), device=opencl_device, requires_grad=True)
+    rows = tg.tensor([3, 3, 1], device=opencl_device)
+    (grad,) = tg.autograd.grad(tg.nn.functional.embedding(rows, table).sum(), [table])
+    assert tg.explain(grad).arena < 4096
+    assert grad.numpy()[:5, 0].tolist() == [0, 1, 0, 2, 0]
+
+
+@BOTH
+def test_an_index_that_counts_up(opencl_device: str, traits: DeviceTraits) -> None:
+    """Runs of neighbors are added together; breaks, repetitions and bad places are not missed."""
+    runs = [np.arange(3, 40), np.arange(90), np.full(20, 5), np.arange(60, 96), np.arange(17)[::-1]]
+    index = np.concatenate(runs)
+    rng = np.random.default_rng(0)
+    x, source = (rng.integers(-9, 9, (3, n)).astype("float32") for n in (96, index.size))
+    given: dict[str, Any] = {"traits": traits, "dim": 1, "op": "index"}
+    check([job("index_add", x, index, source, **given)], opencl_device, rtol=0)
+    beyond = job("index_add", x, index + 1, source, **given)
+    result = Harness([beyond], opencl_device).run(beyond)
+    assert result.intact
+    assert result.flags[1:3] == (96, 96)

@@ -88,6 +88,25 @@ def test_positions_of_extremes(opencl_device: str, traits: DeviceTraits) -> None
     check(jobs, opencl_device, rtol=0)
 
 
+@each_form
+def test_few_long_lines_are_cut_into_parts(opencl_device: str, traits: DeviceTraits) -> None:
+    jobs = []
+    for shape, dim in (((70_001,), 0), ((2, 33_333), 1), ((40_000, 2), 0)):
+        for reverse in (False, True):
+            given = {"traits": traits, "dim": dim, "reverse": reverse}
+            jobs += [job("cumsum", values(shape, "int32"), **given)]
+            jobs += [job("logcumsumexp", values(shape, "float32"), **given)]
+        jobs += [job("cummax_index", values(shape, "float32", True), traits=traits, dim=dim)]
+        jobs += [job("cummin_index", values(shape, "int64"), traits=traits, dim=dim)]
+    assert all(len(one.plan.passes) == 2 for one in jobs)
+    check(jobs, opencl_device, rtol=1e-5)
+
+
+def test_products_are_not_cut() -> None:
+    x = values((70_000,), "float32")
+    assert len(job("cumprod", x, dim=0, reverse=False).plan.passes) == 1
+
+
 def test_floats_are_carried_as_doubles(opencl_device: str) -> None:
     x = np.full(1_000_000, 0.1, np.float32)
     done = job("cumsum", x, dim=0, reverse=False)

@@ -17,7 +17,7 @@ import tinygrad_cl as tg
 from tinygrad_cl.errors import ArgumentError
 from tinygrad_cl.train.estimators import TinyClassifier, TinyRegressor
 
-SMALL: dict[str, Any] = {"hidden_layer_sizes": (8,), "epochs": 25, "lr": 0.05, "device": "numpy"}
+SMALL: dict[str, Any] = {"hidden_layer_sizes": (8,), "epochs": 12, "lr": 0.1, "device": "numpy"}
 
 
 @parametrize_with_checks([TinyClassifier(**SMALL), TinyRegressor(**SMALL)])

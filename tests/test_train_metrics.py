@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,16 @@ import tinygrad_cl as tg
 from tinygrad_cl import ShapeError
 from tinygrad_cl.errors import ArgumentError, StateError
 from tinygrad_cl.train import metrics
+
+
+@pytest.fixture(autouse=True)
+def _on_the_host() -> Iterator[None]:
+    """Nets that no test moves elsewhere are on the host: they compile nothing."""
+    before = tg.get_default_device()
+    tg.set_default_device("numpy")
+    yield
+    tg.set_default_device(before)
+
 
 KINDS = {"precision": metrics.Precision, "recall": metrics.Recall, "f1": metrics.F1}
 SCORES = {"precision": sk.precision_score, "recall": sk.recall_score, "f1": sk.f1_score}

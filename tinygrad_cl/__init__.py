@@ -14,23 +14,15 @@ Example:
 
 from __future__ import annotations
 
-from tinygrad_cl import amp as amp
+from typing import TYPE_CHECKING
+
 from tinygrad_cl import autograd as autograd
-from tinygrad_cl import data as data
-from tinygrad_cl import func as func
-from tinygrad_cl import io as io
-from tinygrad_cl import linalg as linalg
-from tinygrad_cl import nn as nn
-from tinygrad_cl import optim as optim
-from tinygrad_cl import special as special
-from tinygrad_cl import testing as testing
-from tinygrad_cl import train as train
+from tinygrad_cl import settings
 from tinygrad_cl.autograd import enable_grad as enable_grad
 from tinygrad_cl.autograd import is_grad_enabled as is_grad_enabled
 from tinygrad_cl.autograd import no_grad as no_grad
 from tinygrad_cl.autograd import set_grad_enabled as set_grad_enabled
 from tinygrad_cl.compiler.fallbacks import fallbacks as fallbacks
-from tinygrad_cl.data import datasets as datasets
 from tinygrad_cl.dtypes import DType as DType
 from tinygrad_cl.dtypes import bool_ as bool
 from tinygrad_cl.dtypes import bool_ as bool_
@@ -234,6 +226,7 @@ from tinygrad_cl.functional.random import randint as randint
 from tinygrad_cl.functional.random import randn as randn
 from tinygrad_cl.functional.random import randn_like as randn_like
 from tinygrad_cl.functional.random import randperm as randperm
+from tinygrad_cl.functional.recompute import checkpoint as checkpoint
 from tinygrad_cl.functional.reduce import all as all
 from tinygrad_cl.functional.reduce import any as any
 from tinygrad_cl.functional.reduce import count_nonzero as count_nonzero
@@ -326,13 +319,51 @@ from tinygrad_cl.functional.writing_slices import select_scatter as select_scatt
 from tinygrad_cl.functional.writing_slices import slice_scatter as slice_scatter
 from tinygrad_cl.jit import jit as compile
 from tinygrad_cl.jit import jit as jit
+from tinygrad_cl.ondemand import on_demand as _on_demand
 from tinygrad_cl.runtime.device import Device as Device
 from tinygrad_cl.runtime.device import devices as devices
 from tinygrad_cl.runtime.device import get_default_device as get_default_device
 from tinygrad_cl.runtime.device import set_default_device as set_default_device
 from tinygrad_cl.tensor import Tensor as Tensor
-from tinygrad_cl.train import Model as Model
-from tinygrad_cl.train import summary as summary
+
+if TYPE_CHECKING:
+    from tinygrad_cl import amp as amp
+    from tinygrad_cl import data as data
+    from tinygrad_cl import func as func
+    from tinygrad_cl import io as io
+    from tinygrad_cl import linalg as linalg
+    from tinygrad_cl import models as models
+    from tinygrad_cl import nn as nn
+    from tinygrad_cl import optim as optim
+    from tinygrad_cl import special as special
+    from tinygrad_cl import testing as testing
+    from tinygrad_cl import train as train
+    from tinygrad_cl.data import datasets as datasets
+    from tinygrad_cl.train import Model as Model
+    from tinygrad_cl.train import summary as summary
+else:  # the same names, each loaded when it is first used
+    __getattr__, __dir__ = _on_demand(
+        __name__,
+        rooms=[
+            "amp",
+            "data",
+            "func",
+            "io",
+            "linalg",
+            "models",
+            "nn",
+            "optim",
+            "special",
+            "testing",
+            "train",
+        ],
+        names={
+            "tinygrad_cl.data": ["datasets"],
+            "tinygrad_cl.train": ["Model", "summary"],
+        },
+    )
+    if settings.shadow():  # this mode begins with the program
+        __getattr__("testing")
 
 __version__ = "0.1.0"
 
@@ -403,6 +434,7 @@ __all__ = [
     "cat",
     "cdist",
     "ceil",
+    "checkpoint",
     "chunk",
     "clamp",
     "clamp_max",
@@ -544,6 +576,7 @@ __all__ = [
     "min",
     "minimum",
     "mm",
+    "models",
     "movedim",
     "msort",
     "mul",

@@ -16,6 +16,7 @@ from typing import Any
 from tinygrad_cl import graph
 from tinygrad_cl.compiler.structure import DONOR, FREE, KEEP, WANTED, Structure, Value
 from tinygrad_cl.graph import Node, Signature
+from tinygrad_cl.lowering import View
 
 
 class Capture:
@@ -122,9 +123,16 @@ def _flag(node: Node) -> int:
     if node.buffer is not None or node.scalar is not None:
         return FREE
     owner = node.owner
-    if owner is not None and owner() is not None:
+    if owner is not None and owner() is not None and not _shows_a_buffer(node):
         return WANTED
     return KEEP if _keeps_inputs(node) else FREE
+
+
+def _shows_a_buffer(node: Node) -> bool:
+    """Whether a node is a view of a realized one: whoever reads it later reads that buffer."""
+    while node.buffer is None and isinstance(node.signature.primitive.lowering, View):
+        node = node.inputs[0]
+    return node.buffer is not None
 
 
 def _keeps_inputs(node: Node) -> bool:

@@ -42,6 +42,7 @@ class Guards:
         self._probes: list[_Probe] = []
         self._settings: list[tuple[Any, Any]] = []
         self._seen: set[int] = set()
+        self._probed: set[tuple[Any, str]] = set()
         self._kept: list[Any] = [function, more]  # ids stay unique while they live
         self._look_at(function, _name(function), 0)
         for value in more:
@@ -141,15 +142,17 @@ class Guards:
         if not isinstance(attributes, dict) or hasattr(owner, "_tracing_state"):
             self._look_at(owner, where, depth + 1)
             return
-        if isinstance(owner, types.FunctionType) or id(owner) in self._seen or _is_ours(owner):
+        if isinstance(owner, types.FunctionType | types.ModuleType | type) or _is_ours(owner):
             return
         for key in names & attributes.keys():
             self._variable(attributes, key, f"{where}.{key}", depth)
 
     def _variable(self, names: Any, key: str, where: str, depth: int) -> None:
         value = names.get(key, _MISSING)
-        if value is _MISSING:
+        place = (id(names) if isinstance(names, dict) else where, key)
+        if value is _MISSING or place in self._probed:
             return
+        self._probed.add(place)
         snapshot = _snapshot(value) if isinstance(value, list | tuple | dict | set) else None
         self._kept.append(value)
         self._probes.append(_Probe(names, key, value, snapshot, where))

@@ -106,6 +106,7 @@ class Recorder:
         self._results: dict[int, tuple[weakref.ref[Node], int, int]] = {}
         self._before: dict[int, tuple[weakref.ref[Node], weakref.ref[Any]]] = {}
         self._rebound: dict[int, weakref.ref[Any]] = {}
+        self._same: dict[int, tuple[weakref.ref[Node], Source]] = {}
         self._graded: dict[int, weakref.ref[Any]] = {}
         self._uploads: dict[int, tuple[Node, np.ndarray]] = {}
         self._tensors: dict[int, Handle] = {}
@@ -148,6 +149,11 @@ class Recorder:
             self._rebound.setdefault(id(tensor), reference)
             self._before.setdefault(id(old), (weakref.ref(old), reference))
 
+    def shown(self, node: Node, other: Node) -> None:
+        """Remembers that a leaf has the value of another node."""
+        if self._is_mine():
+            self._same[id(node)] = (weakref.ref(node), self._source(other))
+
     def graded(self, tensor: Any) -> None:
         """Remembers a leaf whose gradient changes."""
         if self._is_mine():
@@ -183,6 +189,8 @@ class Recorder:
         name = id(node)
         if name in self._results and self._results[name][0]() is node:
             return Source("result", *self._results[name][1:])
+        if name in self._same and self._same[name][0]() is node:
+            return self._same[name][1]
         if name in self._arguments:
             return Source("argument", self._arguments[name])
         if name in self._uploads:
@@ -259,8 +267,12 @@ def difference(first: Recording, second: Recording) -> str:
             if not _same_source(source, b.leaves[at], first, second):
                 return "it computes with other tensors or other arrays from call to call"
     kinds = [[(id(e.tensor), e.grad, e.source[0]) for e in r.effects] for r in (first, second)]
-    if kinds[0] != kinds[1] or len(first.outputs) != len(second.outputs):
+    if kinds[0] != kinds[1]:
         return "it changes other tensors from call to call"
+    pairs = list(zip(first.outputs, second.outputs, strict=False))
+    same = all(_same_source(a, b, first, second) for (a, _), (b, _) in pairs)
+    if len(first.outputs) != len(second.outputs) or not same:
+        return "it returns other tensors from call to call"
     return ""
 
 

@@ -33,6 +33,7 @@ from tinygrad_cl.graph import Node
 from tinygrad_cl.primitives import elementwise as p
 from tinygrad_cl.runtime.device import Device, get_device
 from tinygrad_cl.shapes import Shape, normalize_dim, numel
+from tinygrad_cl.tracing import tracing
 
 if TYPE_CHECKING:
     from tinygrad_cl.functional.base import Operand
@@ -430,7 +431,10 @@ class Tensor(Methods):
 def _plain(node: Node) -> Node:
     """A node with the same value through which no gradient flows."""
     if node.buffer is not None and node.device is not None:
-        return graph.data(node.buffer, node.shape, node.dtype, node.device)
+        plain = graph.data(node.buffer, node.shape, node.dtype, node.device)
+        if tracing.active is not None:
+            tracing.active.shown(plain, node)
+        return plain
     with autograd.no_grad():
         return p.alias(node)
 

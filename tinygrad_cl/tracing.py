@@ -40,6 +40,9 @@ class Tracer(Protocol):
     def rebound(self, tensor: Any, old: Node) -> None:
         """A tensor that showed `old` shows another node now."""
 
+    def shown(self, node: Node, other: Node) -> None:
+        """A new leaf shows the buffer of another realized node."""
+
     def graded(self, tensor: Any) -> None:
         """A backward pass has given a leaf a gradient, or added to it."""
 

@@ -85,7 +85,7 @@ def run_target(name: str, scratch: Path, corpus: Path, seconds: int) -> None:
 
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     sys.path.insert(0, str(TESTS))
-    with atheris.instrument_imports(include=["tinygrad_cl.io", "tinygrad_cl.data.idx", "zipfile"]):
+    with atheris.instrument_imports(include=["tinygrad_cl.io", "tinygrad_cl.data", "zipfile"]):
         import logging
 
         from readers import TARGETS
@@ -168,7 +168,8 @@ def main() -> int:
     target.add_argument("seconds", type=int)
     given = parser.parse_args()
     if given.command == "target":
-        run_target(given.name, *given.folders, given.seconds)
+        scratch, corpus = given.folders
+        run_target(given.name, scratch, corpus, given.seconds)
         return 0
     if given.command == "readers":
         return int(fuzz_readers(given.only, given.seconds, given.corpus) > 0)

@@ -2,20 +2,21 @@
  * A dense layer: bias and activation in the epilogue of the matrix product.
  *
  * plan: 7 nodes, 1 groups, 1 launches, arena 0 bytes
- *   0 launch matmul_add_relu__08e19f grid (4,)
+ *   0 launch matmul_add_relu__6fe4ec grid (4,)
  *       anchor %3 <matmul 128x120 float32>
  *       fused  %5 <add 128x120 float32>
  *       fused  %6 <relu 128x120 float32>
  *       stores %6 128x120 float32, fresh
  */
 
-#define KERNEL matmul_add_relu__08e19f
+#define KERNEL matmul_add_relu__6fe4ec
 #define VEC 16
 #define TAG f32
 #define ACC float
 #define IN_T float
 #define OUT_T float
 #define TRANSPOSED 1
+#define DIRECT 0
 #define PACK_A 0
 #define ROWS 8
 #define COLS 2

@@ -5,7 +5,7 @@
  *   0 launch max__52056a grid (1, 1)
  *       anchor %1 <max 128x1 float32 dim=(1,) keepdim=True>
  *       stores %1 128x1 float32, arena
- *   1 launch sub_exp_sum__19de82 grid (1, 1)
+ *   1 launch sub_exp_sum__33ce07 grid (1, 1)
  *       border DOMAIN: the two run over different numbers of elements: %1 <max 128x1 float32 dim=(1,) keepdim=True>
  *       fused  %2 <sub 128x10 float32>
  *       fused  %3 <exp 128x10 float32>
@@ -51,7 +51,7 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define UNROLL 4
 #include "reduce.cl"
 
-#define KERNEL sub_exp_sum__19de82
+#define KERNEL sub_exp_sum__33ce07
 #define VEC 16
 static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n, __global const float *xp0, long xs0, __global const float *xp1)
 {
@@ -74,6 +74,7 @@ static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n,
 #define KIND_ACROSS(acc) HFOLD_sum_f32(acc)
 #define RESULT_T float
 #define RESULT_V V_f32
+#define COMPENSATED
 static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, __global float *q0)
 {
     const V_f32 r0 = value;

@@ -26,6 +26,7 @@ from tinygrad_cl.compiler.groups import (
     in_order,
     reaches,
 )
+from tinygrad_cl.compiler.simplify import living
 from tinygrad_cl.compiler.sliceplan import Planner, Unsliced
 from tinygrad_cl.compiler.slicer import Slicer
 from tinygrad_cl.compiler.slicing import find_region
@@ -77,8 +78,9 @@ class _Fuser:
         self.traits = traits
         self.slicer = slicer
         self.users: list[list[int]] = [[] for _ in structure]
+        self.living = living(structure)
         for at, value in enumerate(structure):
-            for i in dict.fromkeys(value.inputs):
+            for i in dict.fromkeys(value.inputs if at in self.living else ()):
                 self.users[i].append(at)
         self.borders: dict[int, str] = {}
         self.realized: set[int] = set()
@@ -101,7 +103,7 @@ class _Fuser:
         depth = [0] * len(structure)
         for at in range(len(structure) - 1, -1, -1):
             value = structure[at]
-            if value.is_data or value.is_scalar:
+            if value.is_data or value.is_scalar or at not in self.living:
                 continue
             if self.slicer is not None and at in self.slicer.members:
                 sinks[at] = frozenset([-1])

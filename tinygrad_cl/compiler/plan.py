@@ -16,7 +16,9 @@ from tinygrad_cl.compiler.groups import Border, Group, alias_of
 from tinygrad_cl.compiler.joining import HostCall, Unit, join, ordered
 from tinygrad_cl.compiler.kernels import render_group
 from tinygrad_cl.compiler.render import Kernel
-from tinygrad_cl.compiler.runs import glue_runs
+from tinygrad_cl.compiler.runs import glue_runs, is_small
+from tinygrad_cl.compiler.schedule import schedule
+from tinygrad_cl.compiler.simplify import simplified
 from tinygrad_cl.compiler.storage import Storage, root, store
 from tinygrad_cl.compiler.structure import KEEP, WANTED, Structure
 from tinygrad_cl.compiler.templates import program_source, readable_source
@@ -91,15 +93,19 @@ def make_plan(structure: Structure, traits: DeviceTraits, glued: bool = True) ->
         traits: of the device.
         glued: whether kernels may become phases of one: slices of the batch, runs of small ones.
     """
+    structure = simplified(structure)
     fusion = fuse(structure, traits, _plan_slice if glued else None)
     aliases = _aliases(structure, fusion.groups)
     units = _units(structure, fusion.groups, aliases, traits)
-    units = ordered(join(units, traits))
-    if glued:
-        units = glue_runs(structure, units, traits)
     slots = {at: k for k, at in enumerate(i for i, v in enumerate(structure) if v.is_scalar)}
     realized = [at for group in fusion.groups for at in group.outputs]
     attached = tuple(at for at in realized if structure[at].flag in (KEEP, WANTED))
+    kept = {root(aliases, at) for at in attached}
+    units = ordered(join(units, traits))
+    units = schedule(
+        structure, units, kept, lambda unit: glued and is_small(structure, unit, traits)
+    )
+    units = glue_runs(structure, units, traits) if glued else units
     storage, scratch, arena = store(structure, fusion.groups, units, aliases, set(attached))
     steps = tuple(_steps(units, scratch))
     flags = any(("flags", 0) in step.kernel.arguments for step in steps if isinstance(step, Launch))

@@ -1,8 +1,8 @@
 """Runs: launches so small that starting them costs more than running them, glued into one.
 
 A kernel that has work for one work-item only leaves the other compute units idle anyway, and its
-launch takes about as long as its work. Such units stand next to each other wherever their inputs
-allow it, and each run of them becomes one launch of one work-item that does their work in order.
+launch takes about as long as its work. The schedule puts such units next to each other, and each
+run of them becomes one launch of one work-item that does their work in order.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ MAX_PHASES = 24  # of one kernel: more would compile slowly
 
 
 def glue_runs(structure: Structure, units: list[Unit], traits: DeviceTraits) -> list[Unit]:
-    """Returns the units in an order in which they can run, runs of small ones glued."""
-    if traits.kind != "cpu":
-        return units
+    """Returns the units with each run of small ones glued."""
     made: list[Unit] = []
     run: list[Unit] = []
-    for unit in [*_grouped(structure, units), None]:
-        if unit is not None and _is_small(structure, unit) and len(run) < MAX_PHASES:
+    for unit in [*units, None]:
+        small = unit is not None and is_small(structure, unit, traits)
+        if unit is not None and small and len(run) < MAX_PHASES:
             run.append(unit)
             continue
         made += [_glued(run)] if len(run) > 1 else run
-        run = [unit] if unit is not None and _is_small(structure, unit) else []
+        run = [unit] if unit is not None and small else []
         if unit is not None and not run:
             made.append(unit)
     return made
 
 
-def _is_small(structure: Structure, unit: Unit) -> bool:
-    if unit.host is not None or not unit.kernels:
+def is_small(structure: Structure, unit: Unit, traits: DeviceTraits) -> bool:
+    """Whether a launch of a unit costs about as much as its work."""
+    if traits.kind != "cpu" or unit.host is not None or not unit.kernels:
         return False
     for kernel in unit.kernels:
         grid = kernel.grid
@@ -47,29 +47,6 @@ def _is_small(structure: Structure, unit: Unit) -> bool:
         if kernel.phases or kernel.segments > 1:
             return False
     return sum(structure[at].numel for at in unit.reads | unit.writes) <= SMALL
-
-
-def _grouped(structure: Structure, units: list[Unit]) -> list[Unit]:
-    """An order in which small units stand together: none before it must, then all that can."""
-    writer = {at: number for number, unit in enumerate(units) for at in unit.writes}
-    waiting = [
-        {writer[at] for at in unit.reads if at in writer and writer[at] != number}
-        for number, unit in enumerate(units)
-    ]
-    small = [_is_small(structure, unit) for unit in units]
-    order: list[int] = []
-    done: set[int] = set()
-    left = list(range(len(units)))
-    while left:
-        ready = [n for n in left if waiting[n] <= done]
-        chosen = next((n for n in ready if not small[n]), None)
-        if order and small[order[-1]]:  # a run goes on while it can
-            chosen = next((n for n in ready if small[n]), chosen)
-        chosen = ready[0] if chosen is None else chosen
-        order.append(chosen)
-        done.add(chosen)
-        left.remove(chosen)
-    return [units[n] for n in order]
 
 
 def _glued(run: list[Unit]) -> Unit:

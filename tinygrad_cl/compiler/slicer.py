@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tinygrad_cl.compiler.body import Body
 from tinygrad_cl.compiler.groups import Group
+from tinygrad_cl.compiler.simplify import living
 from tinygrad_cl.compiler.sliceplan import Planner, Unsliced, plan_slices
 from tinygrad_cl.compiler.slicing import Region
 from tinygrad_cl.compiler.structure import KEEP, WANTED, Structure
@@ -36,7 +37,9 @@ class Slicer:
         self.traits = traits
         self.planner = planner
         inside = region.values | region.sums
-        self.members = {at for at in inside if not isinstance(structure[at].lowering, View)}
+        self.members = {
+            at for at in inside & living(structure) if not isinstance(structure[at].lowering, View)
+        }
         if any(structure[at].flag == KEEP for at in self.members):
             raise Unsliced("a backward pass will read what lies between its kernels")
         self.outputs = self._outputs()
@@ -46,7 +49,8 @@ class Slicer:
         for at in self.members:
             if structure[at].flag == WANTED:
                 found.add(at)
-        for at, value in enumerate(structure):
+        for at in living(structure):
+            value = structure[at]
             if at in self.members or (at in self.region.values and value.flag != WANTED):
                 continue  # a view of the region counts where it is read
             for i in value.inputs:

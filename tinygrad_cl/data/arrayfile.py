@@ -77,7 +77,9 @@ def open_npz(path: PathLike, names: Sequence[str] | None = None) -> dict[str, np
         except (DataError, OSError, MemoryError):
             raise
         except Exception as error:  # the readers of zip files raise many kinds
-            raise DataError(f"open_npz: {path} is not a whole NPZ file ({error!r})") from error
+            raise DataError(
+                f"open_npz: {path} is not a whole NPZ file ({repr(error)[:200]})"
+            ) from error
 
 
 class MemmapDataset(Dataset):

@@ -320,28 +320,31 @@ def _sampled(
     images: np.ndarray, rows: np.ndarray, columns: np.ndarray, nearest: bool
 ) -> np.ndarray:
     """Returns the values of images (N, C, H, W) at places (N, h, w) between their pixels."""
-    height, width = images.shape[2:]
+    count, channels, height, width = images.shape
     rows, columns = np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)
-    flat = images.reshape(*images.shape[:2], -1)
+    # Channels last: one look-up fetches a whole pixel.
+    pixels = np.ascontiguousarray(images.transpose(0, 2, 3, 1)).reshape(-1, channels)
+    first = np.arange(count)[:, None, None] * (height * width)
 
     def at(row: np.ndarray, column: np.ndarray) -> np.ndarray:
-        where = (row * width + column).reshape(len(images), 1, -1)
-        taken: np.ndarray = np.take_along_axis(flat, where, 2)
-        return taken.reshape(*images.shape[:2], *rows.shape[1:])
+        found: np.ndarray = np.take(pixels, first + row * width + column, axis=0)
+        return found
 
     if nearest:
-        return at(np.rint(rows).astype(np.int64), np.rint(columns).astype(np.int64))
-    top = np.minimum(rows.astype(np.int64), height - 2)
-    left = np.minimum(columns.astype(np.int64), width - 2)
-    down, right = (rows - top)[:, None], (columns - left)[:, None]
+        turned = at(np.rint(rows).astype(np.intp), np.rint(columns).astype(np.intp))
+        return turned.transpose(0, 3, 1, 2)
+    top = np.minimum(rows.astype(np.intp), height - 2)
+    left = np.minimum(columns.astype(np.intp), width - 2)
+    down = (rows - top.astype(np.float32))[..., None]
+    right = (columns - left.astype(np.float32))[..., None]
     upper = at(top, left) * (1 - right) + at(top, left + 1) * right
     lower = at(top + 1, left) * (1 - right) + at(top + 1, left + 1) * right
     mixed = upper * (1 - down) + lower * down
-    return as_dtype(mixed, images.dtype)
+    return as_dtype(mixed, images.dtype).transpose(0, 3, 1, 2)
 
 
 def as_dtype(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     """Returns values in the images' dtype; bytes are rounded and clipped."""
     if dtype == np.uint8:
-        return np.rint(values).clip(0, 255).astype(np.uint8)
+        values = np.rint(values).clip(0, 255)
     return values.astype(dtype, copy=False)

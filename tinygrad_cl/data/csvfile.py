@@ -6,6 +6,8 @@ told with its line.
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import csv
 import gzip
 import io
@@ -191,13 +193,16 @@ class _Rows:
             yield line
 
 
-def _opened(path: Path, encoding: str) -> IO[str]:
+@contextlib.contextmanager
+def _opened(path: Path, encoding: str) -> Iterator[IO[str]]:
     try:
-        file = path.open("rb")
-        packed = file.read(2) == GZIP_MAGIC
-        file.seek(0)
-        raw: Any = gzip.GzipFile(fileobj=file) if packed else file
-        return io.TextIOWrapper(raw, encoding=encoding, newline="")
+        codecs.lookup(encoding)
+        with path.open("rb") as file:
+            packed = file.read(2) == GZIP_MAGIC
+            file.seek(0)
+            raw: Any = gzip.GzipFile(fileobj=file) if packed else file
+            with io.TextIOWrapper(raw, encoding=encoding, newline="") as text:
+                yield text
     except OSError as error:
         raise DataError(f"read_csv: cannot read {path}: {error.strerror or error}") from error
     except LookupError as error:

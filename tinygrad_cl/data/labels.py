@@ -35,7 +35,7 @@ def one_hot(
         given = given.astype(np.int64)
     if given.dtype.kind not in "iu":
         raise DataError(f"one_hot: needs integer labels, got {given.dtype}")
-    least, most = int(given.min(initial=0)), int(given.max(initial=-1))
+    least, most = (int(given.min()), int(given.max())) if given.size else (0, -1)
     count = most + 1 if num_classes is None else num_classes
     if least < 0 or most >= count:
         wrong = least if least < 0 else most

@@ -108,10 +108,10 @@ class ColorJitter(Augmentation):
         )
         values = (values * light).clip(0, top)
         middle = _gray(values).mean((1, 2, 3), keepdims=True)
-        values = (middle + (values - middle) * contrast).clip(0, top)
+        values = (middle * (1 - contrast) + values * contrast).clip(0, top)
         if images.shape[1] == 3:
             gray = _gray(values)
-            values = (gray + (values - gray) * saturation).clip(0, top)
+            values = (gray * (1 - saturation) + values * saturation).clip(0, top)
         return as_dtype(values, images.dtype)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import tarfile
 import zlib
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from tinygrad_cl.errors import DataError
 MAX_TOTAL = 1 << 30  # bytes of an unpacked archive that are looked through
 MAX_MEMBER = 1 << 28
 MAX_MEMBERS = 1000
+CHUNK = 1 << 20
 
 
 def read_members(path: Path, names: Sequence[str]) -> dict[str, bytes]:
@@ -22,7 +24,7 @@ def read_members(path: Path, names: Sequence[str]) -> dict[str, bytes]:
     """
     found: dict[str, bytes] = {}
     try:
-        with tarfile.open(path, "r|gz") as archive:  # a stream: no seeking back and forth
+        with gzip.open(path) as packed, tarfile.open(fileobj=packed, mode="r|") as archive:
             for count, member in enumerate(archive):
                 if count >= MAX_MEMBERS or member.offset_data + member.size > MAX_TOTAL:
                     raise DataError(f"{path} holds more than was published; fetch it again")
@@ -33,11 +35,14 @@ def read_members(path: Path, names: Sequence[str]) -> dict[str, bytes]:
                     raise DataError(f"{path}: {name} has {member.size} bytes, over {MAX_MEMBER}")
                 file = archive.extractfile(member)
                 found[name] = b"" if file is None else file.read()
-                if len(found) == len(names):
-                    return found
+            while packed.read(CHUNK):  # at its end, gzip compares the checksum
+                if packed.tell() > MAX_TOTAL:
+                    raise DataError(f"{path} holds more than was published; fetch it again")
     except (tarfile.TarError, EOFError, zlib.error, ValueError, OSError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path} is not a whole .tar.gz file ({error}); fetch it again") from error
-    missing = next(name for name in names if name not in found)
-    raise DataError(f"{path} lacks {missing}")
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise DataError(f"{path} lacks {', '.join(missing)}")
+    return found

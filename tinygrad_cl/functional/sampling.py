@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from tinygrad_cl.dtypes import int64
 from tinygrad_cl.errors import ArgumentError, ShapeError
 from tinygrad_cl.functional.base import unwrap
-from tinygrad_cl.functional.creation import linspace, ones, zeros
+from tinygrad_cl.functional.creation import arange, linspace, ones, zeros
+from tinygrad_cl.functional.elementwise import add, mul
 from tinygrad_cl.functional.index import gather
-from tinygrad_cl.functional.logic import where
+from tinygrad_cl.functional.logic import logical_and, where
 from tinygrad_cl.functional.matmul import matmul
 from tinygrad_cl.functional.movement import stack
 from tinygrad_cl.functional.pairs import fmod
@@ -105,108 +105,73 @@ def grid_sample(
             f'{op}: mode must be one of {modes} and padding_mode "zeros", "border" or '
             f'"reflection", got {mode!r} and {padding_mode!r}'
         )
-    aligned = bool(align_corners)
-    sizes = input.shape[2:]
-    places = [
-        _unnormalized(grid[..., dims - 1 - d].reshape(grid.shape[0], -1), sizes[d], aligned)
-        for d in range(dims)
-    ]
-    reader = _Reader(input, padding_mode, aligned)
-    read = {"bilinear": _linear, "nearest": _nearest, "bicubic": _cubic}[mode]
-    found = read(reader, places)
-    return found.reshape(*input.shape[:2], *grid.shape[1:-1])
-
-
-def _unnormalized(g: Tensor, size: int, aligned: bool) -> Tensor:
-    return (g + 1) * ((size - 1) / 2) if aligned else (g + 1) * (size / 2) - 0.5
-
-
-class _Reader:
-    """Reads an input at places: moves them inside as the padding says, or gives zeros outside."""
-
-    def __init__(self, input: Tensor, padding: str, aligned: bool) -> None:
-        self.input = input
-        self.flat = input.reshape(*input.shape[:2], -1)
-        self.sizes = input.shape[2:]
-        self.padding = padding
-        self.aligned = aligned
-
-    def inside(self, place: Tensor, size: int) -> Tensor:
-        """Returns coordinates moved inside; with zeros outside they stay."""
-        if self.padding == "zeros":
-            return place
-        if self.padding == "reflection":
-            low, span = (0.0, size - 1.0) if self.aligned else (-0.5, float(size))
-            place = _reflected(place, low, span)
-        return place.clamp(0.0, size - 1.0)
-
-    def at(self, places: Sequence[Tensor]) -> Tensor:
-        """Returns values (N, C, P) at whole coordinates (N, P) of each dim."""
-        index = None
-        known = None
-        for place, size in zip(places, self.sizes, strict=True):
-            held = place.clamp(0, size - 1).to(int64)
-            index = held if index is None else index * size + held
-            if self.padding == "zeros":
-                here = (place >= 0) & (place <= size - 1)
-                known = here if known is None else known & here
-        assert index is not None
-        n, c = self.flat.shape[:2]
-        wide = index.unsqueeze(1).expand(n, c, index.shape[1])
-        values = gather(self.flat, 2, wide)
-        if known is None:
-            return values
+    n, c, *sizes = input.shape
+    index: Tensor | None = None
+    shares: Tensor | None = None
+    known: Tensor | None = None
+    for d, size in enumerate(sizes):
+        g = grid[..., dims - 1 - d].reshape(n, -1)
+        place, share = _taps(g, size, mode, padding_mode, bool(align_corners))
+        here = (place >= 0) & (place <= size - 1) if padding_mode == "zeros" else None
+        place = place.clamp(0, size - 1).to(int64)
+        index = place if index is None else _crossed(index * size, place, add)
+        shares = share if shares is None else _crossed(shares, share, mul)
+        if here is not None:
+            known = here if known is None else _crossed(known, here, logical_and)
+    assert index is not None
+    assert shares is not None
+    count, taps = index.shape[1:]
+    wide = index.reshape(n, 1, count * taps).expand(n, c, count * taps)
+    values = gather(input.reshape(n, c, -1), 2, wide).reshape(n, c, count, taps)
+    if known is not None:
         nothing = zeros((), dtype=values.dtype, device=values.device)
-        return where(known.unsqueeze(1), values, nothing)
+        values = where(known.unsqueeze(1), values, nothing)
+    return (values * shares.unsqueeze(1)).sum(-1).reshape(n, c, *grid.shape[1:-1])
 
 
-def _reflected(place: Tensor, low: float, span: float) -> Tensor:
+def _crossed(a: Tensor, b: Tensor, meet: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Returns what all pairs of taps of two dims come to, (N, P, I) and (N, P, J) -> (N, P, IJ)."""
+    return meet(a.unsqueeze(3), b.unsqueeze(2)).flatten(2)
+
+
+def _taps(g: Tensor, size: int, mode: str, padding: str, aligned: bool) -> tuple[Tensor, Tensor]:
+    """Returns the elements of one dim that are read, (N, P, taps), whole numbers, and weights."""
+    c = (g + 1) * ((size - 1) / 2) if aligned else (g + 1) * (size / 2) - 0.5
+    if mode == "bicubic":
+        low = c.detach().floor()
+        taps = low.unsqueeze(2) + arange(-1, 3, dtype=c.dtype, device=c.device)
+        return _inside(taps, size, padding, aligned).floor(), _keys(c - low)
+    c = _inside(c, size, padding, aligned)
+    if mode == "nearest":
+        whole = c.detach().round().unsqueeze(2)
+        return whole, whole * 0 + 1
+    low = c.detach().floor()
+    taps = low.unsqueeze(2) + arange(2, dtype=c.dtype, device=c.device)
+    return taps, stack([1 - (c - low), c - low], 2)
+
+
+def _inside(c: Tensor, size: int, padding: str, aligned: bool) -> Tensor:
+    """Returns coordinates moved inside; with zeros outside they stay."""
+    if padding == "zeros":
+        return c
+    if padding == "reflection":
+        low, span = (0.0, size - 1.0) if aligned else (-0.5, float(size))
+        c = _reflected(c, low, span)
+    return c.clamp(0.0, size - 1.0)
+
+
+def _reflected(c: Tensor, low: float, span: float) -> Tensor:
     """Returns coordinates reflected at `low` and `low + span` until they lie between."""
     if span == 0:
-        return place * 0.0
-    away = (place - low).abs()
+        return c * 0.0
+    away = (c - low).abs()
     extra = fmod(away, span)
     odd = fmod((away.detach() / span).floor(), 2.0) == 1
     return where(odd, span - extra, extra) + low
 
 
-def _linear(reader: _Reader, places: Sequence[Tensor]) -> Tensor:
-    moved = [reader.inside(c, s) for c, s in zip(places, reader.sizes, strict=True)]
-    floors = [c.detach().floor() for c in moved]
-    total: Tensor | None = None
-    for corner in itertools.product((0, 1), repeat=len(moved)):
-        share: Tensor | None = None
-        for bit, c, f in zip(corner, moved, floors, strict=True):
-            part = c - f if bit else 1 - (c - f)
-            share = part if share is None else share * part
-        assert share is not None
-        values = reader.at([f + bit for bit, f in zip(corner, floors, strict=True)])
-        term = values * share.unsqueeze(1)
-        total = term if total is None else total + term
-    assert total is not None
-    return total
-
-
-def _nearest(reader: _Reader, places: Sequence[Tensor]) -> Tensor:
-    moved = [reader.inside(c.detach(), s) for c, s in zip(places, reader.sizes, strict=True)]
-    return reader.at([c.round() for c in moved])
-
-
-def _cubic(reader: _Reader, places: Sequence[Tensor]) -> Tensor:
-    """Sixteen taps with the weights of Keys (1981), a = -0.75."""
-    floors = [c.detach().floor() for c in places]
-    shares = [_keys(c - f) for c, f in zip(places, floors, strict=True)]
-    total: Tensor | None = None
-    for i, j in itertools.product(range(4), repeat=2):
-        taps = [floors[0] + (i - 1), floors[1] + (j - 1)]
-        moved = [reader.inside(c, s) for c, s in zip(taps, reader.sizes, strict=True)]
-        term = reader.at([c.floor() for c in moved]) * (shares[0][i] * shares[1][j]).unsqueeze(1)
-        total = term if total is None else total + term
-    assert total is not None
-    return total
-
-
-def _keys(t: Tensor) -> list[Tensor]:
+def _keys(t: Tensor) -> Tensor:
+    """Returns the weights of four taps around a place (Keys 1981, a = -0.75), (..., 4)."""
     a = -0.75
 
     def near(x: Tensor) -> Tensor:
@@ -215,4 +180,4 @@ def _keys(t: Tensor) -> list[Tensor]:
     def far(x: Tensor) -> Tensor:
         return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
 
-    return [far(t + 1), near(t), near(1 - t), far(2 - t)]
+    return stack([far(t + 1), near(t), near(1 - t), far(2 - t)], 2)

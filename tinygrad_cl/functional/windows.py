@@ -132,7 +132,7 @@ def fold(
         )
     lead = (*x.shape[:-2], x.shape[-2] // rows)
     planes = numel(lead)
-    empty = base.fill(0, (planes, numel(blocks.padded)), x.dtype, x.device)
+    empty = primitive.nothing((planes, numel(blocks.padded)), x.dtype)
     flat = m.reshape(x, shape=(planes, blocks.places.size))
     summed = primitive.index_add(empty, _places(blocks, x), flat, dim=1, op="fold")
     image = m.reshape(summed, shape=(*lead, *blocks.padded))

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinygrad_cl.errors import DataError
-from tinygrad_cl.io.reading import DEFLATE_RATIO, inflate
+from tinygrad_cl.io.reading import DEFLATE_RATIO, MAX_DIMS, inflate, is_possible
 
-MAX_DIMS = 32
 UNDEFINED = (1 << 64) - 1
 _SPACE, _TYPE, _LINK_TABLE, _EXTERNAL, _LAYOUT, _FILTERS = 0x1, 0x3, 0x11, 0x7, 0x8, 0xB
 _DEFLATE, _SHUFFLE, _CHECKSUM = 1, 2, 3
@@ -126,7 +125,7 @@ def _shape(content: Content, at: int) -> tuple[int, ...]:
         raise content.error(f"a shape of version {version} with {dims} dims", at)
     start = at + (8 if version == 1 else 4)
     shape = tuple(content.u64(start + 8 * i) for i in range(dims))
-    if any(size >= 1 << 40 for size in shape):
+    if not is_possible(shape):
         raise content.error(f"the impossible shape {str(shape)[:80]}", at)
     return shape
 

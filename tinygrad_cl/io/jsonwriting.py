@@ -54,7 +54,9 @@ class Writer:
             raise DataError(
                 f"write: input_shape must be (channels, height, width), got {input_shape}"
             )
-        self.shape: tuple[int, ...] | None = input_shape  # of the planes between the last two modules, if known
+        self.shape: tuple[int, ...] | None = (
+            input_shape  # of the planes between the last two modules, if known
+        )
         self.channels = None if input_shape is None else input_shape[0]
         self.images = False  # whether there was a layer of images
         self.flat = False

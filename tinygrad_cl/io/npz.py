@@ -13,12 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from tinygrad_cl.errors import DataError
-from tinygrad_cl.io.reading import check_zip, read_rest, read_zip
+from tinygrad_cl.io.reading import check_zip, is_possible, read_rest, read_zip
 from tinygrad_cl.io.tree import Arrays, loaded
 
 STRUCTURE = "__structure__"
 MAX_NAME = 32000  # bytes of a name; a zip archive holds up to 65535
-MAX_DIMS = 64
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -84,7 +83,7 @@ def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) ->
         if version not in _HEADERS:
             raise DataError(f"{where} has the unknown .npy version {version}")
         shape, fortran, dtype = _HEADERS[version](file)
-        if len(shape) > MAX_DIMS or any(size < 0 or size >= 1 << 62 for size in shape):
+        if not is_possible(shape):
             raise DataError(f"{where} states an impossible shape, {str(shape)[:80]}")
         loaded(np.empty(0, dtype.newbyteorder("=")), where.removeprefix("load: "))
         expected = math.prod(shape) * dtype.itemsize

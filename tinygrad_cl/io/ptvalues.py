@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cl.errors import DataError
+from tinygrad_cl.io.reading import is_possible
 from tinygrad_cl.io.tree import host_array
 from tinygrad_cl.io.unpickle import MAX_DEPTH, Maker, plain
 from tinygrad_cl.tensor import Tensor
 
-MAX_DIMS = 32
 MAX_RATIO = 64  # of all tensors' bytes to the file's: expanded tensors are larger than storages
 _BFLOAT = "bfloat16"
 _STORAGES = {
@@ -130,8 +130,8 @@ class Storages:
             nonlocal left
             if isinstance(value, _Tensor):
                 left -= _count(value.shape) * _item_size(value.dtype)
-                if left < 0 or len(value.shape) > MAX_DIMS:
-                    raise self.error("its tensors are far larger than the file")
+                if left < 0 or not is_possible(value.shape):
+                    raise self.error("its tensors are far larger than the file, or impossible")
                 return self._array(value)
             if isinstance(value, _DType):
                 return f"torch.{value.name}"
@@ -183,10 +183,8 @@ class Storages:
                 raise self.error(f"a tensor needs element {last} of a storage of {len(items)}")
             strides = [stride * items.itemsize for stride in tensor.strides]
             view = np.lib.stride_tricks.as_strided(items[tensor.offset :], tensor.shape, strides)
-        elif max(tensor.shape) < 1 << 31:
-            view = np.zeros(tensor.shape, items.dtype)
         else:
-            raise self.error("a tensor of impossible shape")
+            view = np.zeros(tensor.shape, items.dtype)
         array = np.ascontiguousarray(view).reshape(tensor.shape)
         return _from_bfloat(array) if tensor.dtype == _BFLOAT else array
 

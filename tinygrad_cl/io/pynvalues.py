@@ -19,10 +19,10 @@ import lz4.frame
 import numpy as np
 
 from tinygrad_cl.errors import DataError
+from tinygrad_cl.io.reading import is_possible
 
 INT, STR, FLOAT, BOOL, NONE, BYTES, DICT, ARRAY, LIST, TUPLE = range(10)
 MAX_DEPTH = 16
-MAX_DIMS = 32
 MAX_RATIO = 256  # lz4 shrinks no further
 _FLOATS = ("float16", "float32", "float64")
 _DTYPES = {
@@ -143,7 +143,7 @@ class Reader:
 
     def _array(self, packed: bool, depth: int) -> np.ndarray:
         shape, name = self._items(depth), self.text()
-        if len(shape) > MAX_DIMS or not all(type(size) is int for size in shape):
+        if not is_possible(shape):
             raise self.error(f"an array has the shape {str(shape)[:80]}")
         if name not in _DTYPES:
             raise self.error(f"an array has the dtype {name[:80]!r}")
@@ -151,7 +151,7 @@ class Reader:
         payload = self.take(self.unpack("Q"))
         expected = math.prod(shape) * dtype.itemsize
         data = self._unpacked(payload, expected) if packed else bytes(payload)
-        if len(data) != expected or max(shape, default=0) > 1 << 40:
+        if len(data) != expected:
             raise self.error(f"an array of shape {str(shape)[:80]} has {len(data)} bytes")
         return np.frombuffer(data, dtype).reshape(shape)
 

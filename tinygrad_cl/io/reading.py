@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -15,6 +16,7 @@ PathLike = str | os.PathLike[str]
 Result = TypeVar("Result")
 
 DEFLATE_RATIO = 1032  # deflate shrinks no further, so a small file cannot hold a huge array
+MAX_DIMS = 32
 _CHUNK = 1 << 24
 
 
@@ -106,6 +108,18 @@ def read_rest(file: IO[bytes], expected: int, where: str) -> bytearray:
     if file.read(1):  # at the end of an entry, zipfile verifies the checksum
         raise DataError(f"{where} goes on after its data")
     return content
+
+
+def is_possible(shape: Sequence[object]) -> bool:
+    """Whether an array can have a shape: NumPy's empty arrays have limits, too.
+
+    Example:
+        >>> is_possible((2, 0)), is_possible((0, 1 << 30, 1 << 30)), is_possible((-1,))
+        (True, False, False)
+    """
+    sizes = [size for size in shape if type(size) is int and size >= 0]
+    fits = len(sizes) == len(shape) <= MAX_DIMS
+    return fits and math.prod(size for size in sizes if size) < 1 << 59
 
 
 def inflate(data: bytes | memoryview, limit: int, where: str) -> bytes:

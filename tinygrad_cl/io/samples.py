@@ -20,6 +20,7 @@ import numpy as np
 from tinygrad_cl import dtypes
 from tinygrad_cl.errors import DataError, DTypeError
 from tinygrad_cl.io.atomic import replacing
+from tinygrad_cl.io.reading import is_possible
 
 PathLike = str | os.PathLike[str]
 Kind = tuple[Any, Sequence[int]]
@@ -121,7 +122,7 @@ def read_samples(
         raise DataError(f"read_samples: cannot read {path}: {reason}") from error
     arrays = [
         np.frombuffer(part, dtype.newbyteorder("<"))
-        .reshape(count, *shape)
+        .reshape(count, *(0 if size == -1 else size for size in shape))
         .astype(dtype, copy=False)
         for part, (dtype, shape) in zip(parts, kinds, strict=True)
     ]
@@ -135,30 +136,40 @@ def _read_all(
     limit: int,
     path: Path,
 ) -> int:
-    """Appends all samples to `parts`; returns their number."""
-    sizes = [math.prod(shape) * dtype.itemsize for dtype, shape in kinds]  # negative: not known
+    """Appends all samples to `parts`; returns their number. Completes shapes in `kinds`."""
     count = 0
     while True:
-        for which, (part, size) in enumerate(zip(parts, sizes, strict=True)):
+        for which, part in enumerate(parts):
             head = file.read(LENGTH)
             if not head and which == 0:
                 return count
             if len(head) < LENGTH:
                 raise DataError(f"read_samples: {path} ends within sample {count}")
             stated = int.from_bytes(head, "little")
+            dtype, shape = kinds[which] = _completed(kinds[which], stated)
+            size = math.prod(shape) * dtype.itemsize
             if stated != size:
-                dtype, shape = kinds[which]
                 raise DataError(
                     f"read_samples: {path}: sample {count} has {stated} bytes where {dtype} of "
                     f"shape {shape} has {size}; give its dtype and shape"
                 )
-            if count * (sum(sizes) + 2 * LENGTH) + size > limit:
+            if sum(map(len, parts)) + 2 * count * LENGTH + size > limit:
                 raise DataError(f"read_samples: {path} holds more than {limit} bytes")
             data = file.read(size)
             if len(data) < size:
                 raise DataError(f"read_samples: {path} ends within sample {count}")
             part += data
         count += 1
+
+
+def _completed(kind: tuple[np.dtype, tuple[int, ...]], size: int) -> tuple[Any, tuple[int, ...]]:
+    """A dtype and shape, whose one size of -1 follows from the bytes of a sample."""
+    dtype, shape = kind
+    if -1 not in shape:
+        return kind
+    unit = -math.prod(shape) * dtype.itemsize
+    missing = size // unit if unit else 0
+    return dtype, tuple(missing if length == -1 else length for length in shape)
 
 
 def _side(path: Path) -> dict[str, Any]:
@@ -181,6 +192,6 @@ def _side(path: Path) -> dict[str, Any]:
 def _kind(given: Kind) -> tuple[np.dtype, tuple[int, ...]]:
     name, shape = given
     sizes = tuple(int(size) for size in shape)
-    if not all(0 <= size < 1 << 40 for size in sizes) or len(sizes) > 32:
+    if sizes.count(-1) > 1 or not is_possible([0 if size == -1 else size for size in sizes]):
         raise ValueError(f"shape {str(shape)[:80]}")
     return dtypes.dtype(name).numpy, sizes

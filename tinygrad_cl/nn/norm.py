@@ -120,7 +120,9 @@ class _BatchNorm(_NormBase):
             return self._normalized(x, use_batch, 0.0)
         with no_grad():
             count = self.num_batches_tracked + 1
-            share = 1.0 / count.float() if self.momentum is None else self.momentum
+            share: float | Tensor = 0.0 if self.momentum is None else self.momentum
+            if self.momentum is None and self.running_mean is not None:
+                share = 1.0 / count.to(self.running_mean.dtype)
         y = self._normalized(x, True, share)
         self.num_batches_tracked.copy_(count)  # now that the batch is known to be good
         engine.defer(self.num_batches_tracked)

@@ -93,7 +93,7 @@ def _weights(
     """Returns the softmax of the scores, and the log-sum-exp of its rows."""
     scores = q @ np.swapaxes(k, -1, -2) * scale
     if causal:
-        scores = np.where(np.tri(*scores.shape[-2:], dtype=bool), scores, -np.inf)
+        scores = np.where(np.tri(*scores.shape[-2:]) > 0, scores, -np.inf)
     for m in mask:
         scores = np.where(m, scores, -np.inf) if m.dtype == bool else scores + m
     top = scores.max(-1, keepdims=True)

@@ -139,7 +139,7 @@ def _candidates(side: Side, c: Convolution, columns: int, vec: int) -> Iterator[
     up_rows = side.up_size[0]
     for sources in _cuts(side.sources, max(1, DEPTH // c.taps), 5):
         for rows in _cuts(up_rows, up_rows, 8):
-            rows_in, pitch = rows + side.reach[0], columns + side.reach[1]
+            rows_in, pitch = rows + side.reach[0], side.pitch(columns)
             plane = _odd_vectors(side.parts[0] * side.parts[1] * rows_in * pitch + vec, vec)
             images = 1
             while images * sources * plane <= IMAGE:
@@ -213,8 +213,8 @@ def _weigh_tile(
     memory = {
         "IMAGE": cut.images * cut.sources * cut.plane + run + vec,
         "TABLE": depth,
-        "KEPT": (padded * runs if deep else tile_rows) * phases * run,
-        "LINE": cut.rows * cut.columns * phases + vec if phases > 1 else 1,
+        "KEPT": (padded * runs if deep else tile_rows) * phases * run + vec,
+        "LINE": cut.rows * cut.columns * phases + 2 * vec if phases > 1 else 1,
         "DENSE": depth * run + cols * vec if panel else 1,
         "WEIGHTS": padded * depth if packed else 1,
     }

@@ -57,6 +57,17 @@ class Side:
         """Rows and columns of the largest output phase."""
         return -(-self.target[0] // self.up[0]), -(-self.target[1] // self.up[1])
 
+    def pitch(self, columns: int) -> int:
+        """Columns of a row of the packed image, for blocks of `columns`.
+
+        The zeros right of a row are also those left of the next one, where rows are not cut.
+        """
+        whole = columns + self.reach[1]
+        if self.shift or self.parts[1] > 1 or columns < self.up_size[1]:
+            return whole
+        left, right = -self.low[1], self.low[1] + whole - self.source[1]
+        return whole - max(0, min(left, right))
+
 
 def forward_side(c: Convolution, shift: bool = False) -> Side:
     """The forward convolution: one output phase, parts for the stride's phases or the columns."""

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from tinygrad_cl.dtypes import DType, bool_, int64
 from tinygrad_cl.errors import DTypeError, GradientError, ShapeError
-from tinygrad_cl.graph import Node, Primitive, TensorSpec, register
+from tinygrad_cl.graph import Node, Primitive, TensorSpec, register, scalar
 from tinygrad_cl.primitives import plans_index as plans
-from tinygrad_cl.primitives.movement import pad, zeros
+from tinygrad_cl.primitives.movement import expand, pad, reshape
 from tinygrad_cl.primitives.rules import widen
 from tinygrad_cl.shapes import Shape
 
@@ -159,8 +159,13 @@ def _index_add_reference(x: Array, index: Array, src: Array, dim: int, op: str) 
 # Gradients.
 
 
+def nothing(shape: Shape, dtype: DType) -> Node:
+    """Returns zeros that the kernels of sums read from one number in memory."""
+    return expand(reshape(scalar(0, dtype), shape=(1,) * len(shape)), shape=shape)
+
+
 def _gather_vjp(g: Node, y: Node, x: Node, index: Node, dim: int, op: str) -> Node:
-    return scatter_add(zeros(x), index, g, dim=dim, op=op)
+    return scatter_add(nothing(x.shape, x.dtype), index, g, dim=dim, op=op)
 
 
 def _scatter_source_vjp(
@@ -178,7 +183,7 @@ def _no_vjp(g: Node, y: Node, *inputs: Node, dim: int, op: str, kind: str) -> No
 
 
 def _index_select_vjp(g: Node, y: Node, x: Node, index: Node, dim: int, op: str) -> Node:
-    return index_add(zeros(x), index, g, dim=dim, op=op)
+    return index_add(nothing(x.shape, x.dtype), index, g, dim=dim, op=op)
 
 
 def _index_source_vjp(g: Node, y: Node, x: Node, index: Node, src: Node, dim: int, op: str) -> Node:

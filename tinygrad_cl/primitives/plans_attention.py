@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tinygrad_cl.lowering import Attrs, DeviceTraits, Grid, Host, Pass, TemplatePlan
@@ -142,12 +142,8 @@ def plan_attention_grad(
     grid = Grid((-(-tasks // per),), (1,))
     step = Pass("attention_grad", "attention_grad", _defines(p, types), arguments, grid)
     summed = sum_slices(step, (1, 1, p.key_size), chunks, types, traits)
-    passes = (*summed.passes[:1], *(_without_epilogue(x) for x in summed.passes[1:]))
+    passes = tuple(replace(x, epilogue=False) for x in summed.passes)  # dq is not in its domain
     return TemplatePlan(passes, summed.scratch, out_shape)
-
-
-def _without_epilogue(step: Pass) -> Pass:
-    return Pass(step.file, step.kernel, step.defines, step.arguments, step.grid)
 
 
 def _block(p: Problem, types: Types) -> int:

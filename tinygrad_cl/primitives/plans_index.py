@@ -41,7 +41,9 @@ def out_of_range(op: str, index: int, size: int) -> str:
 def _vector(storage: str, traits: DeviceTraits) -> int:
     if traits.kind == "gpu":
         return 1
-    return traits.vector // 2 if storage in ("double", "long") else traits.vector
+    if storage in ("double", "long"):  # registers have at least four lanes, or one
+        return max(traits.vector // 2, min(traits.vector, 4))
+    return traits.vector
 
 
 def _blocks(shape: Shape, dim: int) -> tuple[int, int]:

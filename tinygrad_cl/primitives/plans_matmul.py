@@ -1,4 +1,4 @@
-"""Plans of the matrix product: ops/matmul.cl on CPUs, ops/dense_gpu.cl on GPUs."""
+"""Plans of the matrix product: ops/matmul.cl and matmul_dot.cl on CPUs, dense_gpu.cl on GPUs."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tinygrad_cl.shapes import Layout, Shape, numel
 PANEL = 32768  # elements of private memory for the panel of B: half of a core's L2 with float32
 SHALLOW = 2048  # the same where few rows share it: it stays in L1
 DEPTH = 1024  # of the panel, at most
+APART = 256  # the same where a line of A holds its rows, not K: two tiles read it before it is lost
 CHUNK = 256  # rows that share a packed panel, at most
 SHARED = 32  # and at least, where there are so many
 TASK_FLOPS = 2_000_000  # of a work-item, at least, where there is work enough: about 5 us
@@ -34,6 +35,12 @@ TILES = (
     ((6, 4), 0.9),
     ((14, 1), 0.75),
 )
+
+# (rows, columns) of a tile of dot products, and how near to the peak it comes.
+DOT_TILES = (((1, 8), 0.6), ((2, 8), 0.8), ((4, 6), 0.95))
+DOT_FOLD = 70  # cycles at the end of such a tile
+DOT_BLOCK = 32768  # elements of B that a block of dot products reads again for every tile of rows
+PACK = 0.4  # cycles to pack an element of a transposed B
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +162,14 @@ def _cpu_plan(
     b: tuple[str, int],
 ) -> TemplatePlan:
     vec = types.vec
-    rows, cols = _tile(p.m, p.n, vec)
+    (rows, cols), cycles = _tile(p, vec)
+    if p.a[4] == 1 and p.b[3] == 1 and p.n > 1:
+        tile, dot_cycles = _dot_tile(p, vec)
+        if dot_cycles < cycles + PACK * p.k * p.n * -(-p.m // CHUNK):
+            return _dot_plan(p, types, traits, tile, a, b)
     depth = min(DEPTH, (PANEL if rows > 2 else SHALLOW) // (cols * vec)) // vec * vec
+    if p.a[3] == 1 and p.a[4] != 1 and p.k > APART:
+        depth = min(depth, APART)
     across = -(-p.n // (cols * vec))
     chunk = _chunk(p, rows, across, traits)
     tiles = p.batches * across * -(-p.m // chunk)
@@ -170,6 +183,7 @@ def _cpu_plan(
     defines = (
         *types.defines(types.acc if slices > 1 else None),
         ("TRANSPOSED", int(p.b[4] != 1 and p.n > 1)),
+        ("DIRECT", int(p.b[4] == 1 and chunk <= 2 * rows)),
         ("PACK_A", int(types.storage == "half")),
         ("ROWS", rows),
         ("COLS", cols),
@@ -191,13 +205,57 @@ def _sizes(p: Product) -> tuple[tuple[str, int], ...]:
     return (*(("int", max(i, 0)) for i in ints), *(("long", i) for i in longs))
 
 
-def _tile(m: int, n: int, vec: int) -> tuple[int, int]:
-    def cost(entry: tuple[tuple[int, int], float]) -> float:
-        (rows, cols), rate = entry
-        down, across = -(-m // rows) * rows, -(-n // (cols * vec)) * cols
-        return down * across / rate
+def _tile(p: Product, vec: int) -> tuple[tuple[int, int], float]:
+    """The cheapest register tile, and its cycles for one product."""
 
-    return min(TILES, key=cost)[0]
+    def cycles(entry: tuple[tuple[int, int], float]) -> float:
+        (rows, cols), rate = entry
+        down, across = -(-p.m // rows) * rows, -(-p.n // (cols * vec)) * cols
+        return down * across * p.k / 2 / rate
+
+    best = min(TILES, key=cycles)
+    return best[0], cycles(best)
+
+
+def _dot_tile(p: Product, vec: int) -> tuple[tuple[int, int], float]:
+    """The cheapest tile of dot products, and its cycles for one product."""
+
+    def cycles(entry: tuple[tuple[int, int], float]) -> float:
+        (rows, cols), rate = entry
+        tiles = -(-p.m // rows) * -(-p.n // cols)
+        return tiles * (-(-p.k // vec) * rows * cols / 2 / rate + DOT_FOLD)
+
+    best = min(DOT_TILES, key=cycles)
+    return best[0], cycles(best)
+
+
+def _dot_plan(
+    p: Product,
+    types: Types,
+    traits: DeviceTraits,
+    tile: tuple[int, int],
+    a: tuple[str, int],
+    b: tuple[str, int],
+) -> TemplatePlan:
+    vec, (rows, cols) = types.vec, tile
+    wide = min(max(DOT_BLOCK // max(p.k, 1) // vec, 1) * vec, 256, -(-p.n // vec) * vec)
+    high = -(-min(p.m, CHUNK) // rows) * rows
+    tasks = p.batches * -(-p.n // wide) * -(-p.m // high)
+    flops = 2 * high * wide * max(p.k, 1)
+    per = max(1, min(-(-TASK_FLOPS // flops), tasks // (2 * traits.units)))
+    per = max(per, -(-tasks // (TASKS * traits.units)))
+    defines = (
+        *types.defines(),
+        *(("ROWS", rows), ("COLS", cols), ("GROUP", 1 << (cols - 1).bit_length())),
+        ("LINE", 256 + 2 * vec),
+    )
+    ints = (p.m, p.n, p.k, p.batches, p.batch[1], p.batch[2])
+    longs = (p.a_first, *p.a[:4], p.b_first, *p.b[:3], p.b[4])
+    sizes = (*(("int", max(i, 0)) for i in ints), *(("long", i) for i in longs))
+    arguments = (("out", 0), a, b, *sizes, *(("int", i) for i in (high, wide, per)))
+    grid = Grid((max(1, -(-tasks // per)),), (1,))
+    step = Pass("matmul_dot", "matmul", defines, arguments, grid, True)
+    return TemplatePlan((step,), (), (p.batches, p.m, p.n))
 
 
 def _chunk(p: Product, rows: int, across: int, traits: DeviceTraits) -> int:

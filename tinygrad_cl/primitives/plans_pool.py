@@ -262,7 +262,8 @@ def _max_grad(call: Call) -> TemplatePlan:
         given = (OUT, IN0, IN1, *call.sizes)
         return _one(Pass("pool_unpool", name, defines, given, grid, epilogue=True), total)
     group = max(1, GROUP // call.pixels)
-    scratch = grid.size[0] * group * call.pixels * call.kind.itemsize
+    vec = max(4, call.traits.vector * 4 // call.kind.itemsize)
+    scratch = grid.size[0] * -(-group * call.pixels // vec) * vec * call.kind.itemsize
     given = (OUT, IN0, IN1, SCRATCH, ("int", group), *call.geometry(*ALL_WINDOW_ATTRS))
     defines = _argmax_defines(call, 2)
     step = Pass("pool_argmax", name, defines, given, grid, epilogue=True)

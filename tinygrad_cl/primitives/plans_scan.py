@@ -9,11 +9,16 @@ from tinygrad_cl.shapes import Layout, Shape, numel
 
 MIN_WORK = 4096  # elements of a work-item at least: about 5 us
 TASKS = 8  # work-items per compute unit at most
+SPLIT_FROM = 65536  # elements of all lines together before lines are cut into parts
 GPU_LOCAL = 64
 GPU_ITEMS = 1 << 22
 
 _TAGS = {"half": "f32", "float": "f32", "double": "f64", "int": "i32", "long": "i64", "uchar": "u8"}
+_STORAGES = {"f32": "float", "f64": "double", "i32": "int", "i64": "long", "u8": "uchar"}
 _WIDE = {"i64": 2, "f64": 2}
+
+Arguments = tuple[tuple[str, int], ...]
+Defines = tuple[tuple[str, str | int], ...]
 
 
 def grid(units: int, work: int, traits: DeviceTraits) -> Grid:
@@ -54,23 +59,61 @@ def scan(kind: str, exact: bool = True, over: str = "") -> Template:
     ) -> TemplatePlan:
         given: dict[str, Any] = dict(attrs)
         dim, storage = given["dim"], tags[0]
-        outer, inner = numel(out_shape[:dim]), numel(out_shape[dim + 1 :])
+        outer, inner, size = numel(out_shape[:dim]), numel(out_shape[dim + 1 :]), out_shape[dim]
         acc = carried(storage, traits) if exact else _TAGS[storage]
-        vec = lanes(inner, acc, traits)
-        defines: tuple[tuple[str, str | int], ...] = (
+        along = kind == "SUM" and inner == 1 and traits.kind == "cpu"
+        vec = lanes(size if along else inner, acc, traits)
+        along &= vec > 1
+        defines: Defines = (
             ("VEC", vec),
             ("TAG", _TAGS[storage]),
             ("IO_T", storage),
             ("ACC", acc),
+            ("ACC_T", _STORAGES[acc]),
             ("OUT_T", tags[-1]),
             (f"SCAN_{kind}", 1),
+            ("ALONG", int(along)),
         )
         defines += (("OVER(a, b)", f"((a) {over} (b))"),) if over else ()
-        arguments = (("out", 0), *(("in", i) for i in range(len(inputs))))
-        arguments += (("int", int(given.get("reverse", False))),)
-        arguments += (("long", outer), ("long", out_shape[dim]), ("long", inner))
-        units = outer * -(-inner // vec)
-        step = Pass("scan", "scan", defines, arguments, grid(units, numel(out_shape), traits))
-        return TemplatePlan((step,), (), (numel(out_shape),))
+        units = outer if along else outer * -(-inner // vec)
+        part = _part(kind, units, size, numel(out_shape), vec, traits)
+        parts = -(-size // part)
+        sizes: Arguments = (("int", int(given.get("reverse", False))), ("long", outer))
+        sizes += (("long", size), ("long", inner), ("long", parts), ("long", part))
+        ends = (grid(units * parts, numel(out_shape), traits), units * parts * vec * 8)
+        return _passes(kind, defines, len(inputs), sizes, parts, *ends)
 
     return Template(plan)
+
+
+def _passes(
+    kind: str,
+    defines: Defines,
+    inputs: int,
+    sizes: Arguments,
+    parts: int,
+    share: Grid,
+    scratch: int,
+) -> TemplatePlan:
+    """Returns one pass, or two with what the parts come to between them."""
+    read: Arguments = tuple(("in", i) for i in range(inputs))
+    if parts <= 1:
+        step = Pass("scan", "scan", (*defines, ("PASS", 0)), (("out", 0), *read, *sizes), share)
+        return TemplatePlan((step,), ())
+    totals: Arguments = (("scratch", 0),) if kind == "SUM" else (("scratch", 0), ("scratch", 1))
+    first = Pass("scan", "scan_totals", (*defines, ("PASS", 1)), (*read, *totals, *sizes), share)
+    arguments = (("out", 0), *read, *totals, *sizes)
+    second = Pass("scan", "scan", (*defines, ("PASS", 2)), arguments, share)
+    return TemplatePlan((first, second), (scratch,) * len(totals))
+
+
+def _part(kind: str, units: int, size: int, work: int, vec: int, traits: DeviceTraits) -> int:
+    """Elements of a part of a line: all of them unless too few lines would keep units idle.
+
+    A product may overflow in one part and be 0 before it: products are not cut.
+    """
+    wanted = traits.units * (4 if traits.kind == "cpu" else GPU_LOCAL)
+    if kind not in ("SUM", "LOGSUM", "WHERE") or units >= wanted or work < SPLIT_FROM:
+        return max(1, size)
+    parts = max(1, min(-(-wanted // units), size // MIN_WORK))
+    return -(-size // (parts * vec)) * vec

@@ -197,15 +197,17 @@ def weight_plan(c: Convolution, types: Types, traits: DeviceTraits) -> TemplateP
     chunks = -(-p.images // chunk)
     per, grid = _grid(chunks * across * down, traits)
     sizes = (*p.sizes, images, rows, sources, results, chunk, per)
+    out = ("scratch", 0) if chunks > 1 else ("out", 0)
     first = Pass(
         "winograd_weight",
         "conv_weight_grad",
-        (*_defines(p, types, types.acc), ("SIDE", SIDE)),
-        (("scratch", 0), ("in", 0), ("in", 1), *(("int", i) for i in sizes)),
+        (*_defines(p, types, types.acc if chunks > 1 else types.storage), ("SIDE", SIDE)),
+        (out, ("in", 0), ("in", 1), *(("int", i) for i in sizes)),
         grid,
+        chunks == 1,
     )
     domain = (1, p.results, p.sources * p.taps * p.taps)
-    return sum_slices(first, domain, chunks, types, traits, always=True)
+    return sum_slices(first, domain, chunks, types, traits)
 
 
 def _sides(p: Problem, most: int) -> int:

@@ -10,8 +10,6 @@ costs.py) the table of layers, estimators.py the classes for scikit-learn.
 
 from __future__ import annotations
 
-from typing import Any
-
 from tinygrad_cl.train import metrics as metrics
 from tinygrad_cl.train.callbacks import Callback as Callback
 from tinygrad_cl.train.callbacks import LambdaCallback as LambdaCallback
@@ -53,10 +51,11 @@ __all__ = [
 _ESTIMATORS = ("TinyClassifier", "TinyRegressor")
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> type:
     """Imports the estimators when they are asked for: they need scikit-learn."""
     if name in _ESTIMATORS:
         from tinygrad_cl.train import estimators
 
-        return getattr(estimators, name)
+        found: type = getattr(estimators, name)
+        return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

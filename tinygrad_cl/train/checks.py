@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_cl import nn
 from tinygrad_cl.autograd import no_grad
-from tinygrad_cl.errors import DataError, DTypeError, TinygradError
+from tinygrad_cl.errors import DataError, TinygradError
 from tinygrad_cl.nn import functional as F
 from tinygrad_cl.tensor import Tensor
 from tinygrad_cl.train.calling import call
@@ -45,25 +45,25 @@ def warn_of_layers(net: nn.Module, loss: Any) -> bool:
     Returns:
         Whether there was a warning.
     """
-    last = last_layer(net)
+    last = type(last_layer(net))  # LogSoftmax is a Softmax, but it is harmless
     message = ""
-    if is_cross_entropy(loss) and isinstance(last, nn.Softmax | nn.Sigmoid):
+    if is_cross_entropy(loss) and last in (nn.Softmax, nn.Sigmoid):
         message = (
-            f"compile: the net ends with {type(last).__name__}, but cross_entropy takes logits and "
+            f"compile: the net ends with {last.__name__}, but cross_entropy takes logits and "
             "applies softmax itself; remove the layer, or train with NLLLoss on LogSoftmax"
         )
-    elif is_logits_loss(loss) and isinstance(last, nn.Sigmoid | nn.Softmax):
+    elif is_logits_loss(loss) and last in (nn.Softmax, nn.Sigmoid):
         message = (
-            f"compile: the net ends with {type(last).__name__}, but bce_with_logits takes logits "
+            f"compile: the net ends with {last.__name__}, but bce_with_logits takes logits "
             'and applies sigmoid itself; remove the layer, or take the loss "bce"'
         )
-    elif (loss is F.nll_loss or isinstance(loss, nn.NLLLoss)) and isinstance(last, nn.Softmax):
+    elif (loss is F.nll_loss or isinstance(loss, nn.NLLLoss)) and last is nn.Softmax:
         message = (
             "compile: the net ends with Softmax, but nll takes log-probabilities; end with "
             'LogSoftmax, or remove the layer and take the loss "cross_entropy"'
         )
     if message:
-        warnings.warn(message, UserWarning, stacklevel=4)
+        warnings.warn(message, UserWarning, stacklevel=3)
     return bool(message)
 
 
@@ -79,7 +79,7 @@ def warn_of_outputs(loss: Any, output: Any) -> None:
             "fit: every row of the net's outputs sums to 1: they look like the results of a "
             "softmax, but cross_entropy takes logits and applies softmax itself",
             UserWarning,
-            stacklevel=5,
+            stacklevel=7,
         )
 
 
@@ -89,12 +89,6 @@ def explained(model: Model, inputs: Any, targets: Any, error: TinygradError) -> 
         return DataError(
             f"Model: the net does not take the inputs ({_form(inputs)}) but it does take the "
             f"targets ({_form(targets)}); are x and y swapped? Data are pairs (x, y)"
-        )
-    whole = isinstance(inputs, Tensor) and not inputs.dtype.is_floating_point
-    if isinstance(error, DTypeError) and whole:
-        return DTypeError(
-            f"{error}. The inputs are {inputs.dtype.name}: give floats, such as "
-            "x.astype('float32') / 255, or compile with a normalizer"
         )
     return error
 

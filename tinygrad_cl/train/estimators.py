@@ -230,7 +230,8 @@ class TinyClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         """Returns the probability of each class, (N, classes), in the order of `classes_`."""
         scores = self._outputs(X)
         powers: np.ndarray = np.exp(scores - scores.max(1, keepdims=True))
-        return powers / powers.sum(1, keepdims=True)
+        chances: np.ndarray = powers / powers.sum(1, keepdims=True)
+        return chances
 
     def predict(self, X: Any) -> np.ndarray:
         """Returns the label of each sample."""

@@ -7,11 +7,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from tinygrad_cl import engine
 from tinygrad_cl.autograd import no_grad
 from tinygrad_cl.errors import DataError
 from tinygrad_cl.train import rates
 from tinygrad_cl.train.batches import Batches, size_of
 from tinygrad_cl.train.callbacks import Callbacks
+from tinygrad_cl.train.calling import call
 from tinygrad_cl.train.checks import warn_of_outputs
 from tinygrad_cl.train.history import Averages, History
 from tinygrad_cl.train.interrupts import Interrupts
@@ -19,7 +23,7 @@ from tinygrad_cl.train.metrics.running import one_number
 from tinygrad_cl.train.modes import evaluating
 from tinygrad_cl.train.progress import Progress
 from tinygrad_cl.train.running import Totals
-from tinygrad_cl.train.steps import Batch, Done, Stepper, forward
+from tinygrad_cl.train.steps import Batch, Done, forward
 
 if TYPE_CHECKING:
     from tinygrad_cl.train.model import Model
@@ -59,6 +63,22 @@ def evaluate(
     return totals.result(prefix)
 
 
+def predict(model: Model, batches: Batches) -> Any:
+    """Returns the outputs of the net for all batches, in evaluation mode, as NumPy arrays."""
+    outputs: list[Any] = []
+    with no_grad(), evaluating(model.net):
+        for inputs, _ in batches:
+            output = call(model, inputs)
+            outputs.append(output if isinstance(output, tuple) else (output,))
+            engine.realize([tensor.node for tensor in outputs[-1]])
+    if not outputs:
+        raise DataError("predict: there are no batches")
+    joined = tuple(
+        np.concatenate([tensor.numpy() for tensor in part]) for part in zip(*outputs, strict=True)
+    )
+    return joined if len(joined) > 1 else joined[0]
+
+
 class Run:
     """One call of `fit`.
 
@@ -77,7 +97,6 @@ class Run:
         self.model, self.batches, self.validation = model, batches, validation
         self.callbacks, self.shown = callbacks, shown
         self.interrupts = Interrupts()
-        self.stepper = Stepper(model)
         self.history = History()
         self._start_epoch()
 
@@ -165,7 +184,8 @@ class Run:
     def _run(self, group: list[Batch]) -> Done:
         """Makes a training step, takes note of it, and moves on."""
         model = self.model
-        done = self.stepper(group)
+        assert model.stepper is not None
+        done = model.stepper(group)
         self.totals.take(done.loss, done.values, done.counts)
         self.totals.launch()
         self.step += 1

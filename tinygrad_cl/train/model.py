@@ -6,36 +6,33 @@ import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from tinygrad_cl import engine
-from tinygrad_cl.autograd import no_grad
 from tinygrad_cl.dtypes import DType, float32
-from tinygrad_cl.errors import ArgumentError, DataError
+from tinygrad_cl.errors import ArgumentError
 from tinygrad_cl.nn import Module
-from tinygrad_cl.optim import LBFGS, Optimizer
+from tinygrad_cl.optim import Optimizer
 from tinygrad_cl.runtime.device import get_device
 from tinygrad_cl.train import saving
 from tinygrad_cl.train.batches import Batches, inputs_of, split
 from tinygrad_cl.train.callbacks import Callback, Callbacks, at_least
-from tinygrad_cl.train.calling import call
 from tinygrad_cl.train.checks import warn_of_layers
-from tinygrad_cl.train.fitting import Run, evaluate
+from tinygrad_cl.train.fitting import Run, evaluate, predict
 from tinygrad_cl.train.history import Averages, History
 from tinygrad_cl.train.metrics import Metric
-from tinygrad_cl.train.modes import evaluating
 from tinygrad_cl.train.precision import Casting, Precision
 from tinygrad_cl.train.progress import Progress
 from tinygrad_cl.train.rates import checked_by
 from tinygrad_cl.train.settings import (
     Loss,
     Metrics,
+    check_count,
+    check_together,
     make_loss,
     make_metrics,
     make_normalizer,
     make_optimizer,
     make_penalty,
 )
+from tinygrad_cl.train.steps import Stepper
 from tinygrad_cl.train.summary import LayerTable, summary
 
 if TYPE_CHECKING:
@@ -103,6 +100,7 @@ class Model:
         self.normalizer = make_normalizer(normalizer)
         self.seen: tuple[tuple[int, ...], DType] | None = None
         self.checked = False  # whether the outputs of a batch have been looked at
+        self.stepper: Stepper | None = None  # made by `compile`
         self.run: Run | None = None  # while `fit` runs
         self.casting: Casting | None = None  # while the net is used in mixed precision
         self._values: DType | None = None  # of mixed precision
@@ -125,6 +123,7 @@ class Model:
         normalizer: str | Normalizer | None = None,
         scheduler: Any = None,
         scheduler_by: str = "epoch",
+        jit: bool = False,
     ) -> Model:
         """Sets how the net is trained; returns the model.
 
@@ -151,6 +150,10 @@ class Model:
             normalizer: of the inputs; see `Model`.
             scheduler: a rate schedule, or what makes one from the optimizer.
             scheduler_by: whether it steps after every "epoch" or training "step".
+            jit: whether training steps are captured once and replayed, which saves the time to
+                build their graphs; see `tinygrad_cl.jit`. The Python code of the net then runs
+                for the first few batches of each shape only. It is not for steps that read values:
+                a scaled loss, or LBFGS.
 
         Raises:
             ArgumentError: for names that are not known, or settings that do not fit together.
@@ -167,13 +170,14 @@ class Model:
         options = {"lr": lr, "weight_decay": weight_decay, "penalty": make_penalty(penalty)}
         made = make_optimizer(optimizer, self.net, options)
         clipped = clip_norm is not None or clip_value is not None
-        _check_together(made, chosen, accumulate, clipped)
+        check_together(made, chosen, accumulate, clipped, jit)
         self.optimizer, self.loss, self.metrics = made, made_loss, made_metrics
         self.accumulate, self.scheduler_by = accumulate, scheduler_by
         self.scaler, self._values = chosen.scaler, chosen.values
         ready = scheduler is None or hasattr(scheduler, "step")
         self.scheduler = scheduler if ready else scheduler(self.optimizer)
         self.clip_norm, self.clip_value = clip_norm, clip_value
+        self.stepper = Stepper(self, captured=jit)
         self.checked = warn_of_layers(self.net, made_loss)
         return self
 
@@ -225,8 +229,8 @@ class Model:
             DataError: for data of another kind, or without targets.
         """
         self._check_compiled("fit")
-        _check_count("fit", "epochs", epochs, 0)
-        _check_count("fit", "batch_size", batch_size, 1)
+        check_count("fit", "epochs", epochs, 0)
+        check_count("fit", "batch_size", batch_size, 1)
         if validation_split is not None:
             if validation_data is not None:
                 raise ArgumentError("fit: give validation_data or validation_split, not both")
@@ -264,7 +268,7 @@ class Model:
             DataError: for data of another kind, or if x and y seem to be swapped.
         """
         self._check_compiled("evaluate")
-        _check_count("evaluate", "batch_size", batch_size, 1)
+        check_count("evaluate", "batch_size", batch_size, 1)
         batches = self._batches(data, batch_size)
         bar = Progress("evaluate", batches.samples, bool(verbose))
         try:
@@ -286,21 +290,10 @@ class Model:
         Returns:
             An array; a tuple of arrays if the net has several outputs.
         """
-        _check_count("predict", "batch_size", batch_size, 1)
+        check_count("predict", "batch_size", batch_size, 1)
         batches = self._batches(data, batch_size, inputs_only=True)
-        outputs: list[Any] = []
-        with no_grad(), evaluating(self.net), self._cast():
-            for inputs, _ in batches:
-                output = call(self, inputs)
-                outputs.append(output if isinstance(output, tuple) else (output,))
-                engine.realize([tensor.node for tensor in outputs[-1]])
-        if not outputs:
-            raise DataError("predict: there are no batches")
-        joined = tuple(
-            np.concatenate([tensor.numpy() for tensor in part])
-            for part in zip(*outputs, strict=True)
-        )
-        return joined if len(joined) > 1 else joined[0]
+        with self._cast():
+            return predict(self, batches)
 
     # -------------------------------------------------------------------------------------- files
 
@@ -379,25 +372,3 @@ class Model:
         device: Device = get_device(None) if first is None else first.device
         dtype = float32 if first is None else first.dtype
         return Batches(data, batch_size, device, dtype, shuffle, inputs_only)
-
-
-def _check_count(method: str, name: str, value: Any, least: int) -> None:
-    """Refuses what is no count, such as the y of `fit(x, y)`."""
-    if isinstance(value, np.ndarray) or hasattr(value, "shape"):
-        raise ArgumentError(f"{method}: {name} is an array; give data as a pair: {method}((x, y))")
-    at_least(method, name, value, least)
-
-
-def _check_together(
-    optimizer: Optimizer, precision: Precision, accumulate: int, clipped: bool
-) -> None:
-    if isinstance(optimizer, LBFGS) and (accumulate > 1 or precision.scaler is not None):
-        raise ArgumentError(
-            "compile: LBFGS evaluates the loss itself and goes with neither accumulate nor a "
-            "scaled loss (float16, mixed)"
-        )
-    if clipped and precision.scaler is not None and precision.values is None:
-        raise ArgumentError(
-            "compile: gradients in float16 cannot be clipped before they are unscaled; take "
-            'precision="mixed"'
-        )

@@ -92,7 +92,7 @@ class LearningRateScheduler(Callback):
         monitor: str = "val_loss",
     ) -> None:
         self.is_function = not hasattr(schedule, "step")
-        if self.is_function and (not callable(schedule) or isinstance(schedule, type)):
+        if isinstance(schedule, type) or (self.is_function and not callable(schedule)):
             raise ArgumentError(
                 "LearningRateScheduler: needs a function of (epoch, lr) or a schedule of the "
                 f"model's optimizer, got {schedule!r}"

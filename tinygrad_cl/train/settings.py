@@ -13,7 +13,9 @@ from tinygrad_cl.nn import functional as F
 from tinygrad_cl.optim.penalty import L1, L2, ElasticNet, Penalty
 from tinygrad_cl.tensor import Tensor
 from tinygrad_cl.train import metrics
+from tinygrad_cl.train.callbacks import at_least
 from tinygrad_cl.train.checks import is_logits_loss
+from tinygrad_cl.train.precision import Precision
 
 Loss = Callable[[Any, Any], Tensor]
 OneMetric = str | metrics.Metric | metrics.MetricFunction
@@ -34,6 +36,7 @@ LOSSES: dict[str, Loss] = {
     "l1": F.l1_loss,
     "huber": F.huber_loss,
     "smooth_l1": F.smooth_l1_loss,
+    "log_cosh": F.log_cosh_loss,
     "kl_div": F.kl_div,
     "soft_margin": F.soft_margin_loss,
     "hinge_embedding": F.hinge_embedding_loss,
@@ -161,3 +164,41 @@ def _name(metric: Any) -> str:
     if isinstance(metric, metrics.Metric):
         return metric.name or type(metric).__name__
     return str(getattr(metric, "__name__", type(metric).__name__))
+
+
+def check_count(method: str, name: str, value: Any, least: int) -> None:
+    """Refuses what is no count, such as the y of `fit(x, y)`.
+
+    Raises:
+        ArgumentError: if it is none, or too small.
+    """
+    if hasattr(value, "shape"):
+        raise ArgumentError(f"{method}: {name} is an array; give data as a pair: {method}((x, y))")
+    at_least(method, name, value, least)
+
+
+def check_together(
+    optimizer: optim.Optimizer, precision: Precision, accumulate: int, clipped: bool, jit: bool
+) -> None:
+    """Refuses settings that each are right but do not go together.
+
+    Raises:
+        ArgumentError: naming them, and what to take instead.
+    """
+    if jit and (
+        isinstance(optimizer, optim.LBFGS) or precision.scaler is not None or accumulate > 1
+    ):
+        raise ArgumentError(
+            "compile: jit is for steps of one batch that read no value; leave out accumulate, "
+            "LBFGS, and precision with a scaled loss (float16, mixed)"
+        )
+    if isinstance(optimizer, optim.LBFGS) and (accumulate > 1 or precision.scaler is not None):
+        raise ArgumentError(
+            "compile: LBFGS evaluates the loss itself and goes with neither accumulate nor a "
+            "scaled loss (float16, mixed)"
+        )
+    if clipped and precision.scaler is not None and precision.values is None:
+        raise ArgumentError(
+            "compile: gradients in float16 cannot be clipped before they are unscaled; take "
+            'precision="mixed"'
+        )

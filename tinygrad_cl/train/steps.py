@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinygrad_cl import engine, nn, optim
 from tinygrad_cl.autograd import no_grad
-from tinygrad_cl.dtypes import float32
+from tinygrad_cl.dtypes import DType, float32, float64
 from tinygrad_cl.errors import DataError, DTypeError, ShapeError
+from tinygrad_cl.jit import jit
 from tinygrad_cl.nn import functional as F
 from tinygrad_cl.nn.utils import clip_grad_norm_, clip_grad_value_
 from tinygrad_cl.tensor import Tensor
@@ -57,11 +58,15 @@ class Stepper:
 
     Args:
         model: a compiled model.
+        captured: whether steps of one batch are captured and replayed by `jit`.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, captured: bool = False) -> None:
         self.model = model
         self.metrics = list(model.metrics.values())
+        self.step: Callable[[Any, Any], tuple[Tensor, Any, Values]] = self._step
+        if captured:
+            self.step = jit(self._step)
 
     def __call__(self, batches: Sequence[Batch]) -> Done:
         """Makes one update from some batches, as if they were one large batch."""
@@ -69,13 +74,14 @@ class Stepper:
             size_of(targets if targets is not None else inputs) for inputs, targets in batches
         ]
         if len(batches) == 1:
-            loss, output, values = self._step(*batches[0])
+            loss, output, values = self.step(*batches[0])
             return Done(loss, [values], counts, output)
-        shares = self._shares([targets for _, targets in batches], counts)
+        weights = self._weights([targets for _, targets in batches], counts)
+        total = None if weights[0] is None else sum(weights[1:], weights[0])
         self.model.optimizer.zero_grad()
         losses, found, output = [], [], None
-        for (inputs, targets), share in zip(batches, shares, strict=True):
-            part, output, values = self._part(inputs, targets, share)
+        for (inputs, targets), weight in zip(batches, weights, strict=True):
+            part, output, values = self._part(inputs, targets, weight, total)
             losses.append(part)
             found.append(values)
         self._update()
@@ -96,10 +102,13 @@ class Stepper:
         self._update()
         return values[0], output, values[1:]
 
-    def _part(self, inputs: Any, targets: Any, share: Any) -> tuple[Tensor, Any, Values]:
-        """Adds the gradient of one batch, times its share, to those of others."""
+    def _part(
+        self, inputs: Any, targets: Any, weight: Any, total: Any
+    ) -> tuple[Tensor, Any, Values]:
+        """Adds the gradient of one batch, times its share in all, to those of others."""
         loss, output = forward(self.model, inputs, targets)
-        loss = loss * share
+        if weight is not None:
+            loss = loss * _as(weight, loss) / _as(total, loss)
         values = self._measured(loss, output, targets)
         self._backward(loss)
         grads = [p.grad.node for p in self._params() if p.grad is not None]
@@ -159,21 +168,21 @@ class Stepper:
     def _params(self) -> list[Tensor]:
         return [p for group in self.model.optimizer.param_groups for p in group["params"]]
 
-    def _shares(self, targets: Sequence[Any], counts: Sequence[int]) -> list[Any]:
-        """The share of each batch in the loss of all together."""
+    def _weights(self, targets: Sequence[Any], counts: Sequence[int]) -> list[Any]:
+        """The weight of each batch in the loss of all together; None for losses that are sums."""
         loss = self.model.loss
         if getattr(loss, "reduction", "mean") == "sum":
-            return [1.0] * len(counts)
-        weights = [weight_of(loss, t, n) for t, n in zip(targets, counts, strict=True)]
-        total = sum(weights[1:], weights[0])
-        return [weight / total for weight in weights]
+            return [None] * len(counts)
+        wide = any(p.dtype is float64 for p in self._params())
+        dtype = float64 if wide else float32
+        return [weight_of(loss, t, n, dtype) for t, n in zip(targets, counts, strict=True)]
 
 
-def weight_of(loss: Any, targets: Any, count: int) -> Any:
+def weight_of(loss: Any, targets: Any, count: int, dtype: DType) -> Any:
     """Returns what the mean of a loss over a batch was divided by.
 
-    That is the number of samples, and for losses of class indices the weights of those that are not
-    ignored.
+    That is the number of samples, and for losses of class indices the sum of the weights, in a
+    dtype, of those that are not ignored.
     """
     module = isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss)
     classes = module or loss in (F.cross_entropy, F.nll_loss)
@@ -182,10 +191,14 @@ def weight_of(loss: Any, targets: Any, count: int) -> Any:
     counted = targets != getattr(loss, "ignore_index", -100)
     weight = getattr(loss, "weight", None)
     if weight is None:
-        return counted.to(float32).sum()
+        return counted.long().sum()
     known = targets.long() * counted.long()  # an ignored one may be no class
-    chosen = weight.detach().index_select(0, known.reshape(-1))
-    return (chosen * counted.reshape(-1).to(weight.dtype)).sum()
+    chosen = weight.detach().to(dtype).index_select(0, known.reshape(-1))
+    return (chosen * counted.reshape(-1).to(dtype)).sum()
+
+
+def _as(number: Any, like: Tensor) -> Any:
+    return number.to(like.dtype) if isinstance(number, Tensor) else number
 
 
 def _sum(losses: list[Tensor]) -> Tensor:

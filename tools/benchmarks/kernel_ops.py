@@ -118,12 +118,13 @@ def matmul(kit: Kit, form: str, m: int, k: int, n: int, batch: int) -> Run:
     a = kit.randn(*lead, *((k, m) if form[0] == "T" else (m, k)))
     b = kit.randn(*lead, *((n, k) if form[1] == "T" else (k, n)))
 
-    def run() -> Any:
-        left = a.transpose(-1, -2) if form[0] == "T" else a
-        right = b.transpose(-1, -2) if form[1] == "T" else b
-        return kit.done(left @ right)
-
-    return run
+    # not by way of variables: tinygrad_cl computes every tensor that is alive, views among them
+    runs: dict[str, Run] = {
+        "NN": lambda: kit.done(a @ b),
+        "NT": lambda: kit.done(a @ b.transpose(-1, -2)),
+        "TN": lambda: kit.done(a.transpose(-1, -2) @ b),
+    }
+    return runs[form]
 
 
 def conv(kit: Kit, which: str, sizes: tuple[int, ...]) -> Run:

@@ -44,14 +44,17 @@ def default_dim(module: Module) -> int:
 
 
 def power_iteration(
-    matrix: Tensor, u: Tensor, v: Tensor, times: int, eps: float
+    matrix: Tensor, u: Tensor, v: Tensor, times: int, eps: float, v_first: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Returns better estimates of the first singular vectors; records no gradients."""
     with no_grad():
         fixed = matrix.detach()
         for _ in range(times):
+            if v_first:
+                v = normalize(fixed.mT @ u, dim=0, eps=eps)
             u = normalize(fixed @ v, dim=0, eps=eps)
-            v = normalize(fixed.mT @ u, dim=0, eps=eps)
+            if not v_first:
+                v = normalize(fixed.mT @ u, dim=0, eps=eps)
     return u, v
 
 
@@ -193,7 +196,7 @@ def spectral_norm(
         if module.training:
             held = getattr(module, f"{name}_u"), getattr(module, f"{name}_v")
             whole = getattr(module, f"{name}_orig")
-            better = power_iteration(as_matrix(whole, rows), *held, n_power_iterations, eps)
+            better = power_iteration(as_matrix(whole, rows), *held, n_power_iterations, eps, True)
             keep(held, better)
 
     inject(module, name, get, _read_only(name))

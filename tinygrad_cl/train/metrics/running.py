@@ -126,7 +126,7 @@ class Running(Metric):
         3.0
     """
 
-    totals = ("total", "count")
+    totals: tuple[str, ...] = ("total", "count")
 
     def __init__(self, function: MetricFunction | None = None) -> None:
         self.function = function
@@ -164,6 +164,8 @@ class Running(Metric):
 
 class Loss(Running):
     """The running loss, of which the value of every batch is kept in `values`, too."""
+
+    totals = ("total", "count", "values")
 
     def reset(self) -> None:
         """Starts anew."""

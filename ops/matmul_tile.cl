@@ -1,0 +1,49 @@
+/* matmul_tile.cl: a register tile of matmul.cl, which includes it once for every place where B may lie.
+ *
+ * A function of its own, because the registers suffice only if nothing else is in the way.
+ *
+ * Macros
+ *   TILE              the function's name
+ *   TILE_PANEL        the parameter `panel`, of which neighbors along K lie `panel_step` apart if it is not packed
+ *   TILE_LOAD(k, v)   register v of its row k
+ *   the others        see matmul.cl
+ */
+#ifndef TILE
+#define TILE NAME(tile)
+#include "dense_tile.cl"
+#define TILE_PANEL const ACC *panel
+#define TILE_LOAD(k, v) VLOAD(panel + ((k) * COLS + (v)) * VEC)
+#define ROW_POINTER __global const IN_T *
+#define ROWS 8
+#define COLS 2
+#define DEEP 0
+#endif
+
+/* ROWS rows of A times the panel, added to sums if `more`. */
+FUNCTION void TILE(ACC *sums, int more, TILE_PANEL, size_t panel_step, int depth, const ROW_POINTER *rows, size_t step)
+{
+    ROW_POINTER row[ROWS];
+    UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
+        row[r] = rows[r];
+    V acc[ROWS * COLS];
+    UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
+        acc[i] = (V)(0);
+    if (DEEP && more)
+        UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
+            acc[i] = VLOAD(sums + i * VEC);
+    for (size_t k = 0, at = 0; k < (size_t)depth; k++, at += step) {
+        V x[COLS];
+        UNROLLED(COLS) for (int v = 0; v < COLS; v++)
+            x[v] = TILE_LOAD(k, v);
+        UNROLLED(ROWS) for (int r = 0; r < ROWS; r++) {
+            const V y = (V)(row[r][at]);
+            UNROLLED(COLS) for (int v = 0; v < COLS; v++)
+                acc[r * COLS + v] = fma(y, x[v], acc[r * COLS + v]);
+        }
+    }
+    UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
+        VSTORE(acc[i], sums + i * VEC);
+}
+#undef TILE
+#undef TILE_PANEL
+#undef TILE_LOAD

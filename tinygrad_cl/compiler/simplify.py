@@ -1,0 +1,44 @@
+"""Simplifying: what is computed twice is computed once, before anything is fused.
+
+Values that apply the same primitive to the same inputs are equal, whoever built them. The later one
+becomes a view of the first if somebody wants to see it, and dies otherwise. Numbers are arguments,
+so two numbers are never known to be equal.
+"""
+
+from __future__ import annotations
+
+from tinygrad_cl.compiler.structure import FREE, WANTED, Structure, Value
+from tinygrad_cl.graph import PRIMITIVES, signature
+
+
+def simplified(structure: Structure) -> Structure:
+    """Returns a structure with the same positions and results in which equal values are shared."""
+    made: list[Value] = []
+    first: list[int] = []  # the position of the value that stands for each
+    known: dict[tuple[int, tuple[int, ...]], int] = {}
+    for at, value in enumerate(structure):
+        inputs = tuple(first[i] for i in value.inputs)
+        if value.is_data or value.is_scalar:
+            first.append(at)
+            made.append(value)
+            continue
+        place = known.setdefault((value.signature.id, inputs), at)
+        first.append(place)
+        if place == at:
+            made.append(Value(value.signature, inputs, value.flag))
+        elif value.flag == FREE:
+            made.append(value)  # nobody reads it any more
+        else:
+            shown = signature(PRIMITIVES["alias"], (), (value.signature.spec,))
+            made.append(Value(shown, (place,), value.flag))
+    return tuple(made)
+
+
+def living(structure: Structure) -> frozenset[int]:
+    """Returns the values that the wanted ones need, themselves included."""
+    found: set[int] = set()
+    for at in range(len(structure) - 1, -1, -1):
+        if at in found or structure[at].flag == WANTED:
+            found.add(at)
+            found.update(structure[at].inputs)
+    return frozenset(found)
