@@ -100,8 +100,8 @@ def test_attention_refuses_what_does_not_fit() -> None:
         layer(tg.zeros(4), x, x)
     with pytest.raises(ShapeError, match="heads that divide"):
         layer(tg.zeros(3, 1, 5), x, x)
+    arguments = (x, x, x, 4, 2, None, None, None, None, False, 0.0, tg.eye(4), None)
     with pytest.raises(ArgumentError, match="in_proj_weight is missing"):
-        arguments = (x, x, x, 4, 2, None, None, None, None, False, 0.0, tg.eye(4), None)
         F.multi_head_attention_forward(*arguments)
 
 

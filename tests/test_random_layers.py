@@ -94,3 +94,29 @@ def test_instance_norm_moves_running_statistics(device: str) -> None:
     assert np.allclose(mean.numpy(), 0.25 * values.mean((0, 2)), atol=1e-6)
     unbiased = values.var(2, ddof=1).mean(0)
     assert np.allclose(var.numpy(), 0.75 + 0.25 * unbiased, atol=1e-6)
+
+
+def test_dropout_of_whole_channels(device: str) -> None:
+    for function, places in ((F.dropout1d, (5,)), (F.dropout3d, (2, 3, 1))):
+        x = tg.ones(40, 50, *places, device=device)
+        y = function(x, 0.3).numpy().reshape(40, 50, -1)
+        assert (y == y[..., :1]).all()
+        assert set(np.unique(y)) == {np.float32(0), np.float32(1 / 0.7)}
+        assert abs((y == 0).mean() - 0.3) < 0.04
+        single = function(x[0], 0.3).numpy().reshape(50, -1)
+        assert (single == single[:, :1]).all()
+        assert function(x, 0.3, False) is x
+        with pytest.raises(TinygradError, match="dims, or"):
+            function(x[0, 0, 0], 0.3)
+
+
+def test_feature_alpha_dropout_drops_whole_channels(device: str) -> None:
+    tg.manual_seed(0)
+    x = normal(device).detach().reshape(100, 100, 4)
+    y = F.feature_alpha_dropout(x, 0.3, training=True).numpy()
+    dropped = (y == y[..., :1]).all(2)
+    assert abs(dropped.mean() - 0.3) < 0.02
+    assert len(np.unique(y[dropped])) == 1
+    assert abs(y.mean()) < 0.05
+    assert abs(y.std() - 1) < 0.05
+    assert F.feature_alpha_dropout(x, 0.3) is x

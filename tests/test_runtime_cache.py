@@ -195,7 +195,7 @@ def test_source_and_options_are_part_of_the_key(folder: Path) -> None:
 def test_the_driver_is_part_of_the_key(folder: Path) -> None:
     assert answers(opened(folder))
     other = opened(folder)
-    other._identity += " updated"
+    other.identity += " updated"
     assert answers(other)
     assert counts(other) == (1, 1, 0)
 

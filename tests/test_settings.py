@@ -34,10 +34,14 @@ def test_every_row_of_the_table_is_read(tmp_path: Path) -> None:
         "TINYGRAD_CL_MEMORY_MB": "5",
         "TINYGRAD_CL_DEBUG": "2",
         "TINYGRAD_CL_SHADOW": "1",
+        "TINYGRAD_CL_TUNE": "search",
+        "TINYGRAD_CL_TUNE_SECONDS": "0.5",
+        "TINYGRAD_CL_TUNE_TOTAL": "9",
     }
     assert set(values) == {row.name for row in TABLE}
     found = Settings.read(values)
-    assert found == Settings("opencl:intel", tmp_path, 3 << 20, 5 << 20, 2, "", True)
+    tuning = ("search", 0.5, 9.0)
+    assert found == Settings("opencl:intel", tmp_path, 3 << 20, 5 << 20, 2, "", True, *tuning)
     for name in values:
         without = {k: v for k, v in values.items() if k != name}
         assert Settings.read(without) != found, f"{name} changes nothing"
@@ -63,6 +67,19 @@ def test_a_number_that_is_none_names_the_variable(name: str, text: str) -> None:
         Settings.read({name: text})
     assert isinstance(caught.value, TinygradError)
     assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize("text", ["-1", "long", "inf", "nan"])
+@pytest.mark.parametrize("name", ["TINYGRAD_CL_TUNE_SECONDS", "TINYGRAD_CL_TUNE_TOTAL"])
+def test_seconds_that_are_none_name_the_variable(name: str, text: str) -> None:
+    with pytest.raises(SettingError, match=f"{name}: expected a number of seconds.*{text}"):
+        Settings.read({name: text})
+
+
+def test_a_word_that_is_unknown_names_the_words() -> None:
+    with pytest.raises(SettingError, match="TINYGRAD_CL_TUNE: .*off, cached, search, got 'always'"):
+        Settings.read({"TINYGRAD_CL_TUNE": "Always"})
+    assert Settings.read({"TINYGRAD_CL_TUNE": " OFF "}).tune == "off"
 
 
 @pytest.mark.parametrize("name", ["OCL_ICD_VENDORS", "OPENCL_VENDOR_PATH"])

@@ -16,6 +16,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tinygrad_cl.tensor import Tensor as Tensor  # first: a function takes this module's name below
+
+# isort: split
 from tinygrad_cl import autograd as autograd
 from tinygrad_cl import settings
 from tinygrad_cl.autograd import enable_grad as enable_grad
@@ -324,7 +327,6 @@ from tinygrad_cl.runtime.device import Device as Device
 from tinygrad_cl.runtime.device import devices as devices
 from tinygrad_cl.runtime.device import get_default_device as get_default_device
 from tinygrad_cl.runtime.device import set_default_device as set_default_device
-from tinygrad_cl.tensor import Tensor as Tensor
 
 if TYPE_CHECKING:
     from tinygrad_cl import amp as amp

@@ -80,8 +80,12 @@ def explain(nodes: Sequence[Node]) -> Plan:
     device = _common_device(pending)
     with device.lock:
         captured = Capture(pending, donate=False)
-        traits = device.traits if device.kind != "host" else DeviceTraits()
-        return make_plan(captured.structure(), traits)
+        if device.kind == "host":
+            return make_plan(captured.structure(), DeviceTraits())
+        from tinygrad_cl.compiler.tuning import choice_of
+
+        choose = choice_of(device, measure=False)
+        return make_plan(captured.structure(), device.traits, choose=choose)
 
 
 class Inspection:
@@ -174,8 +178,9 @@ def _build(structure: Structure, device: Device) -> Executable:
     if device.kind == "host":
         return HostExecutable(structure, device)
     from tinygrad_cl.compiler.execute import DeviceExecutable
+    from tinygrad_cl.compiler.tuning import choice_of
 
-    return DeviceExecutable(structure, device)
+    return DeviceExecutable(structure, device, choice_of(device))
 
 
 class HostExecutable:

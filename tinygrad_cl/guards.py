@@ -100,6 +100,8 @@ class Guards:
 
     def _look_at_settings(self, value: Any, depth: int) -> None:
         self._settings.append((value, value._tracing_state()))
+        for part in getattr(value, "_tracing_parts", tuple)():
+            self._look_at(part, type(part).__name__, depth + 1)
         for part in value.modules() if hasattr(value, "modules") else ():
             if not _is_ours(type(part)):
                 self._look_at(type(part).forward, type(part).__name__, depth + 1)

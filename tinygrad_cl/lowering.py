@@ -158,6 +158,9 @@ class TemplatePlan:
     domain: Shape = ()
 
 
+Choices = tuple[tuple[str, TemplatePlan | Host], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
     """A kernel of its own.
@@ -171,6 +174,8 @@ class Template:
         cut: `cut(input_shapes, attrs)` tells which inputs are cut along dim 0 to compute a part of
             the output along dim 0 (the others are read whole); None if that cannot be done.
         summed: the output is a sum over dim 0 of all inputs.
+        choices: `choices(inputs, out_shape, tags, attrs, traits)` returns labels and plans that
+            compute the same, for a tuner; the first is that of `plan`. None: there is no choice.
     """
 
     plan: Callable[
@@ -179,6 +184,9 @@ class Template:
     accepts: Callable[[int, Layout, Attrs], bool] = lambda i, layout, attrs: layout.is_contiguous
     cut: Callable[[tuple[Shape, ...], Attrs], tuple[bool, ...] | None] | None = None
     summed: bool = False
+    choices: (
+        Callable[[tuple[Layout, ...], Shape, tuple[str, ...], Attrs, DeviceTraits], Choices] | None
+    ) = None
 
 
 def cut_all(shapes: tuple[Shape, ...], attrs: Attrs) -> tuple[bool, ...]:

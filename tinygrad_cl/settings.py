@@ -44,6 +44,13 @@ TABLE: tuple[Setting, ...] = (
         "device memory that buffers may hold, in MiB; 0: a fraction of what the device has",
     ),
     Setting(
+        "TINYGRAD_CL_TUNE",
+        "cached",
+        "`off`: kernels as they come; `cached`: with what was tuned; `search`: tune what is new",
+    ),
+    Setting("TINYGRAD_CL_TUNE_SECONDS", "2", "seconds of measuring for each new kernel call"),
+    Setting("TINYGRAD_CL_TUNE_TOTAL", "300", "seconds of measuring for the whole process"),
+    Setting(
         "TINYGRAD_CL_DEBUG",
         "0",
         "log to standard error: 1 shows what is built and decided, 2 also every detail",
@@ -70,6 +77,9 @@ class Settings:
         debug: 0, 1 or 2.
         vendors: the folder of OpenCL vendors that the user asks for; empty if none.
         shadow: whether every kernel is compared with NumPy.
+        tune: "off", "cached" or "search".
+        tune_seconds: of measuring for each new kernel call.
+        tune_total: of measuring for the whole process.
     """
 
     device: str
@@ -79,13 +89,16 @@ class Settings:
     debug: int
     vendors: str
     shadow: bool
+    tune: str
+    tune_seconds: float
+    tune_total: float
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Settings:
         """Returns the settings that `environment` holds.
 
         Raises:
-            SettingError: if a variable that must be a number is not one.
+            SettingError: if a variable that must be a number is not one, or no known word.
 
         Example:
             >>> Settings.read({"TINYGRAD_CL_CACHE_MB": "2"}).cache_bytes
@@ -99,6 +112,9 @@ class Settings:
             debug=_number(environment, "TINYGRAD_CL_DEBUG"),
             vendors=next((environment[name] for name in _LOADER if environment.get(name)), ""),
             shadow=_number(environment, "TINYGRAD_CL_SHADOW") > 0,
+            tune=_word(environment, "TINYGRAD_CL_TUNE", ("off", "cached", "search")),
+            tune_seconds=_seconds(environment, "TINYGRAD_CL_TUNE_SECONDS"),
+            tune_total=_seconds(environment, "TINYGRAD_CL_TUNE_TOTAL"),
         )
 
 
@@ -111,6 +127,24 @@ def _number(environment: Mapping[str, str], name: str) -> int:
     if not text.isdecimal():
         raise SettingError(f"{name}: expected a whole number >= 0, got {text!r}")
     return int(text)
+
+
+def _seconds(environment: Mapping[str, str], name: str) -> float:
+    text = _text(environment, name) or _DEFAULTS[name]
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise SettingError(f"{name}: expected a number of seconds >= 0, got {text!r}")
+    return value
+
+
+def _word(environment: Mapping[str, str], name: str, words: tuple[str, ...]) -> str:
+    text = (_text(environment, name) or _DEFAULTS[name]).lower()
+    if text not in words:
+        raise SettingError(f"{name}: expected one of {', '.join(words)}, got {text!r}")
+    return text
 
 
 def _cache_folder(text: str) -> Path | None:

@@ -4,7 +4,8 @@
 it runs and the arrays that it uploads, in-place operations report the tensors that they give a new
 value, and whoever makes a number that differs from call to call (a rate, a position in a stream of
 random numbers) says where the next one comes from. Objects whose settings a captured function may
-depend on have a method `_tracing_state()` and count `tracing.changes` up when they change.
+depend on have a method `_tracing_state()` and count `tracing.changes` up when they change; those
+that call others name them in `_tracing_parts()`.
 """
 
 from __future__ import annotations

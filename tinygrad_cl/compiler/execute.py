@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinygrad_cl.compiler.choosing import Choose, own_choice
 from tinygrad_cl.compiler.fallbacks import count_fallback
 from tinygrad_cl.compiler.joining import HostCall
 from tinygrad_cl.compiler.plan import Launch, Plan, Step, make_plan
@@ -27,6 +28,7 @@ from tinygrad_cl.compiler.watching import watching
 from tinygrad_cl.runtime.base import Device
 from tinygrad_cl.runtime.memory import Buffer
 from tinygrad_cl.runtime.opencl import Kernel, OpenCLDevice
+from tinygrad_cl.shapes import Layout
 
 if TYPE_CHECKING:
     from tinygrad_cl.compiler.watching import Watch
@@ -53,10 +55,12 @@ def build_kernels(device: OpenCLDevice, kernels: Iterable[RenderedKernel]) -> No
 class DeviceExecutable:
     """A plan that is ready to run on an OpenCL device."""
 
-    def __init__(self, structure: Structure, device: Device) -> None:
+    def __init__(
+        self, structure: Structure, device: Device, choose: Choose = own_choice
+    ) -> None:
         assert isinstance(device, OpenCLDevice)
         self.device = device
-        self.plan: Plan = make_plan(structure, device.traits)
+        self.plan: Plan = make_plan(structure, device.traits, choose=choose)
         log.debug("%s", self.plan)
         launches = [step for step in self.plan.steps if isinstance(step, Launch)]
         build_kernels(device, [step.kernel for step in launches])
@@ -221,7 +225,8 @@ class DeviceExecutable:
     def _call_host(self, call: HostCall, nodes: Sequence[Leaf], buffers: dict[int, Buffer]) -> None:
         value = self.plan.structure[call.value]
         count_fallback(value.signature.primitive.name, call.reason)
-        arrays = [self._array(i, nodes, buffers) for i in value.inputs]
+        inputs = self.plan.groups[call.group].inputs
+        arrays = [through(self._array(i, nodes, buffers), layout) for i, layout in inputs]
         with np.errstate(all="ignore"):
             result = value.signature.primitive.reference(*arrays, **value.signature.kwargs)
         result = np.ascontiguousarray(result, dtype=value.dtype.numpy)
@@ -234,6 +239,15 @@ class DeviceExecutable:
             return np.asarray(nodes[at].scalar, dtype=value.dtype.numpy)
         buffer = self._buffer(self.plan.home(at), nodes, buffers)
         return self.device.view(buffer, value.shape, value.dtype)
+
+
+def through(array: np.ndarray, layout: Layout) -> np.ndarray:
+    """Returns the view of a contiguous array that a layout without bounds describes."""
+    if layout.is_contiguous:
+        return array.reshape(layout.shape)
+    steps = [stride * array.itemsize for stride in layout.strides]
+    flat = array.reshape(-1)[layout.offset :]
+    return np.lib.stride_tricks.as_strided(flat, layout.shape, steps, writeable=False)
 
 
 def _members(step: Step) -> tuple[int, ...]:
@@ -282,4 +296,4 @@ def _fitted(value: bool | int | float | None, tag: str) -> bool | int | float:
         return wrapped if tag == "u8" or wrapped < 1 << (bits - 1) else wrapped - (1 << bits)
 
 
-__all__ = ["DeviceExecutable", "build_kernels"]
+__all__ = ["DeviceExecutable", "build_kernels", "through"]

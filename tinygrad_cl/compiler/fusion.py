@@ -17,6 +17,7 @@ What may join what is the table `JOINS` in groups.py. Every "no" is a `Border` w
 from __future__ import annotations
 
 from tinygrad_cl.compiler.body import Body, Refusal, Resolver
+from tinygrad_cl.compiler.choosing import Call, Choose, own_choice
 from tinygrad_cl.compiler.groups import (
     JOINS,
     Border,
@@ -53,29 +54,41 @@ SPREAD_RATIO = 8  # how many times larger than the value the domain is
 MAX_DEPTH = 24  # expressions inlined on top of one another
 
 
-def fuse(structure: Structure, traits: DeviceTraits, planner: Planner | None = None) -> Fusion:
+def fuse(
+    structure: Structure,
+    traits: DeviceTraits,
+    planner: Planner | None = None,
+    choose: Choose = own_choice,
+) -> Fusion:
     """Returns the groups of a structure.
 
     Args:
         structure: the graph.
         traits: of the device.
         planner: makes the plan of a slice of the batch; without it nothing is sliced.
+        choose: chooses the plan of each template call.
     """
     region = find_region(structure) if planner is not None and traits.kind == "cpu" else None
     if region is not None and planner is not None:
         try:
-            return _Fuser(structure, traits, Slicer(structure, region, traits, planner)).run()
+            slicer = Slicer(structure, region, traits, planner)
+            return _Fuser(structure, traits, choose, slicer).run()
         except Unsliced:
             pass
-    return _Fuser(structure, traits).run()
+    return _Fuser(structure, traits, choose).run()
 
 
 class _Fuser:
     def __init__(
-        self, structure: Structure, traits: DeviceTraits, slicer: Slicer | None = None
+        self,
+        structure: Structure,
+        traits: DeviceTraits,
+        choose: Choose,
+        slicer: Slicer | None = None,
     ) -> None:
         self.structure = structure
         self.traits = traits
+        self.choose = choose
         self.slicer = slicer
         self.users: list[list[int]] = [[] for _ in structure]
         self.living = living(structure)
@@ -281,11 +294,11 @@ class _Fuser:
         for base, _ in peeled:
             if base not in self.realized:
                 raise Refusal(base, f"INPUT: {value.signature.primitive.name} reads a buffer")
-        storages = tuple(self.structure[i].dtype.storage for i in (*value.inputs, at))
         layouts = tuple(layout for _, layout in peeled)
-        plan = template.plan(layouts, value.shape, storages, value.signature.kwargs, self.traits)
+        plan = self.choose(Call(value.signature, layouts, self.traits))
         if isinstance(plan, Host):
-            return self._host(at, plan.reason)
+            body = Body(value.shape, (), ())
+            return Group("host", at, [at], value.shape, body, inputs=peeled, reason=plan.reason)
         domain = plan.domain or (value.numel,)
         body = self._body([at], domain, at, frozenset([at]))
         return Group("template", at, [at], domain, body, template=plan, inputs=peeled)

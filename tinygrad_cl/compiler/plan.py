@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from tinygrad_cl.compiler.body import Compute
+from tinygrad_cl.compiler.choosing import Choose, own_choice
 from tinygrad_cl.compiler.fusion import fuse
 from tinygrad_cl.compiler.groups import Border, Group, alias_of
 from tinygrad_cl.compiler.joining import HostCall, Unit, join, ordered
@@ -85,16 +86,22 @@ class Plan:
         return "\n".join(_describe(self))
 
 
-def make_plan(structure: Structure, traits: DeviceTraits, glued: bool = True) -> Plan:
+def make_plan(
+    structure: Structure,
+    traits: DeviceTraits,
+    glued: bool = True,
+    choose: Choose = own_choice,
+) -> Plan:
     """Returns the plan of a structure on a device with these traits.
 
     Args:
         structure: the graph.
         traits: of the device.
         glued: whether kernels may become phases of one: slices of the batch, runs of small ones.
+        choose: chooses the plan of each template call that is not in a slice.
     """
     structure = simplified(structure)
-    fusion = fuse(structure, traits, _plan_slice if glued else None)
+    fusion = fuse(structure, traits, _plan_slice if glued else None, choose)
     aliases = _aliases(structure, fusion.groups)
     units = _units(structure, fusion.groups, aliases, traits)
     slots = {at: k for k, at in enumerate(i for i, v in enumerate(structure) if v.is_scalar)}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from tinygrad_cl.autograd import Function, enable_grad, grad
 from tinygrad_cl.autograd.handle import Handle, wrap
 from tinygrad_cl.errors import GradientError
-from tinygrad_cl.functional.random import default_generator
 from tinygrad_cl.functional.base import cast
+from tinygrad_cl.functional.random import default_generator
 from tinygrad_cl.graph import Node, grad_mode, toposort
 from tinygrad_cl.primitives.elementwise import again
 from tinygrad_cl.primitives.movement import reshape

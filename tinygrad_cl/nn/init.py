@@ -251,7 +251,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     q, r = np.linalg.qr(tall.astype(np.float64))
     q = q * np.where(np.diagonal(r) < 0, -1.0, 1.0)
     q = (q.T if rows < columns else q) * gain
-    return _from_host(tensor, q)
+    return _from_host(tensor, q.reshape(tensor.shape))
 
 
 def sparse_(

@@ -301,7 +301,7 @@ alias = register(
         (lambda g, y, x: g,),
     )
 )
-# The value of `x` once more: never the same as `x` for the compiler, because of the number beside it.
+# The value of `x` once more: never `x` itself for the compiler, because of the number beside it.
 again = row("again", lambda x, number: x, "{0}", lambda g, y, x, number: g, None, kinds=ANY)
 where: Primitive = register(
     Primitive(

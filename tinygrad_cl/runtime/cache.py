@@ -79,6 +79,17 @@ class DiskCache:
             logger.warning("going on without the cache folder %s: %s", self.folder, error)
             _remove(temporary)
 
+    def keys(self) -> list[str]:
+        """Returns the keys of all entries, sorted."""
+        if self.folder is None or not self.folder.is_dir():
+            return []
+        try:
+            names = sorted(path.name for _, _, path in self._entries())
+        except OSError as error:
+            logger.warning("the cache folder %s cannot be read: %s", self.folder, error)
+            return []
+        return [name for name in names if not name.endswith(".tmp")]
+
     def discard(self, key: str) -> None:
         """Forgets the entry under `key`."""
         if self.folder is not None:

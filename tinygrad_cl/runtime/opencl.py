@@ -54,6 +54,7 @@ class OpenCLDevice(Device):
         identity: platform, device and driver with their versions: what a binary depends on.
 
     Attributes:
+        identity: as given.
         kernels_compiled: kernels compiled from source.
         programs_built: programs compiled from source.
         cache_hits: programs loaded from the disk cache.
@@ -79,7 +80,7 @@ class OpenCLDevice(Device):
         largest = device.max_mem_alloc_size
         super().__init__(name, traits.kind, description, traits, zero_copy, memory, largest)
         self._cache = cache
-        self._identity = identity
+        self.identity = identity
         self._options = _device_options(device, traits)
         self._programs: dict[str, Program] = {}
         self._busy = False  # commands may be unfinished
@@ -101,7 +102,7 @@ class OpenCLDevice(Device):
             BuildError: if it does not compile; holds the compiler's log and the numbered source.
         """
         options = (*self._options, *options)
-        key = hash_key("program 1", self._identity, *options, source)
+        key = hash_key("program 1", self.identity, *options, source)
         with self.lock:
             program = self._programs.get(key)
             if program is None:

@@ -24,6 +24,7 @@ from tinygrad_cl.train.rates import checked_by
 from tinygrad_cl.train.settings import (
     Loss,
     Metrics,
+    can_be_captured,
     check_count,
     check_together,
     make_loss,
@@ -123,7 +124,7 @@ class Model:
         normalizer: str | Normalizer | None = None,
         scheduler: Any = None,
         scheduler_by: str = "epoch",
-        jit: bool = False,
+        jit: bool | None = None,
     ) -> Model:
         """Sets how the net is trained; returns the model.
 
@@ -152,8 +153,9 @@ class Model:
             scheduler_by: whether it steps after every "epoch" or training "step".
             jit: whether training steps are captured once and replayed, which saves the time to
                 build their graphs; see `tinygrad_cl.jit`. The Python code of the net then runs
-                for the first few batches of each shape only. It is not for steps that read values:
-                a scaled loss, or LBFGS.
+                for the first few batches of each shape only. It is not for steps that read values
+                (a scaled loss, LBFGS) nor for several batches an update; None means wherever it
+                can be.
 
         Raises:
             ArgumentError: for names that are not known, or settings that do not fit together.
@@ -170,7 +172,9 @@ class Model:
         options = {"lr": lr, "weight_decay": weight_decay, "penalty": make_penalty(penalty)}
         made = make_optimizer(optimizer, self.net, options)
         clipped = clip_norm is not None or clip_value is not None
-        check_together(made, chosen, accumulate, clipped, jit)
+        check_together(made, chosen, accumulate, clipped, bool(jit))
+        if jit is None:
+            jit = can_be_captured(made, chosen, accumulate)
         self.optimizer, self.loss, self.metrics = made, made_loss, made_metrics
         self.accumulate, self.scheduler_by = accumulate, scheduler_by
         self.scaler, self._values = chosen.scaler, chosen.values

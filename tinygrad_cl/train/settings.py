@@ -177,6 +177,12 @@ def check_count(method: str, name: str, value: Any, least: int) -> None:
     at_least(method, name, value, least)
 
 
+def can_be_captured(optimizer: optim.Optimizer, precision: Precision, accumulate: int) -> bool:
+    """Whether `jit` may replay training steps: they read no value, and there is one batch each."""
+    searches = isinstance(optimizer, optim.LBFGS)
+    return not searches and precision.scaler is None and accumulate == 1
+
+
 def check_together(
     optimizer: optim.Optimizer, precision: Precision, accumulate: int, clipped: bool, jit: bool
 ) -> None:
@@ -185,9 +191,7 @@ def check_together(
     Raises:
         ArgumentError: naming them, and what to take instead.
     """
-    if jit and (
-        isinstance(optimizer, optim.LBFGS) or precision.scaler is not None or accumulate > 1
-    ):
+    if jit and not can_be_captured(optimizer, precision, accumulate):
         raise ArgumentError(
             "compile: jit is for steps of one batch that read no value; leave out accumulate, "
             "LBFGS, and precision with a scaled loss (float16, mixed)"

@@ -68,6 +68,15 @@ class Stepper:
         if captured:
             self.step = jit(self._step)
 
+    def _tracing_state(self) -> tuple[Any, ...]:
+        """What a captured step depends on besides its parts."""
+        model = self.model
+        return id(model.net), id(model.optimizer), model.clip_norm, model.clip_value
+
+    def _tracing_parts(self) -> tuple[Any, ...]:
+        """What a captured step calls: the net, the loss and the metrics, the user's own code."""
+        return self.model.net, self.model.loss, *self.metrics
+
     def __call__(self, batches: Sequence[Batch]) -> Done:
         """Makes one update from some batches, as if they were one large batch."""
         counts = [
