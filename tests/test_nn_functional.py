@@ -130,6 +130,12 @@ def test_unpooling_undoes_pooling() -> None:
         nn.MaxUnpool2d(2)(y, places, output_size=(9, 9))
 
 
+def test_a_power_average_of_infinite_power_is_the_maximum() -> None:
+    x = tg.tensor(draw(2, 3, 4, 4))
+    wanted = nn.MaxPool2d(2)(x).numpy()
+    np.testing.assert_array_equal(nn.LPPool2d(math.inf, 2)(x).numpy(), wanted)
+
+
 def test_fractional_pools_draw_their_windows() -> None:
     x = tg.tensor(draw(2, 3, 9, 8))
     layer = nn.FractionalMaxPool2d(2, output_size=(5, 4), return_indices=True)

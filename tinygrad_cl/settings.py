@@ -48,8 +48,8 @@ TABLE: tuple[Setting, ...] = (
         "cached",
         "`off`: kernels as they come; `cached`: with what was tuned; `search`: tune what is new",
     ),
-    Setting("TINYGRAD_CL_TUNE_SECONDS", "2", "seconds of measuring for each new kernel call"),
-    Setting("TINYGRAD_CL_TUNE_TOTAL", "300", "seconds of measuring for the whole process"),
+    Setting("TINYGRAD_CL_TUNE_SECONDS", "4", "seconds of measuring for each new kernel call"),
+    Setting("TINYGRAD_CL_TUNE_TOTAL", "600", "seconds of measuring for the whole process"),
     Setting(
         "TINYGRAD_CL_DEBUG",
         "0",

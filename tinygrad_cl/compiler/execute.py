@@ -55,9 +55,7 @@ def build_kernels(device: OpenCLDevice, kernels: Iterable[RenderedKernel]) -> No
 class DeviceExecutable:
     """A plan that is ready to run on an OpenCL device."""
 
-    def __init__(
-        self, structure: Structure, device: Device, choose: Choose = own_choice
-    ) -> None:
+    def __init__(self, structure: Structure, device: Device, choose: Choose = own_choice) -> None:
         assert isinstance(device, OpenCLDevice)
         self.device = device
         self.plan: Plan = make_plan(structure, device.traits, choose=choose)

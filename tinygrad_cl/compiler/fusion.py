@@ -102,6 +102,7 @@ class _Fuser:
 
     def run(self) -> Fusion:
         self._choose_realized()
+        self._recompute()
         groups = self._make_groups()
         groups = self._merge(groups)
         self._drop(groups)
@@ -155,6 +156,16 @@ class _Fuser:
             return f"FAN_OUT: {len(found)} kernels read it"
         return ""
 
+    def _recompute(self) -> None:
+        """Stores no value that is cheap to compute from values that are stored anyway.
+
+        Which are, is known only now: users are looked at before what they use.
+        """
+        for at in sorted(self.realized):
+            if self.borders.get(at, "").startswith("FAN_OUT") and self._is_cheap(at):
+                self.realized.discard(at)
+                del self.borders[at]
+
     def _is_spread(self, at: int) -> bool:
         """Whether a small value that reads a buffer is broadcast over a large domain."""
         value = self.structure[at]
@@ -186,10 +197,12 @@ class _Fuser:
             return False
         stack, seen, expressions, loads = [at], {at}, 0, 0
         while stack:
-            value = self.structure[stack.pop()]
+            current = stack.pop()
+            value = self.structure[current]
             if value.is_scalar or isinstance(value.lowering, Index):
                 continue
-            if not isinstance(value.lowering, Expr | View) or value.is_data:
+            stored = current != at and current in self.realized
+            if stored or value.is_data or not isinstance(value.lowering, Expr | View):
                 loads += value.numel * 8 > size
                 continue
             expressions += isinstance(value.lowering, Expr)

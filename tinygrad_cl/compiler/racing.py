@@ -30,9 +30,8 @@ GAIN = 0.95  # of the time of the template's own plan that another one may take,
 HOST_GAIN = 0.85  # the same for the host: it takes no epilogue, and the queue runs dry
 BUILDING = 0.6  # of the budget, for building plans and trying each once
 BATCH = 4  # plans built as one program
-NEAR = 1.25  # times the least time: what goes into the rounds
-FINALISTS = 6
-ROUNDS = 8
+NEAR = (2.0, 1.5, 1.25, 1.15, 1.1, 1.1, 1.1, 1.1)  # times the least time: who is in each round
+FINALISTS = (12, 8, 6, 4, 4, 4, 4, 4)  # and how many, at most
 SAMPLE = 2e-3  # seconds of one measurement, at least: shorter plans run several times
 
 # How far results may be apart, in root mean squares of the expected ones: rounding, not errors.
@@ -157,17 +156,15 @@ class _Race:
         self.outcome = Outcome(self.own)
         self.best = self.outcome.seconds
         self.expected: Array = np.empty(0)
-        self.longest = 0.0  # seconds that a plan took to be built and tried
+        self.latest = 0.0  # seconds that a plan of the latest batch took to be built and tried
 
     def run(self) -> Outcome:
         self._try([self.own])
         if self.best[self.own] >= SMALL:
             others = list(self.plans)[1:]
-            for at in range(0, len(others), BATCH):
-                batch = others[at : at + BATCH]
-                if self.clock() + self.longest * len(batch) > self.built_by:
-                    break
-                self._try(batch)
+            while others and (count := self._affordable()):
+                self._try(others[:count])
+                others = others[count:]
             self._rounds()
         host = frozenset(label for label, plan in self.plans.items() if isinstance(plan, Host))
         self.outcome.choice = decide(self.best, host)
@@ -181,7 +178,12 @@ class _Race:
             if label == self.own or self.clock() + 2 * self.best[self.own] < self.end:
                 self._try_one(label)
             self.step()
-        self.longest = max(self.longest, (self.clock() - begin) / len(labels))
+        self.latest = (self.clock() - begin) / len(labels)
+
+    def _affordable(self) -> int:
+        """How many plans the next batch may have, if they take as long as the latest ones."""
+        left = self.built_by - self.clock()
+        return max(0, min(BATCH, int(left / max(self.latest, 1e-9))))
 
     def _built(self, labels: list[str]) -> list[str]:
         """Builds plans in one program, or one by one if that fails; returns the good ones."""
@@ -214,7 +216,7 @@ class _Race:
         self.best[label] = first
         if self.clock() + first < self.end:
             self._sample(label)
-        if self.best[label] > NEAR * min(self.best.values()) and label != self.own:
+        if self.best[label] > NEAR[0] * min(self.best.values()) and label != self.own:
             self.trials.drop(plan)
 
     def _refuse(self, label: str, reason: str) -> None:
@@ -230,15 +232,15 @@ class _Race:
         self.best[label] = min(self.best[label], taken)
 
     def _rounds(self) -> None:
-        for _ in range(ROUNDS):
-            for label in self._finalists():
+        for near, most in zip(NEAR, FINALISTS, strict=True):
+            for label in self._finalists(near, most):
                 if self.clock() + max(SAMPLE, self.best[label]) > self.end:
                     return
                 self._sample(label)
 
-    def _finalists(self) -> list[str]:
+    def _finalists(self, near: float, most: int) -> list[str]:
         """The template's own plan and those that come near the fastest."""
-        limit = NEAR * min(self.best.values())
-        near = sorted(self.best, key=self.best.__getitem__)[:FINALISTS]
-        found = [label for label in near if self.best[label] <= limit and label != self.own]
+        limit = near * min(self.best.values())
+        first = sorted(self.best, key=self.best.__getitem__)[:most]
+        found = [label for label in first if self.best[label] <= limit and label != self.own]
         return [self.own, *found] if found else []

@@ -136,11 +136,12 @@ class Winners:
         return len(mine)
 
     def _mine(self, any_version: bool = False) -> Iterable[tuple[str, Winner]]:
-        for key in self.disk.keys():
+        for key in self.disk.names():
             winner = self._read(key)
-            if winner is not None and winner.device == self.identity:
-                if any_version or winner.version == version():
-                    yield key, winner
+            if winner is None or winner.device != self.identity:
+                continue
+            if any_version or winner.version == version():
+                yield key, winner
 
     def _read(self, key: str) -> Winner | None:
         raw = self.disk.get(key)

@@ -60,4 +60,4 @@ def take(op: str, tensor: Handle, result: Tensor) -> Any:
 
 def placed(op: str, input: Handle, result: Tensor, inplace: bool) -> Tensor:
     """Returns a result; with `inplace` as the new value of the input, which is returned."""
-    return take(op, input, result) if inplace else result  # type: ignore[no-any-return]
+    return take(op, input, result) if inplace else result

@@ -98,64 +98,61 @@ def multi_head_attention_forward(
         ((3, 1, 4), (1, 3, 3))
     """
     single = query.ndim == 2
-    same = (key is query, value is key)
-    q_in, k_in, v_in = _batched(query, key, value, single, same)
-    length, batch, size = q_in.shape
-    if size != embed_dim_to_check or size % num_heads or k_in.shape[:2] != v_in.shape[:2]:
-        raise ShapeError(
-            f"{_OP}: needs query (L, N, {embed_dim_to_check}) with {num_heads} heads that divide "
-            f"it, key (S, N, ...) and value (S, N, ...), got {q_in.shape}, {k_in.shape} and "
-            f"{v_in.shape}"
-        )
-    weights = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else None
-    q, k, v = _projected(q_in, k_in, v_in, in_proj_weight, in_proj_bias, weights)
+    q_in, k_in, v_in = _batched(query, key, value, single, embed_dim_to_check, num_heads)
+    separate = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else None
+    q, k, v = _projected(q_in, k_in, v_in, in_proj_weight, in_proj_bias, separate)
     if bias_k is not None and bias_v is not None:
-        k = cat([k, bias_k.expand(1, batch, bias_k.shape[-1])])
-        v = cat([v, bias_v.expand(1, batch, bias_v.shape[-1])])
-    q, k, v = (_heads(t, num_heads) for t in (q, k, v))
-    k = k if static_k is None else static_k.reshape(batch, num_heads, *static_k.shape[1:])
-    v = v if static_v is None else static_v.reshape(batch, num_heads, *static_v.shape[1:])
+        k, v = _with_row(k, bias_k), _with_row(v, bias_v)
+    q, k, v = _heads(q, num_heads), _heads(k, num_heads), _heads(v, num_heads)
+    k = k if static_k is None else static_k.reshape(*k.shape[:2], *static_k.shape[1:])
+    v = v if static_v is None else static_v.reshape(*v.shape[:2], *static_v.shape[1:])
     if add_zero_attn:
         k, v = _with_zero(k), _with_zero(v)
-    mask: Tensor | None = None
-    causal = is_causal and key_padding_mask is None and not need_weights and _plain(k, k_in)
     if is_causal and attn_mask is None:
         raise ArgumentError(f"{_OP}: is_causal is a hint on attn_mask; give the mask, too")
+    given = k_in.shape[0] if static_k is None else static_k.shape[1]
+    causal = is_causal and key_padding_mask is None and k.shape[-2] == given and not need_weights
+    mask: Tensor | None = None
     if not causal:
-        sizes = (batch, num_heads, length, k_in.shape[0])
+        sizes = (q.shape[0], num_heads, q.shape[2], given)
         mask = _mask(attn_mask, key_padding_mask, sizes, q.dtype, single)
         mask = _widened(mask, k.shape[-2])
     rate = dropout_p if training else 0.0
-    attended: Tensor | None = None
-    if need_weights:
-        attended = _weights(q, k, mask, rate)
-        y = matmul(attended, v)
-    else:
+    weights = _weights(q, k, mask, rate) if need_weights else None
+    if weights is None:
         y = scaled_dot_product_attention(q, k, v, mask, rate, causal)
-    y = linear(y.permute(2, 0, 1, 3).reshape(length, batch, size), out_proj_weight, out_proj_bias)
-    if attended is not None and average_attn_weights:
-        attended = attended.mean(dim=1)
+    else:
+        y = matmul(weights, v)
+    y = y.permute(2, 0, 1, 3).reshape(q_in.shape)
+    y = linear(y, out_proj_weight, out_proj_bias)
+    if weights is not None and average_attn_weights:
+        weights = weights.mean(dim=1)
     if single:
-        y = y.squeeze(1)
-        attended = None if attended is None else attended.squeeze(0)
-    return y, attended
+        return y.squeeze(1), None if weights is None else weights.squeeze(0)
+    return y, weights
 
 
 def _batched(
-    query: Tensor, key: Tensor, value: Tensor, single: bool, same: tuple[bool, bool]
+    query: Tensor, key: Tensor, value: Tensor, single: bool, size: int, heads: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns all three with a batch dim; what was one tensor stays one."""
+    """Returns all three with a batch dim, checked; what was one tensor stays one."""
     dims = 2 if single else 3
     if query.ndim not in (2, 3) or key.ndim != dims or value.ndim != dims:
         raise ShapeError(
             f"{_OP}: query, key and value must have 3 dims, or 2 without a batch, got "
             f"{query.shape}, {key.shape} and {value.shape}"
         )
+    lead = 1 if single else 2
+    if query.shape[-1] != size or size % heads or key.shape[:lead] != value.shape[:lead]:
+        raise ShapeError(
+            f"{_OP}: needs query (L, N, {size}) with {heads} heads that divide it, key (S, N, ...) "
+            f"and value (S, N, ...), got {query.shape}, {key.shape} and {value.shape}"
+        )
     if not single:
         return query, key, value
     q = query.unsqueeze(1)
-    k = q if same[0] else key.unsqueeze(1)
-    return q, k, (k if same[1] else value.unsqueeze(1))
+    k = q if key is query else key.unsqueeze(1)
+    return q, k, (k if value is key else value.unsqueeze(1))
 
 
 def _projected(
@@ -175,17 +172,22 @@ def _projected(
             return cut(linear(q, weight, bias), (size, size, size), -1)  # type: ignore[return-value]
         if v is k:
             first, others = cut(weight, (size, 2 * size))
-            b = (None, None) if bias is None else cut(bias, (size, 2 * size))
-            joint = cut(linear(k, others, b[1]), (size, size), -1)
-            return linear(q, first, b[0]), joint[0], joint[1]
-    parts = cut(weight, (size,) * 3) if separate is None and weight is not None else separate
+            one, two = (None, None) if bias is None else cut(bias, (size, 2 * size))
+            joint = cut(linear(k, others, two), (size, size), -1)
+            return linear(q, first, one), joint[0], joint[1]
+        separate = cut(weight, (size,) * 3)
     biases = (None,) * 3 if bias is None else cut(bias, (size,) * 3)
     made = []
-    for x, w, b in zip((q, k, v), parts or (), biases, strict=True):
+    for x, w, b in zip((q, k, v), separate, biases, strict=True):
         if w is None:
-            raise ArgumentError(f"{_OP}: q_proj_weight, k_proj_weight, v_proj_weight: missing")
+            raise ArgumentError(f"{_OP}: q_proj_weight, k_proj_weight or v_proj_weight is missing")
         made.append(linear(x, w, b))
     return made[0], made[1], made[2]
+
+
+def _with_row(x: Tensor, row: Tensor) -> Tensor:
+    """Returns (S, N, E) with one more place, the same for all of the batch."""
+    return cat([x, row.expand(1, x.shape[1], row.shape[-1])])
 
 
 def _heads(x: Tensor, heads: int) -> Tensor:
@@ -197,11 +199,6 @@ def _with_zero(x: Tensor) -> Tensor:
     """Returns (N, h, S, D) with one more place, of zeros."""
     shape = (*x.shape[:2], 1, x.shape[3])
     return cat([x, zeros(shape, dtype=x.dtype, device=x.device)], 2)
-
-
-def _plain(k: Tensor, given: Tensor) -> bool:
-    """Says whether the keys are those that were given, none added."""
-    return k.shape[-2] == given.shape[0]
 
 
 def _mask(

@@ -26,9 +26,7 @@ class Buffer(Tensor):
 
     persistent: bool
 
-    def __new__(  # type: ignore[misc]
-        cls, data: Any = None, *, persistent: bool = True
-    ) -> Buffer:
+    def __new__(cls, data: Any = None, *, persistent: bool = True) -> Buffer:
         """Returns a buffer with the values of `data`."""
         given = zeros(0) if data is None else as_tensor(data)
         made: Buffer = object.__new__(cls)

@@ -78,10 +78,7 @@ class Embedding(Module):
 
     def reset_parameters(self) -> None:
         """Draws new initial values."""
-        init.normal_(self.weight)
-        if self.padding_idx is not None:
-            with no_grad():
-                self.weight[self.padding_idx] = 0.0
+        _draw(self.weight, self.padding_idx)
 
     @classmethod
     def from_pretrained(
@@ -201,7 +198,9 @@ class EmbeddingBag(Module):
         if _weight is None:
             self.reset_parameters()
 
-    reset_parameters = Embedding.reset_parameters
+    def reset_parameters(self) -> None:
+        """Draws new initial values."""
+        _draw(self.weight, self.padding_idx)
 
     @classmethod
     def from_pretrained(
@@ -260,6 +259,13 @@ def _described(layer: Embedding | EmbeddingBag) -> str:
         if getattr(layer, name) != value:
             text += f", {name}={getattr(layer, name)}"
     return text
+
+
+def _draw(weight: Parameter, padding_idx: int | None) -> None:
+    init.normal_(weight)
+    if padding_idx is not None:
+        with no_grad():
+            weight[padding_idx] = 0.0
 
 
 def _table(

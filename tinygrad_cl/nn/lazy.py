@@ -58,7 +58,7 @@ class LazyLinear(LazyModuleMixin, Linear):
         if not self.has_uninitialized_params():
             super().reset_parameters()
 
-    def initialize_parameters(self, x: Tensor) -> None:  # type: ignore[override]
+    def initialize_parameters(self, x: Tensor) -> None:
         """Takes `in_features` from an input."""
         fresh = self.has_uninitialized_params()
         if is_lazy(self.weight):
@@ -143,11 +143,11 @@ class _LazyTransposed(_LazyConv):
             kernel_size,
             stride,
             padding,
-            output_padding,  # type: ignore[arg-type]
+            output_padding,
             groups,
-            False,  # type: ignore[arg-type]
+            False,
             dilation,  # type: ignore[arg-type]
-            padding_mode,  # type: ignore[arg-type]
+            padding_mode,
         )
         self._declare_all(out_channels, bias, where)
 
@@ -223,7 +223,7 @@ class _LazyNorm(LazyModuleMixin, _NormBase):
         if not self.has_uninitialized_params():
             super().reset_parameters()
 
-    def initialize_parameters(self, x: Tensor) -> None:  # type: ignore[override]
+    def initialize_parameters(self, x: Tensor) -> None:
         """Takes `num_features` from an input."""
         if x.ndim < 2:
             raise ShapeError(f"{type(self).__name__}: needs (N, C, ...), got shape {x.shape}")

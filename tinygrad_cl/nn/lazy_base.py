@@ -26,7 +26,7 @@ class LazyModuleMixin(Module):
         with no_grad():
             self.initialize_parameters(*args, **kwargs)
         start: Callable[[Any], None] | None = self.__dict__.pop("_first_values", None)
-        self.__class__ = self.cls_to_become
+        self.__class__ = self.cls_to_become  # type: ignore[assignment]
         if start is not None:
             start(self)
         return self(*args, **kwargs)

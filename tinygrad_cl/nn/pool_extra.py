@@ -167,9 +167,6 @@ class _Fractional(Stateless):
         )
         self.register_buffer("_random_samples", _random_samples, persistent=False)
 
-    def _settings_in_order(self) -> tuple[Any, ...]:
-        return self.kernel_size, self.output_size, self.output_ratio, self.return_indices
-
 
 class FractionalMaxPool2d(_Fractional):
     """Maxima of windows at random steps (Graham 2014), drawn anew in every call.
@@ -192,7 +189,14 @@ class FractionalMaxPool2d(_Fractional):
 
     def forward(self, x: Tensor) -> Any:
         """Returns the pooled tensor, and the positions if they are wanted."""
-        return F.fractional_max_pool2d(x, *self._settings_in_order(), self._random_samples)
+        return F.fractional_max_pool2d(
+            x,
+            self.kernel_size,
+            self.output_size,
+            self.output_ratio,
+            self.return_indices,
+            self._random_samples,
+        )
 
 
 class FractionalMaxPool3d(_Fractional):
@@ -200,4 +204,11 @@ class FractionalMaxPool3d(_Fractional):
 
     def forward(self, x: Tensor) -> Any:
         """Returns the pooled tensor, and the positions if they are wanted."""
-        return F.fractional_max_pool3d(x, *self._settings_in_order(), self._random_samples)
+        return F.fractional_max_pool3d(
+            x,
+            self.kernel_size,
+            self.output_size,
+            self.output_ratio,
+            self.return_indices,
+            self._random_samples,
+        )

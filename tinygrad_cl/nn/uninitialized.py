@@ -61,6 +61,10 @@ class Uninitialized:
         """Whether it will require gradients."""
         return self._placeholder.needs_grad
 
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
     def requires_grad_(self, requires_grad: bool = True) -> Any:
         """Says whether it will require gradients; returns it."""
         node = self._placeholder
@@ -120,15 +124,16 @@ class UninitializedParameter(Uninitialized, Parameter):
 
     becomes = Parameter
 
-    def __new__(  # type: ignore[misc]
+    def __new__(
         cls,
         requires_grad: bool = True,
         device: Device | str | None = None,
         dtype: DType | None = None,
     ) -> UninitializedParameter:
         """Returns a parameter without shape, of a dtype and on a device."""
-        made = object.__new__(cls)
-        return _started(made, requires_grad, device, dtype)
+        made: Any = object.__new__(cls)
+        _start(made, requires_grad, device, dtype)
+        return made  # type: ignore[no-any-return]
 
 
 class UninitializedBuffer(Uninitialized, Tensor):
@@ -136,21 +141,22 @@ class UninitializedBuffer(Uninitialized, Tensor):
 
     __slots__ = ()
 
-    def __new__(  # type: ignore[misc]
+    def __new__(
         cls,
         requires_grad: bool = False,
         device: Device | str | None = None,
         dtype: DType | None = None,
     ) -> UninitializedBuffer:
         """Returns a buffer without shape, of a dtype and on a device."""
-        made = object.__new__(cls)
-        return _started(made, requires_grad, device, dtype)
+        made: Any = object.__new__(cls)
+        _start(made, requires_grad, device, dtype)
+        return made  # type: ignore[no-any-return]
 
 
-def _started(made: Any, requires_grad: bool, device: Any, dtype: Any) -> Any:
+def _start(made: Any, requires_grad: bool, device: Any, dtype: Any) -> None:
     made.grad = None
     made.node = empty(0, device=device, dtype=dtype).node
-    return made.requires_grad_(requires_grad)
+    made.requires_grad_(requires_grad)
 
 
 def is_lazy(value: object) -> bool:

@@ -17,6 +17,11 @@ from numpy.typing import NDArray
 from tinygrad_cl.errors import DTypeError, ShapeError
 from tinygrad_cl.graph import Primitive, TensorSpec, register
 from tinygrad_cl.lowering import Template, cut_first
+from tinygrad_cl.primitives.choices_conv import (
+    choices_conv2d,
+    choices_input_grad,
+    choices_weight_grad,
+)
 from tinygrad_cl.primitives.plans_conv import plan_conv2d, plan_input_grad, plan_weight_grad
 from tinygrad_cl.primitives.rules import widen
 from tinygrad_cl.shapes import Shape
@@ -224,7 +229,7 @@ conv2d: Primitive = register(
         "conv2d",
         _conv_spec,
         _conv_reference,
-        Template(plan_conv2d, cut=cut_first),
+        Template(plan_conv2d, cut=cut_first, choices=choices_conv2d),
         vjps=(
             lambda g, y, x, w, **attrs: conv2d_input_grad(g, w, input_size=_size(x), **attrs),
             lambda g, y, x, w, **attrs: conv2d_weight_grad(x, g, kernel_size=_size(w), **attrs),
@@ -238,7 +243,7 @@ conv2d_input_grad: Primitive = register(
         "conv2d_input_grad",
         _input_grad_spec,
         _input_grad_reference,
-        Template(plan_input_grad, cut=cut_first),
+        Template(plan_input_grad, cut=cut_first, choices=choices_input_grad),
         # y is linear in both: for a cotangent u of y, <u, input_grad(g, w)> = <conv(u, w), g>.
         vjps=(
             lambda u, y, g, w, input_size, **attrs: conv2d(u, w, **attrs),
@@ -255,7 +260,7 @@ conv2d_weight_grad: Primitive = register(
         "conv2d_weight_grad",
         _weight_grad_spec,
         _weight_grad_reference,
-        Template(plan_weight_grad, summed=True),
+        Template(plan_weight_grad, summed=True, choices=choices_weight_grad),
         # For a cotangent u of y, <u, weight_grad(x, g)> = <conv(x, u), g>.
         vjps=(
             lambda u, y, x, g, kernel_size, **attrs: conv2d_input_grad(

@@ -7,7 +7,7 @@ and one store of a register in a cycle.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tinygrad_cl.primitives.conv_sides import Convolution, Pair, Side, forward_side, input_side
@@ -149,33 +149,33 @@ def _candidates(side: Side, c: Convolution, columns: int, vec: int) -> Iterator[
                     break
 
 
-Weigh = Callable[[Cut, Convolution, Types], Iterator[Blocks]]
+def all_blocks(mode: str, c: Convolution, types: Types) -> list[Blocks]:
+    """Returns all blocks that fit a convolution or one of its gradients, in no order.
 
-
-def _choose(sides: list[Side], c: Convolution, types: Types, weigh: Weigh) -> Blocks | None:
-    """Returns the cheapest blocks; with narrower ones only if nothing else fits."""
+    There are narrower ones only if nothing else fits.
+    """
+    of = input_side if mode == "INPUT_GRAD" else forward_side
+    weigh = _weigh_weight if mode == "WEIGHT_GRAD" else _weigh
+    sides = [of(c), of(c, True)] if c.kernel[1] > 1 else [of(c)]
     up_columns = sides[0].up_size[1]
     columns = max(1, -(-up_columns // max(1, -(-up_columns // COLUMNS))))
     while columns:
         cuts = (cut for side in sides for cut in _candidates(side, c, columns, types.vec))
         found = [b for cut in cuts for b in weigh(cut, c, types)]
         if found:
-            return min(found, key=lambda b: b.price)
+            return found
         columns //= 2
-    return None
+    return []
 
 
 def choose_blocks(mode: str, c: Convolution, types: Types) -> Blocks | None:
     """Returns the cheapest blocks of a convolution or its input gradient; None if nothing fits."""
-    of = forward_side if mode == "FORWARD" else input_side
-    sides = [of(c), of(c, True)] if c.kernel[1] > 1 else [of(c)]
-    return _choose(sides, c, types, _weigh)
+    return min(all_blocks(mode, c, types), key=lambda b: b.price, default=None)
 
 
 def choose_weight_blocks(c: Convolution, types: Types) -> Blocks | None:
     """Returns the cheapest blocks of a weight gradient; None if nothing fits."""
-    sides = [forward_side(c), forward_side(c, True)] if c.kernel[1] > 1 else [forward_side(c)]
-    return _choose(sides, c, types, _weigh_weight)
+    return choose_blocks("WEIGHT_GRAD", c, types)
 
 
 # --- Prices --------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tinygrad_cl.errors import DTypeError, ShapeError
 from tinygrad_cl.graph import PRIMITIVES, Node, Primitive, TensorSpec, register
 from tinygrad_cl.lowering import Attrs, Template
+from tinygrad_cl.primitives.choices_matmul import choices_matmul
 from tinygrad_cl.primitives.plans_matmul import accepts_operand, plan_matmul
 from tinygrad_cl.primitives.rules import widen
 from tinygrad_cl.shapes import Shape
@@ -70,7 +71,7 @@ matmul: Primitive = register(
         "matmul",
         _spec,
         _reference,
-        Template(plan_matmul, accepts_operand, _cut),
+        Template(plan_matmul, accepts_operand, _cut, choices=choices_matmul),
         vjps=(
             lambda g, y, a, b: matmul(g, transposed(b)),
             _right_vjp,

@@ -30,8 +30,7 @@ def plan_conv2d(
     traits: DeviceTraits,
 ) -> TemplatePlan | Host:
     """Returns the plan of a convolution; its domain is (N, O, OH * OW)."""
-    c = _convolution(inputs[0].shape, inputs[1].shape, out_shape, attrs)
-    return _plan("FORWARD", c, tags[0], traits)
+    return _plan("FORWARD", convolution("FORWARD", inputs, out_shape, attrs), tags[0], traits)
 
 
 def plan_input_grad(
@@ -42,7 +41,7 @@ def plan_input_grad(
     traits: DeviceTraits,
 ) -> TemplatePlan | Host:
     """Returns the plan of an input gradient; its domain is (N, C, H * W)."""
-    c = _convolution(out_shape, inputs[1].shape, inputs[0].shape, attrs)
+    c = convolution("INPUT_GRAD", inputs, out_shape, attrs)
     return _plan("INPUT_GRAD", c, tags[0], traits)
 
 
@@ -54,11 +53,20 @@ def plan_weight_grad(
     traits: DeviceTraits,
 ) -> TemplatePlan | Host:
     """Returns the plan of a weight gradient; its domain is (1, O, C / groups * KH * KW)."""
-    c = _convolution(inputs[0].shape, out_shape, inputs[1].shape, attrs)
+    c = convolution("WEIGHT_GRAD", inputs, out_shape, attrs)
     return _plan("WEIGHT_GRAD", c, tags[0], traits)
 
 
-def _convolution(x: Shape, w: Shape, g: Shape, attrs: Attrs) -> Convolution:
+def convolution(
+    mode: str, inputs: tuple[Layout, ...], out_shape: Shape, attrs: Attrs
+) -> Convolution:
+    """The sizes of a convolution, from those of one of its three products."""
+    first, second = (layout.shape for layout in inputs)
+    x, w, g = {
+        "FORWARD": (first, second, out_shape),
+        "INPUT_GRAD": (out_shape, second, first),
+        "WEIGHT_GRAD": (first, out_shape, second),
+    }[mode]
     groups = attrs["groups"]
     assert isinstance(groups, int)
     (n, c, height, width), (o, _, kernel_h, kernel_w) = x, w
@@ -87,7 +95,7 @@ def _plan(mode: str, c: Convolution, storage: str, traits: DeviceTraits) -> Temp
     if types is None:
         return Host("float64 convolution has no kernel")
     if traits.kind == "gpu":
-        return _gpu_plan(mode, c, types, traits)
+        return gpu_plan(mode, c, types, traits)
     if mode == "WEIGHT_GRAD":
         return _weight_plan(c, types, traits)
     return _image_plan(mode, c, types, traits)
@@ -102,10 +110,17 @@ def _image_plan(
     b = choose_blocks(mode, c, types)
     if b is None:
         return Host(f"a kernel of {c.kernel} does not fit private memory")
-    side = b.side
-    cycles = b.cycles * _image_tasks(c, b) * -(-side.sources // b.sources)
+    cycles = b.cycles * _image_tasks(c, b) * -(-b.side.sources // b.sources)
     if not winograd.refusal(mode, c, types, cycles):
         return winograd.image_plan(mode, c, types, traits)
+    return direct_image_plan(mode, c, types, traits, b)
+
+
+def direct_image_plan(
+    mode: str, c: Convolution, types: Types, traits: DeviceTraits, b: Blocks
+) -> TemplatePlan:
+    """Returns the plan of a convolution or its input gradient that sums over blocks."""
+    side = b.side
     while _image_tasks(c, b) < 2 * traits.units and b.cycles > 2 * TASK_CYCLES:
         b = b.halved()
     tasks = _image_tasks(c, b)
@@ -139,10 +154,20 @@ def _weight_plan(c: Convolution, types: Types, traits: DeviceTraits) -> Template
     b = choose_weight_blocks(c, types)
     if b is None:
         return Host(f"a kernel of {c.kernel} does not fit private memory")
-    side = b.side
     steps = -(-c.images // b.images) * _parts((c.out[0], b.rows), (c.out[1], b.columns))
     if not winograd.refusal("WEIGHT_GRAD", c, types, b.cycles * steps * _weight_tasks(c, b)):
         return winograd.weight_plan(c, types, traits)
+    return direct_weight_plan(c, types, traits, b)
+
+
+def direct_weight_plan(
+    c: Convolution, types: Types, traits: DeviceTraits, b: Blocks, share: float = 1.0
+) -> TemplatePlan:
+    """Returns the plan of a weight gradient that sums over blocks.
+
+    There are `share` times as many chunks of images, summed apart, as a rule says.
+    """
+    side = b.side
     while c.images == 1 and _weight_tasks(c, b) < 2 * traits.units and b.results > b.tile[0]:
         b = b.halved()
     tasks = _weight_tasks(c, b)
@@ -150,6 +175,7 @@ def _weight_plan(c: Convolution, types: Types, traits: DeviceTraits) -> Template
     total = b.cycles * blocks * _parts((c.out[0], b.rows), (c.out[1], b.columns))
     size = c.groups * c.outputs * c.channels * c.taps
     chunks = _chunks(tasks, total, blocks, size, traits)
+    chunks = max(1, min(blocks, round(chunks * share)))
     chunk = -(-blocks // chunks) * b.images
     chunks = -(-c.images // chunk) if c.images else 0
     per = _per(tasks * chunks, total / max(chunks, 1), traits)
@@ -224,7 +250,19 @@ def _sizes(c: Convolution, side: Side, b: Blocks, chunk: int, per: int) -> tuple
 # --- GPU -----------------------------------------------------------------------------------------
 
 
-def _gpu_plan(mode: str, c: Convolution, types: Types, traits: DeviceTraits) -> TemplatePlan:
+def gpu_plan(
+    mode: str, c: Convolution, types: Types, traits: DeviceTraits, items: int = 0, slices: int = 0
+) -> TemplatePlan:
+    """Returns the plan on a GPU.
+
+    Args:
+        mode: "FORWARD", "INPUT_GRAD" or "WEIGHT_GRAD".
+        c: the sizes.
+        types: the register types.
+        traits: of the device.
+        items: outputs of a work-item along either side; 0: by a rule.
+        slices: of the sum of a weight gradient; 0: by a rule.
+    """
     pixels = c.out[0] * c.out[1]
     sizes = (
         *(c.groups, c.channels, c.outputs),
@@ -234,10 +272,10 @@ def _gpu_plan(mode: str, c: Convolution, types: Types, traits: DeviceTraits) -> 
     pointers = (("out", 0), ("in", 0), ("in", 1))
     if mode == "WEIGHT_GRAD":
         shape = (c.groups, c.outputs, c.channels * c.taps, c.images * pixels)
-        slices = gpu_slices(*shape, traits)
+        slices = slices or gpu_slices(*shape, traits)
         pointers = (("scratch", 0) if slices > 1 else ("out", 0), ("in", 0), ("in", 1))
         first = gpu_pass(
-            mode, "conv_weight_grad", types, shape, slices, pointers, arguments, (True, True)
+            mode, "conv_weight_grad", types, shape, slices, pointers, arguments, (True, True), items
         )
         domain = (1, c.groups * c.outputs, c.channels * c.taps)
         return sum_slices(first, domain, slices, types, traits)
@@ -248,5 +286,5 @@ def _gpu_plan(mode: str, c: Convolution, types: Types, traits: DeviceTraits) -> 
         area = c.size[0] * c.size[1]
         shape = (c.images * c.groups, c.channels, area, c.outputs * c.taps)
         name, domain = "conv_input_grad", (c.images, c.groups * c.channels, area)
-    step = gpu_pass(mode, name, types, shape, 1, pointers, arguments, (True, False))
+    step = gpu_pass(mode, name, types, shape, 1, pointers, arguments, (True, False), items)
     return TemplatePlan((step,), (), domain)

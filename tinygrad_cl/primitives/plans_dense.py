@@ -100,13 +100,14 @@ def gpu_pass(
     pointers: tuple[Argument, ...],
     arguments: tuple[Argument, ...],
     along_k: tuple[bool, bool],
+    items: int = 0,
 ) -> Pass:
     """Returns the product of (batches, M, N, K) of ops/dense_gpu.cl; `loader` reads the operands.
 
     `along_k` tells for either operand whether its neighbors in memory are neighbors along K.
     """
     batches, m, n, k = sizes
-    items = 2 if min(m, n) <= 32 else 4
+    items = items or (2 if min(m, n) <= 32 else 4)
     tile = GPU_SIDE * items
     split = -(-k // max(slices, 1))
     defines = (

@@ -13,6 +13,7 @@ from tinygrad_cl.primitives.plans_dense import (
     register_types,
     sum_slices,
 )
+from tinygrad_cl.primitives.wishes import OWN_WISH, MatmulWish
 from tinygrad_cl.shapes import Layout, Shape, numel
 
 PANEL = 32768  # elements of private memory for the panel of B: half of a core's L2 with float32
@@ -145,13 +146,26 @@ def plan_matmul(
         return Host(f"{kind} matmul has no kernel")
     product = product_of(*inputs)
     swapped = inputs[1].shape[-1] == 1 and product.n != 1
-    return _plan(product, types, traits, swapped)
+    return plan_product(product, types, traits, swapped)
 
 
 @lru_cache(maxsize=1024)
-def _plan(product: Product, types: Types, traits: DeviceTraits, swapped: bool) -> TemplatePlan:
+def plan_product(
+    product: Product,
+    types: Types,
+    traits: DeviceTraits,
+    swapped: bool,
+    wish: MatmulWish = OWN_WISH,
+) -> TemplatePlan:
+    """Returns the plan of a product; `swapped`: its left operand is the second input."""
     make = _gpu_plan if traits.kind == "gpu" else _cpu_plan
-    return make(product, types, traits, ("in", 1 if swapped else 0), ("in", 0 if swapped else 1))
+    operands = ("in", 1 if swapped else 0), ("in", 0 if swapped else 1)
+    return make(product, types, traits, *operands, wish)
+
+
+def takes_dots(p: Product) -> bool:
+    """Whether both operands lie along K."""
+    return p.a[4] == 1 and p.b[3] == 1 and p.n > 1
 
 
 def _cpu_plan(
@@ -160,30 +174,48 @@ def _cpu_plan(
     traits: DeviceTraits,
     a: tuple[str, int],
     b: tuple[str, int],
+    wish: MatmulWish,
 ) -> TemplatePlan:
-    vec = types.vec
-    (rows, cols), cycles = _tile(p, vec)
-    if p.a[4] == 1 and p.b[3] == 1 and p.n > 1:
-        tile, dot_cycles = _dot_tile(p, vec)
+    tile, cycles = best_tile(p, types.vec)
+    if wish.dot:
+        return _dot_plan(p, types, traits, wish.dot, a, b)
+    if takes_dots(p) and not wish.tile:
+        dots, dot_cycles = _dot_tile(p, types.vec)
         if dot_cycles < cycles + PACK * p.k * p.n * -(-p.m // CHUNK):
-            return _dot_plan(p, types, traits, tile, a, b)
+            return _dot_plan(p, types, traits, dots, a, b)
+    return _tile_plan(p, types, traits, wish.tile or tile, a, b, wish)
+
+
+def _tile_plan(
+    p: Product,
+    types: Types,
+    traits: DeviceTraits,
+    tile: tuple[int, int],
+    a: tuple[str, int],
+    b: tuple[str, int],
+    wish: MatmulWish,
+) -> TemplatePlan:
+    vec, (rows, cols) = types.vec, tile
     depth = min(DEPTH, (PANEL if rows > 2 else SHALLOW) // (cols * vec)) // vec * vec
     if p.a[3] == 1 and p.a[4] != 1 and p.k > APART:
         depth = min(depth, APART)
+    depth = max(1, min(int(depth * wish.depth), PANEL // (cols * vec)) // vec) * vec
     across = -(-p.n // (cols * vec))
     chunk = _chunk(p, rows, across, traits)
+    if wish.chunk != 1:
+        chunk = max(1, min(int(chunk * wish.chunk), CHUNK, p.m + rows - 1) // rows) * rows
     tiles = p.batches * across * -(-p.m // chunk)
-    slices = _slices(p, tiles, traits)
+    slices = wish.slices or _slices(p, tiles, traits)
     split = -(-p.k // slices)
     tiles *= slices
     flops = 2 * chunk * cols * vec * max(split, 1)
     per = max(1, min(-(-TASK_FLOPS // flops), tiles // (2 * traits.units)))
     per = max(per, -(-tiles // (TASKS * traits.units)))
-    deep = split > depth
+    deep, few = split > depth, chunk <= 2 * rows
     defines = (
         *types.defines(types.acc if slices > 1 else None),
         ("TRANSPOSED", int(p.b[4] != 1 and p.n > 1)),
-        ("DIRECT", int(p.b[4] == 1 and chunk <= 2 * rows)),
+        ("DIRECT", int(p.b[4] == 1 and (wish.direct or (wish.direct is None and few)))),
         ("PACK_A", int(types.storage == "half")),
         ("ROWS", rows),
         ("COLS", cols),
@@ -205,7 +237,7 @@ def _sizes(p: Product) -> tuple[tuple[str, int], ...]:
     return (*(("int", max(i, 0)) for i in ints), *(("long", i) for i in longs))
 
 
-def _tile(p: Product, vec: int) -> tuple[tuple[int, int], float]:
+def best_tile(p: Product, vec: int) -> tuple[tuple[int, int], float]:
     """The cheapest register tile, and its cycles for one product."""
 
     def cycles(entry: tuple[tuple[int, int], float]) -> float:
@@ -279,12 +311,16 @@ def _gpu_plan(
     traits: DeviceTraits,
     a: tuple[str, int],
     b: tuple[str, int],
+    wish: MatmulWish,
 ) -> TemplatePlan:
-    slices = gpu_slices(p.batches, p.m, p.n, p.k, traits)
+    slices = wish.slices or gpu_slices(p.batches, p.m, p.n, p.k, traits)
     out = ("scratch", 0) if slices > 1 else ("out", 0)
     longs = (p.a_first, *p.a, p.b_first, *p.b)
     arguments = (*(("int", i) for i in p.batch[1:]), *(("long", i) for i in longs))
     sizes = (p.batches, p.m, p.n, p.k)
     along_k = (p.a[4] == 1, p.b[3] == 1 and p.b[4] != 1)
-    product = gpu_pass("MATMUL", "matmul", types, sizes, slices, (out, a, b), arguments, along_k)
+    pointers, items = (out, a, b), wish.items
+    product = gpu_pass(
+        "MATMUL", "matmul", types, sizes, slices, pointers, arguments, along_k, items
+    )
     return sum_slices(product, (p.batches, p.m, p.n), slices, types, traits)

@@ -137,11 +137,16 @@ def _cycles(mode: str, p: Problem, vec: int) -> float:
 # --- Plans ---------------------------------------------------------------------------------------
 
 
-def image_plan(mode: str, c: Convolution, types: Types, traits: DeviceTraits) -> TemplatePlan:
-    """Returns the plan of a convolution or of its input gradient that was not refused."""
+def image_plan(
+    mode: str, c: Convolution, types: Types, traits: DeviceTraits, tiles: int = TILES
+) -> TemplatePlan:
+    """Returns the plan of a convolution or of its input gradient that was not refused.
+
+    A block has at most `tiles` tiles.
+    """
     p, vec = problem(mode, c), types.vec
     panels, elements = _panels(p, vec)
-    most = min(TILES, VECTORS // -(-p.sources // vec))
+    most = min(max(tiles, p.grid[1]), VECTORS // -(-p.sources // vec))
     while most >= 2 * max(ROWS, p.grid[1]) and p.tiles * panels < 2 * traits.units * most:
         most //= 2
     images, rows = p.blocks(most)
@@ -184,10 +189,15 @@ def _filter_pass(mode: str, p: Problem, types: Types, traits: DeviceTraits) -> P
     )
 
 
-def weight_plan(c: Convolution, types: Types, traits: DeviceTraits) -> TemplatePlan:
-    """Returns the plan of a weight gradient that was not refused."""
+def weight_plan(
+    c: Convolution, types: Types, traits: DeviceTraits, tiles: int = TILES
+) -> TemplatePlan:
+    """Returns the plan of a weight gradient that was not refused.
+
+    A block has at most `tiles` tiles.
+    """
     p = problem("WEIGHT_GRAD", c)
-    images, rows = p.blocks(TILES)
+    images, rows = p.blocks(max(tiles, p.grid[1]))
     blocks = -(-p.images // images)
     most = SIDE if _sides(p, SIDE) * blocks >= 2 * traits.units else SIDE // 2
     across, sources = _side(p.sources, most, types.vec)

@@ -79,7 +79,7 @@ class DiskCache:
             logger.warning("going on without the cache folder %s: %s", self.folder, error)
             _remove(temporary)
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         """Returns the keys of all entries, sorted."""
         if self.folder is None or not self.folder.is_dir():
             return []

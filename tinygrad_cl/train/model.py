@@ -66,6 +66,7 @@ class Model:
             `compile`.
         normalizer: of the inputs, or None.
         seen: the shape and dtype of one sample of the last inputs.
+        notes: a dict of plain values to keep with the model; it is saved and loaded.
 
     Example:
         >>> import numpy as np
@@ -100,6 +101,7 @@ class Model:
         self.scaler: GradScaler | None = None
         self.normalizer = make_normalizer(normalizer)
         self.seen: tuple[tuple[int, ...], DType] | None = None
+        self.notes: dict[str, Any] = {}
         self.checked = False  # whether the outputs of a batch have been looked at
         self.stepper: Stepper | None = None  # made by `compile`
         self.run: Run | None = None  # while `fit` runs

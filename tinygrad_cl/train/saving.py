@@ -27,6 +27,7 @@ def save(model: Model, path: PathLike) -> None:
         "history": model.history.state_dict(),
         "normalizer": normalizer.state_dict() if normalizer is not None and fitted else None,
         "run": None if model.run is None else model.run.state_dict(),
+        "notes": model.notes,
     }
     io.save_checkpoint(path, **parts(model), epoch=model.epoch, extra=extra)
 
@@ -50,6 +51,7 @@ def load(model: Model, path: PathLike) -> Mapping[str, Any] | None:
     if extra["normalizer"] is not None:
         model.normalizer = Normalizer.from_state_dict(extra["normalizer"])
     model.history, model.epoch = history, found.epoch
+    model.notes = dict(extra.get("notes") or {})
     run: Mapping[str, Any] | None = extra["run"]
     return run
 

@@ -1,24 +1,28 @@
-"""`python -m tinygrad_cl devices`: what OpenCL offers here, and why a device is used or not."""
+"""`devices`: what OpenCL offers here, and why a device is used or not."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from typing import Any
 
+from tinygrad_cl.cli.output import say
+from tinygrad_cl.cli.parsing import command
 from tinygrad_cl.runtime.device import DeviceRecord, devices
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tinygrad_cl", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("devices", help="list every platform and device with its verdict")
-    parser.parse_args(arguments)
-    print("\n\n".join(_describe(record) for record in devices()))
+def add(commands: Any) -> None:
+    """Adds the command."""
+    command(commands, "devices", run, "list every platform and device with its verdict")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Lists the devices."""
+    say("\n\n".join(describe(record) for record in devices()))
     return 0
 
 
-def _describe(record: DeviceRecord) -> str:
+def describe(record: DeviceRecord) -> str:
+    """Returns the lines about one device."""
     verdict = "usable" if record.usable else "not usable"
     mark = ", the default" if record.default else ""
     lines = [
