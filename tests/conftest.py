@@ -48,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "host_fallback(reason): steps of this test may be computed on the host"
     )
+    os.environ.setdefault("TINYGRAD_CL_TUNE", "off")  # not with what was tuned on this machine
     config.stash[_DEVICES] = _usable(config)
 
 

@@ -129,6 +129,7 @@ def test_every_primitive_has_a_case() -> None:
 # Functions with tests of their own, and why they are no rows of the table.
 ELSEWHERE = {
     "explain": "test_readme.py: shows plans",
+    "checkpoint": "test_recompute.py",
     "randint": "test_random.py",
     "randperm": "test_random.py",
     "rand_like": "test_random.py",

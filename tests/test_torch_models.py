@@ -161,7 +161,7 @@ GPT_OPTIONS = {"vocab": 7, "d": 16, "layers": 2, "heads": 2, "context": 8}
 PAIRS: dict[str, tuple[Callable[[], Any], str, dict[str, Any], tuple[int, ...], float]] = {
     "mlp": (mlp, "mlp", {"sizes": (6, 16, 4), "batch_norm": True}, (6,), 0.02),
     "lenet5": (lenet5, "lenet5", {"num_classes": 4, "input_size": 16}, (1, 16, 16), 0.02),
-    "convnet": (convnet, "convnet", {"num_classes": 4, "input_size": 14}, (1, 14, 14), 0.02),
+    "convnet": (convnet, "convnet", {"num_classes": 4, "input_size": 14}, (1, 14, 14), 0.005),
     "alexnet_reduced": (
         *(alexnet_reduced, "alexnet_reduced"),
         *({"num_classes": 4, "input_size": 8}, (1, 8, 8), 0.02),
@@ -169,14 +169,20 @@ PAIRS: dict[str, tuple[Callable[[], Any], str, dict[str, Any], tuple[int, ...], 
     "alexnet": (
         *(AlexNet, "alexnet"),
         {"num_classes": 4, "input_size": 63, "hidden": 32, "dropout": 0.0},
-        *((3, 63, 63), 0.02),
+        *((3, 63, 63), 0.005),
     ),
     "vgg": (
         *(vgg, "vgg"),
         {"num_classes": 4, "channels": (8, 16), "hidden": 32, "input_size": 8, "dropout": 0.0},
         *((3, 8, 8), 0.01),
     ),
-    "resnet18": (lambda: ResNet18(4), "resnet18", {"num_classes": 4, "width": 4}, (3, 8, 8), 0.003),
+    "resnet18": (
+        lambda: ResNet18(4),
+        "resnet18",
+        {"num_classes": 4, "width": 4},
+        (3, 16, 16),
+        0.0005,
+    ),
     "gpt": (lambda: GPT(False), "gpt", GPT_OPTIONS, (8,), 0.02),
     "gpt_tied": (lambda: GPT(True), "gpt", GPT_OPTIONS | {"tie_weights": True}, (8,), 0.02),
 }
@@ -195,12 +201,12 @@ def pair(request: pytest.FixtureRequest, default_device: str) -> Any:
     if exact:
         theirs.double()
         ours.to(tg.float64)
-    rng = np.random.default_rng(1)
+    rng, size = np.random.default_rng(1), 1 if name == "alexnet" else 4
     if name == "gpt":
-        x, y = (rng.integers(0, 7, (3, 4, *shape)) for _ in "xy")
+        x, y = (rng.integers(0, 7, (3, size, *shape)) for _ in "xy")
     else:
-        x = rng.normal(size=(3, 4, *shape)).astype(np.float64 if exact else np.float32)
-        y = rng.integers(0, 4, (3, 4))
+        x = rng.normal(size=(3, size, *shape)).astype(np.float64 if exact else np.float32)
+        y = rng.integers(0, 4, (3, size))
     return theirs, ours, x, y, rate, 1e-7 if exact else 1e-3
 
 

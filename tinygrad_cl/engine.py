@@ -32,13 +32,17 @@ class Executable(Protocol):
     """A plan that is ready to run on its device."""
 
     def run(
-        self, nodes: Sequence[Leaf], given: Mapping[int, Buffer] | None = None
+        self,
+        nodes: Sequence[Leaf],
+        given: Mapping[int, Buffer] | None = None,
+        wanted: Sequence[tuple[int, int]] = (),
     ) -> dict[int, Buffer]:
         """Runs the plan; returns the new buffers by position.
 
         Args:
             nodes: the captured nodes, or what holds the buffers and numbers of their leaves.
             given: buffers that results may be written to; a device may use them or not.
+            wanted: positions (and homes, see `Plan.home`) to return at least; all, if empty.
         """
 
 
@@ -192,7 +196,10 @@ class HostExecutable:
         self.last_use = {i: at for at, value in enumerate(structure) for i in value.inputs}
 
     def run(
-        self, nodes: Sequence[Leaf], given: Mapping[int, Buffer] | None = None
+        self,
+        nodes: Sequence[Leaf],
+        given: Mapping[int, Buffer] | None = None,
+        wanted: Sequence[tuple[int, int]] = (),
     ) -> dict[int, Buffer]:
         """Runs the references in order; every result is a new array."""
         arrays: dict[int, np.ndarray] = {}

@@ -67,6 +67,18 @@ class Replay:
         ]
         self._effects = [e for e in recording.effects if not self._stays(e)]
         self._targets = self._find_targets()
+        self._choose_results()
+
+    def _choose_results(self) -> None:
+        """Asks each plan only for what is shown afterwards or read by a later plan."""
+        sources = [effect.source for effect in self._effects]
+        sources += [source for source, _ in self.recording.outputs]
+        sources += [source for run in self.recording.runs for source in run.leaves.values()]
+        for number, bound in enumerate(self._runs):
+            plan = getattr(bound.run.executable, "plan", None)
+            chosen = {s.at for s in sources if s.kind == "result" and s.what == number}
+            if plan is not None:
+                bound.wanted = [(at, plan.home(at)) for at in sorted(chosen)]
 
     def _stays(self, effect: Effect) -> bool:
         """Whether a tensor's buffer is overwritten with its new value, so that nothing changes."""
@@ -199,6 +211,7 @@ class _BoundRun:
         self.run = run
         self.cells = [Cell() for _ in range(run.size)]
         self.given: dict[int, Any] = {}
+        self.wanted: list[tuple[int, int]] = []
         leaves = run.leaves.items()
         self._arguments = [(self.cells[at], s.what) for at, s in leaves if s.kind == "argument"]
         self._tensors = [(self.cells[at], s.what) for at, s in leaves if s.kind == "tensor"]
@@ -218,7 +231,7 @@ class _BoundRun:
         for cell, number, at in self._results:
             cell.buffer = results[number][at]
         with self.run.device.lock:
-            found: dict[int, Any] = self.run.executable.run(self.cells, self.given)
+            found: dict[int, Any] = self.run.executable.run(self.cells, self.given, self.wanted)
         return found
 
     def forget(self) -> None:

@@ -13,8 +13,7 @@ from tinygrad_cl.runtime.device import get_device
 if TYPE_CHECKING:
     from tinygrad_cl.compiler.winners import Winner
 
-_EPILOG = """Winners are found by running a program with TINYGRAD_CL_TUNE=search; later runs use them.
-"""
+_EPILOG = "A program that runs with TINYGRAD_CL_TUNE=search finds them; later runs use them."
 
 
 def add(commands: Any) -> None:

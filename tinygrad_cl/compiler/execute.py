@@ -70,6 +70,7 @@ class DeviceExecutable:
         self._regions: dict[tuple[int, int], Buffer] = {}
         self._tables: list[Buffer] = []
         self._work = self._prepare()
+        self._attached = [(at, self.plan.home(at)) for at in self.plan.attached]
         self._fresh = [
             (at, place) for at, place in self.plan.storage.items() if place.kind == "fresh"
         ]
@@ -134,13 +135,17 @@ class DeviceExecutable:
     # ---- running
 
     def run(
-        self, nodes: Sequence[Leaf], given: Mapping[int, Buffer] | None = None
+        self,
+        nodes: Sequence[Leaf],
+        given: Mapping[int, Buffer] | None = None,
+        wanted: Sequence[tuple[int, int]] = (),
     ) -> dict[int, Buffer]:
         """Runs the plan; returns the buffers to attach, by position.
 
         Args:
             nodes: the captured nodes, or what holds the buffers and numbers of their leaves.
             given: buffers for results that would get new ones.
+            wanted: the results to return, with their homes; all that are attached, if empty.
         """
         device = self.device
         buffers: dict[int, Buffer] = dict(given) if given else {}
@@ -168,7 +173,7 @@ class DeviceExecutable:
                     device.run(work)
                 else:
                     self._call_host(work, nodes, buffers)
-        return {at: self._buffer(self.plan.home(at), nodes, buffers) for at in self.plan.attached}
+        return {at: self._buffer(home, nodes, buffers) for at, home in wanted or self._attached}
 
     def _run_watched(self, nodes: Sequence[Any], buffers: dict[int, Buffer], watch: Watch) -> None:
         """Runs group by group, and shows what each has read and written."""
