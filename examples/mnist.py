@@ -15,14 +15,6 @@ from tinygrad_cl.data import DataLoader, ImageDataset, datasets
 MEAN, STD = 0.1307, 0.3081  # of MNIST's pixels
 
 
-def lenet5() -> nn.Sequential:
-    return nn.Sequential(
-        *(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),  # 28x28 to 14x14
-        *(nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),  # to 5x5
-        *(nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)),
-    )
-
-
 def load(name: str, folder: Path | None) -> tuple[str, ImageDataset, ImageDataset]:
     """Returns the name of what was found, its images to learn from and those to test on."""
     if name == "digits":
@@ -71,7 +63,7 @@ def main(options: argparse.Namespace) -> None:
     device = tg.get_default_device()
     print(f"{name}: {len(learn)} images to learn from, {len(test)} to test on; {device!r}")
     tg.manual_seed(options.seed)
-    model = lenet5()
+    model = tg.models.LeNet5()
     speed = train(model, learn, options)
     with tg.no_grad():
         batches = DataLoader(test, batch_size=500)

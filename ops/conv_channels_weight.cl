@@ -36,10 +36,10 @@
 #define EPILOGUE_ARGS
 #endif
 
-/* A register tile: over the pixels of `lines` lines of `columns`, ROWS neighbors of `left` times WIDTH neighbors of
- * `right`; added to sums if `more`. */
+/* A register tile: over the pixels of `images` images of `lines` lines of `columns`, ROWS neighbors of `left` times
+ * WIDTH neighbors of `right`; added to sums if `more`. */
 FUNCTION void NAME(tile)(ACC *sums, int more, const ACC *left, size_t left_step, const ACC *right, size_t right_step,
-                         size_t right_line, int lines, int columns)
+                         size_t right_line, size_t right_image, int images, int lines, int columns)
 {
     V acc[ROWS * COLS];
     UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
@@ -47,8 +47,13 @@ FUNCTION void NAME(tile)(ACC *sums, int more, const ACC *left, size_t left_step,
     if (more)
         UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
             acc[i] = VLOAD(sums + i * VEC);
-    for (int y = 0; y < lines; y++, right += right_line) {
+    for (int y = 0, line = 0; y < images * lines; y++) {
         const ACC *from = right;
+        right += right_line;
+        if (++line == lines) {
+            line = 0;
+            right += right_image - lines * right_line;
+        }
         for (int q = 0; q < columns; q++, left += left_step, from += right_step) {
             V x[COLS];
             UNROLLED(COLS) for (int v = 0; v < COLS; v++)
@@ -100,7 +105,7 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
     PRIVATE(ACC, left, LEFT);
     PRIVATE(ACC, sums, SUMS);
     PRIVATE(ACC, line, LINE);
-    int from[LINE / VEC];
+    int from[LINE];
     const int taps = kernel_h * kernel_w;
     const size_t x_end = (size_t)images * sources * height * width;
     const size_t g_end = (size_t)images * results * out_height * out_width;
@@ -132,39 +137,33 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
                                    min(VEC, o1 - o), out_height, out_width, y0, 0, 1, 1, rows_here, out_width,
                                    block_results);
                 }
-                /* Where images follow one another like rows, there is one run of lines. */
                 for (int run = 0; run < runs; run++) {
                     const int i = JOINED ? run : run / kernel_w, j = JOINED ? 0 : run % kernel_w;
                     const ACC *const corner = image + (i * dilation_h * pitch + j * dilation_w) * step;
                     for (int k = 0; k < cells; k++)
                         for (int o = 0; o < tall; o++)
-                            for (int m = 0; m < images_here; m++)
-                                NAME(tile)(sums + ((run * cells + k) * tall + o) * ROWS * WIDTH, more | m,
-                                           left + m * left_size + o * ROWS, block_results,
-                                           corner + m * image_size + k * WIDTH, move_w * step, move_h * pitch * step,
-                                           rows_here, out_width);
+                            NAME(tile)(sums + ((run * cells + k) * tall + o) * ROWS * WIDTH, more, left + o * ROWS,
+                                       block_results, corner + k * WIDTH, move_w * step, move_h * pitch * step,
+                                       image_size, images_here, rows_here, out_width);
                 }
                 more = 1;
             }
-        for (int o = o0; o < o1; o++)
-            for (int c = c0; c < c1; c += VEC) {
-                const int row = o - o0;
+        for (int c = c0; c < c1; c += VEC) {
+            const int channels = min(VEC, c1 - c), each = step < VEC ? channels : 1;
+            for (int i = 0; i < each; i++)
                 for (int t = 0; t < taps; t++) {
-                    const int run = JOINED ? t / kernel_w : t, k = (JOINED ? t % kernel_w * step : 0) + c - c0;
-                    from[t] = ((run * cells + k / WIDTH) * tall + row / ROWS) * ROWS * WIDTH + row % ROWS * WIDTH
-                              + k % WIDTH;
+                    const int run = JOINED ? t / kernel_w : t, k = (JOINED ? t % kernel_w * step : 0) + c - c0 + i;
+                    from[i * taps + t] = (run * cells + k / WIDTH) * tall * ROWS * WIDTH + k % WIDTH;
                 }
-                const int channels = min(VEC, c1 - c);
-                if (step >= VEC) {
-                    NAME(finish)(line, sums, from, taps);
-                } else {
-                    for (int t = 0; t < taps; t++)
-                        for (int i = 0; i < channels; i++) {
-                            const int run = JOINED ? t / kernel_w : t, k = (JOINED ? t % kernel_w * step : 0) + i;
-                            line[i * taps + t] = sums[((run * cells + k / WIDTH) * tall + row / ROWS) * ROWS * WIDTH
-                                                      + row % ROWS * WIDTH + k % WIDTH];
-                        }
-                }
+            for (int o = o0; o < o1; o++) {
+                const ACC *const row = sums + (o - o0) * WIDTH;
+                if (step < VEC)
+                    for (int k = 0; k < channels * taps; k++)
+                        line[k] = row[from[k]];
+                else if (taps == 1)
+                    VSTORE(VLOAD(row + from[0]), line);
+                else
+                    NAME(finish)(line, row, from, taps);
                 for (int k = 0; k < channels * taps; k += VEC) {
                     const V value = VLOAD(line + k);
                     const size_t i1 = o, j = (size_t)c * taps + k;
@@ -172,5 +171,6 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
                     EPILOGUE(value, part, i1, j, n);
                 }
             }
+        }
     }
 }

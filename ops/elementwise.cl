@@ -6,7 +6,7 @@
  *   PARAMS          the body's parameters, each after a comma
  *   BODY(row..., j, n)  computes and stores n elements (1..VEC) that start at column j of the row
  *   ROWS            defined if the domain has outer dims: each row is unraveled into indices
- *   UNRAVEL(row)    declares those indices
+ *   UNRAVEL(row)    declares those indices; NEXT_ROW steps to the next row
  *   SELECT_SEGMENT  defined if one launch serves several buffers: picks the pointers of this work-group, lowers
  *                   `group` to its number inside the segment, and sets `cols`
  *   BODY_CALL(j, n) the body applied to the indices and parameters
@@ -33,8 +33,9 @@ VECTOR_KERNEL __kernel void KERNEL(const long rows, const long columns, const lo
 #endif
 #ifdef ROWS
     const size_t last_row = min((size_t)rows, (group + 1) * chunk);
-    for (size_t row = group * chunk; row < last_row; row++) {
-        UNRAVEL(row)
+    size_t row = group * chunk;
+    UNRAVEL(row)
+    for (; row < last_row; row++) {
         size_t j = lane * VEC;
         for (; j + VEC <= cols; j += LANES * VEC) {
             BODY_CALL(j, VEC);
@@ -42,6 +43,7 @@ VECTOR_KERNEL __kernel void KERNEL(const long rows, const long columns, const lo
         if (j < cols) {
             BODY_CALL(j, (int)(cols - j));
         }
+        NEXT_ROW
     }
 #else
     const size_t end = min(cols, (group + 1) * chunk);

@@ -16,6 +16,7 @@
  *   LOADB_<storage>(p, at, stride, first, last)  lanes first..last-1 of these, the other lanes are 0
  *   LOAD1_<storage>(p, at)                 one element, as SPLAT wants it
  *   STOREP_<storage>(value, p, at, n)      the first n lanes; nothing else is touched
+ *   STREAMP_<storage>(value, p, at, n)     the same, for what is too large to stay in a cache
  *   STORESP_<storage>(value, p, at, stride, n)
  *   SPLAT_<tag>(scalar)                    a register with that value in every lane
  *   SCALAR_<tag>(scalars, slot)            a number from the plan's block of 8-byte slots
@@ -176,6 +177,23 @@
 #define STOREP_uchar(value, p, at, n) STORE_LANES(uchar, value, p, at, 1, n)
 #define STOREP_half(value, p, at, n) STORE_LANES(ushort, TO_half(value), HALF_PLACE(p), at, 1, n)
 #define STOREP_bool(value, p, at, n) STORE_LANES(uchar, TO_bool(value), p, at, 1, n)
+
+/* Results that no cache will hold: full registers at their own boundaries go past the caches. */
+#ifdef INTEL_CPU
+#define STREAM_LANES(T, value, p, at, n)                                                          \
+    (IS_RUN(1, 0, n) && ((ulong)((p) + (at)) & (sizeof(WIDE(T)) - 1)) == 0                        \
+         ? (void)__builtin_nontemporal_store(value, (__global WIDE(T) *)((p) + (at)))             \
+         : STORE_LANES(T, value, p, at, 1, n))
+#else
+#define STREAM_LANES(T, value, p, at, n) STORE_LANES(T, value, p, at, 1, n)
+#endif
+#define STREAMP_float(value, p, at, n) STREAM_LANES(float, value, p, at, n)
+#define STREAMP_double(value, p, at, n) STREAM_LANES(double, value, p, at, n)
+#define STREAMP_int(value, p, at, n) STREAM_LANES(int, value, p, at, n)
+#define STREAMP_long(value, p, at, n) STREAM_LANES(long, value, p, at, n)
+#define STREAMP_uchar(value, p, at, n) STREAM_LANES(uchar, value, p, at, n)
+#define STREAMP_half(value, p, at, n) STREAM_LANES(ushort, TO_half(value), HALF_PLACE(p), at, n)
+#define STREAMP_bool(value, p, at, n) STREAM_LANES(uchar, TO_bool(value), p, at, n)
 
 #define STORESP_float(value, p, at, stride, n) STORE_LANES(float, value, p, at, stride, n)
 #define STORESP_double(value, p, at, stride, n) STORE_LANES(double, value, p, at, stride, n)

@@ -100,6 +100,16 @@ def lenet_step() -> Plan:
     return engine.explain([loss.node, *fresh])
 
 
+def transposed_add() -> Plan:
+    """One operand lies transposed: it is turned, tile by tile, before the body takes it."""
+    return plan(relu(permute(leaf(500, 300), dims=(1, 0)) + leaf(300, 500)))
+
+
+def transposed_add_gpu() -> Plan:
+    """The same for a GPU: tiles in local memory."""
+    return plan(relu(permute(leaf(500, 300), dims=(1, 0)) + leaf(300, 500)), traits=GPU)
+
+
 GOLDENS: tuple[Callable[[], Plan], ...] = (
     chain,
     chain_gpu,
@@ -109,6 +119,8 @@ GOLDENS: tuple[Callable[[], Plan], ...] = (
     linear_relu,
     conv_relu,
     pad_rows,
+    transposed_add,
+    transposed_add_gpu,
     lenet_step,
 )
 

@@ -47,7 +47,7 @@ def plan(
     glued: bool = False,
 ) -> Plan:
     """The plan that computes some nodes; `glued`: with runs and slices, as devices have it."""
-    return make_plan(structure(wanted, donors, kept), traits, glued)
+    return make_plan(structure(wanted, donors, kept), traits, glued, glued)
 
 
 def kernels(made: Plan) -> list[Kernel]:

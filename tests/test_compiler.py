@@ -196,6 +196,33 @@ def test_gpu_kernels_take_one_element_per_item(traits: object) -> None:
     assert kernel.grid.local == (128,)
 
 
+def test_operands_across_the_order_of_the_result_are_turned_in_tiles() -> None:
+    x, y = leaf(300, 500), leaf(500, 300)
+    (kernel,) = kernels(plan(relu(permute(x, dims=(1, 0)) + y)))
+    assert kernel.file == "elementwise_tile"
+    assert kernel.text.count("TURN_TILE(") == 1
+    images = permute(leaf(8, 16, 10, 10), dims=(0, 2, 3, 1))
+    (kernel,) = kernels(plan(exp(images)))
+    assert kernel.file == "elementwise_tile"
+    rows = permute(leaf(8, 16, 10, 10), dims=(0, 2, 1, 3))  # neighbors stay neighbors
+    (kernel,) = kernels(plan(exp(rows)))
+    assert kernel.file == "elementwise"
+    (kernel,) = kernels(plan(exp(permute(leaf(500, 3), dims=(1, 0)))))
+    assert kernel.file == "elementwise", "tiles of three rows are no better than strided loads"
+
+
+def test_only_results_too_large_for_a_cache_go_past_it_and_never_in_place() -> None:
+    (small,) = kernels(plan(exp(leaf(1024, 1024))))
+    (large,) = kernels(plan(exp(leaf(4096, 1024))))
+    assert "STREAMP_float" in large.text
+    assert "STREAMP_float" not in small.text
+    x = leaf(4096, 1024)
+    (in_place,) = kernels(plan(exp(x), donors=[x]))
+    assert "STREAMP_float" not in in_place.text
+    (elsewhere,) = kernels(plan(exp(leaf(4096, 1024)), traits=GPU))
+    assert "STREAMP_float" not in elsewhere.text
+
+
 def test_a_program_holds_each_kernel_once() -> None:
     made = kernels(plan(relu(leaf(100)), relu(leaf(50, 4).__mul__(1)), leaf(9) * 2))
     source = program_source([*made, *made])

@@ -59,3 +59,16 @@ def test_gradients_on_gpu_forms_are_those_of_numpy(gpu: str) -> None:
     assert len(results[0]) == len(results[1]) == 4
     for expected, actual in zip(*results, strict=True):
         np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_transposed_operands_on_gpu_forms(gpu: str) -> None:
+    import tinygrad_cl as tg
+
+    rng = np.random.default_rng(0)
+    for shape, order in (((33, 70), (1, 0)), ((4, 30, 31, 17), (3, 1, 0, 2)), ((300, 65), (1, 0))):
+        a, b = (rng.standard_normal(shape).astype(np.float32) for _ in range(2))
+        other = rng.standard_normal(a.transpose(order).shape).astype(np.float32)
+        x, y = (tg.tensor(v, device=gpu).permute(*order) for v in (a, b))
+        result = x * tg.tensor(other, device=gpu) + y
+        expected = a.transpose(order) * other + b.transpose(order)
+        np.testing.assert_allclose(result.numpy(), expected, rtol=1e-5, atol=1e-5)

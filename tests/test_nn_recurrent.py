@@ -258,3 +258,68 @@ def test_lengths_that_do_not_fit() -> None:
         rnn.pad_sequence([padded], padding_side="top")
     with pytest.raises(ArgumentError, match="total_length"):
         rnn.pad_packed_sequence(rnn.pack_sequence([tg.zeros(3)]), total_length=2)
+
+
+def made_products(layer: nn.Module, x: tg.Tensor) -> list[Node]:
+    """The products of a forward and a backward pass."""
+    made: list[Node] = []
+    watch_nodes(made.append)
+    try:
+        layer(x)[0].sum().backward()
+    finally:
+        watch_nodes(None)
+    return [node for node in made if node.primitive.name == "matmul"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_weight_gradient_of_all_steps_is_one_product(kind: str) -> None:
+    layer, x = getattr(nn, kind)(3, 4), tg.tensor(draw(7, 2, 3))
+    assert len(made_products(layer, x)) == 1 + 7 + 7 + 2  # both ways, dW_hh and dW_ih
+
+
+@pytest.mark.parametrize(
+    ("kind", "bias", "bidirectional"),
+    [("RNN", True, False), ("relu", False, True), ("LSTM", True, True), ("GRU", True, True),
+     ("GRU", False, False)],
+)  # fmt: skip
+def test_the_backward_pass_is_that_of_the_steps(kind: str, bias: bool, bidirectional: bool) -> None:
+    options = {"bias": bias, "bidirectional": bidirectional}
+    layer: Any = (
+        nn.RNN(3, 4, nonlinearity="relu", **options)
+        if kind == "relu"
+        else getattr(nn, kind)(3, 4, **options)
+    )
+    x = tg.tensor(draw(3, 2, 3), requires_grad=True)
+    count = 1 + bidirectional
+    first = [tg.tensor(draw(count, 2, 4, seed=s), requires_grad=True) for s in range(layer.states)]
+    given = [x, *first, *layer.parameters()]
+
+    def gradients(create_graph: bool) -> list[Array]:
+        out, last = layer(x, tuple(first) if layer.states == 2 else first[0])
+        ends = last if layer.states == 2 else (last,)
+        loss = (out * out).sum() + sum((end**3).sum() for end in ends)
+        found = tg.autograd.grad(loss, given, create_graph=create_graph)
+        return [g.detach().numpy() for g in found]
+
+    for own, composed in zip(gradients(False), gradients(True), strict=True):
+        np.testing.assert_allclose(own, composed, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_second_derivatives_pass_gradcheck(kind: str) -> None:
+    layer = getattr(nn, kind)(2, 2).double()
+    x = tg.tensor(draw(2, 1, 2).astype(np.float64), requires_grad=True)
+    gradcheck(lambda a, *p: layer(a)[0], (x, *layer.parameters()), order=2)
+
+
+def test_a_backward_pass_after_the_values_were_read_and_again() -> None:
+    layer, x = nn.LSTM(3, 4), tg.tensor(draw(5, 2, 3))
+    layer(x)[0].sum().backward()
+    wanted = layer.weight_hh_l0.grad.numpy().copy()
+    layer.zero_grad()
+    loss = layer(x)[0].sum()
+    loss.item()
+    loss.backward(retain_graph=True)
+    np.testing.assert_allclose(layer.weight_hh_l0.grad.numpy(), wanted, rtol=1e-5, atol=1e-6)
+    loss.backward()
+    np.testing.assert_allclose(layer.weight_hh_l0.grad.numpy(), 2 * wanted, rtol=1e-5, atol=1e-6)

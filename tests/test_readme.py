@@ -24,6 +24,8 @@ COMMANDS = [
     for command in line.split("&&")
 ]
 
+COMMAND_LINE = [shlex.split(line) for line in COMMANDS if line.startswith("tinygrad-cl ")]
+
 
 def run(text: str, tmp_path: Path) -> str:
     """Runs a program from another folder, warnings as errors; returns what it prints."""
@@ -65,8 +67,27 @@ def test_commands_exist(command: str) -> None:
             assert re.search(rf"^{extra} = \[", project, re.MULTILINE), f"no extra {extra}"
     elif words[0] == "python":
         assert (ROOT / words[1]).is_file()
+    elif words[0] == "tinygrad-cl":
+        assert words in COMMAND_LINE  # is run below
     else:
         assert words == ["pytest"]
+
+
+def test_the_command_line_runs(tmp_path: Path) -> None:
+    """The commands one after the other, in an empty folder."""
+    assert len(COMMAND_LINE) >= 5
+    for words in COMMAND_LINE:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-m", "tinygrad_cl", *words[1:]],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        # doctor finds a problem where there is no OpenCL device
+        assert done.returncode in ((0, 1) if words[1] == "doctor" else (0,)), done.stderr
+    assert len((tmp_path / "answers.csv").read_text().splitlines()) == 361
+    assert (tmp_path / "digits.safetensors").is_file()
 
 
 @pytest.mark.parametrize("name", re.findall(r"`((?:tools|tests|ops|examples)/[\w./]*)`", README))

@@ -77,7 +77,9 @@ def test_seconds_that_are_none_name_the_variable(name: str, text: str) -> None:
 
 
 def test_a_word_that_is_unknown_names_the_words() -> None:
-    with pytest.raises(SettingError, match="TINYGRAD_CL_TUNE: .*off, cached, search, got 'always'"):
+    with pytest.raises(
+        SettingError, match=r"TINYGRAD_CL_TUNE: .*off, cached, search, got 'always'"
+    ):
         Settings.read({"TINYGRAD_CL_TUNE": "Always"})
     assert Settings.read({"TINYGRAD_CL_TUNE": " OFF "}).tune == "off"
 

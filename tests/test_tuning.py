@@ -260,6 +260,7 @@ def test_the_fastest_wins() -> None:
     found = Trials({"own": 1e-3, "a": 2e-3, "b": 5e-4, "c": 7e-4}).race()
     assert found.choice == "b"
     assert found.seconds == {"own": 1e-3, "a": 2e-3, "b": 5e-4, "c": 7e-4}
+    assert found.holds
 
 
 def test_little_gain_is_no_reason() -> None:
@@ -299,7 +300,8 @@ def test_a_plan_that_does_not_build_harms_no_other() -> None:
 
 def test_tiny_calls_are_left_alone() -> None:
     trials = Trials({"own": SMALL / 2, "a": SMALL / 9})
-    assert trials.race().choice == "own"
+    found = trials.race()
+    assert (found.choice, found.holds) == ("own", True)
     assert set(trials.ran) == {"own"}
 
 
@@ -312,7 +314,7 @@ def test_the_budget_is_kept(budget: float, each: float) -> None:
     must = 0.1 + 2 * each  # the template's own plan
     assert trials.clock.now <= max(budget, must) + trials.longest
     if budget < 0.2:
-        assert found.choice == "own"
+        assert (found.choice, found.holds) == ("own", False)
     if budget == 5.0 and each < 0.1:
         assert found.choice == "plan 0"
         assert len(found.seconds) > 10

@@ -342,7 +342,7 @@ if TYPE_CHECKING:
     from tinygrad_cl import train as train
     from tinygrad_cl.data import datasets as datasets
     from tinygrad_cl.train import Model as Model
-    from tinygrad_cl.train import summary as summary
+    from tinygrad_cl.train.summary import summary as summary
 else:  # the same names, each loaded when it is first used
     __getattr__, __dir__ = _on_demand(
         __name__,

@@ -229,8 +229,8 @@ class Recorder:
         changed = [t for t in (ref() for ref in self._rebound.values()) if t is not None]
         if any(id(t) in self._given for t in changed):
             self._refuse("it changes an argument in place")
-        own = {id(p.grad) for p in self.parameters} - self._tensors.keys()  # made by this call
-        changed = [t for t in changed if id(t) not in returned | own]
+        made = {id(p.grad) for p in self.parameters} - self._tensors.keys()  # by this call
+        changed = [t for t in changed if id(t) not in returned | made]
         pending = [t.node for t in (*outputs, *changed)]
         with_grads = [t for t in [*changed, *self.parameters] if t.grad is not None]
         pending += [t.grad.node for t in with_grads if t.grad is not None]

@@ -118,9 +118,9 @@ class Replay:
         for tensor, before in self._grads:
             if tensor.grad is not before and (before is not _ANY or tensor.grad is None):
                 return "a gradient is there, or not, unlike at the captured call"
-        for tensor, *expected in self._specs:
-            if not _is_as_expected(tensor, *expected):
-                return f"a tensor of it was {expected[0]} and is {tensor.node} now"
+        for tensor, spec, leaf, needs_grad in self._specs:
+            if not _is_as_expected(tensor, spec, leaf, needs_grad):
+                return f"a tensor of it was {spec} and is {tensor.node} now"
         for tensor in self._donated:
             if not _is_exclusive(tensor):
                 return HELD
@@ -143,7 +143,7 @@ class Replay:
             results.append(bound(arguments, results))
         for effect in self._effects:
             self._show(effect, arguments, results)
-        outputs = []
+        outputs: list[Handle] = []
         for source, spec in self.recording.outputs:
             outputs.append(wrap(self._node(source, spec, arguments, results)))
         for bound in self._runs:

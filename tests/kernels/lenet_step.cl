@@ -17,7 +17,7 @@
  *       fused  %68 <neg 32x10 float32>
  *       anchor %69 <sum 32 float32 dim=(1,) keepdim=False>
  *       stores %69 32 float32, arena
- *   1 launch slices_conv_add_relu_to_conv_weight_grad_sum__08ef8a grid (2,)
+ *   1 launch slices_conv_add_relu_to_conv_weight_grad_sum__513c79 grid (2,)
  *       border BETWEEN: another kernel lies between the two: %7 <sum scalar float32 dim=(0,) keepdim=False>
  *       border KERNEL: it has a kernel of its own: %69 <sum 32 float32 dim=(1,) keepdim=False>
  *       slices 2 of 16 items, 678912 bytes between
@@ -68,7 +68,7 @@
  *             fused  %36 <exp 16x10 float32>
  *             anchor %37 <sum 16x1 float32 dim=(1,) keepdim=True>
  *             stores %37 16x1 float32, arena
- *         9 launch check_label_eq_to_add__6086da grid (1,)
+ *         9 launch check_label_eq_to_add__0a0d03 grid (1,)
  *             border FAN_OUT: 4 kernels read it: %33 <add 16x10 float32>
  *             border DOMAIN: the two run over different numbers of elements: %34 <max 16x1 float32 dim=(1,) keepdim=True>
  *             border DOMAIN: the two run over different numbers of elements: %37 <sum 16x1 float32 dim=(1,) keepdim=True>
@@ -137,7 +137,7 @@
  *             fused  %86 <le 16x16x10x10 bool>
  *             fused  %87 <where 16x16x10x10 float32>
  *             stores %87 16x16x10x10 float32, arena
- *        19 launch conv_weight_grad__4897c2 grid (4,)
+ *        19 launch conv_weight_grad__e1ef9a grid (4,)
  *             border KERNEL: it has a kernel of its own: %10 <max_pool2d 16x6x14x14 float32 kernel_size=(2, 2) stride=(2, 2) padding=(0, 0) dilation=(1, 1) ceil_mode=False>
  *             border INPUT: conv2d_weight_grad reads a buffer: %87 <where 16x16x10x10 float32>
  *             anchor %96 <conv2d_weight_grad 16x6x5x5 float32 kernel_size=(5, 5) stride=(1, 1) padding=(0, 0) dilation=(1, 1) groups=1>
@@ -505,7 +505,7 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define UNROLL 4
 #include "reduce.cl"
 /* phase 7 */
-#define KERNEL check_label_eq_to_add__6086da
+#define KERNEL check_label_eq_to_add__0a0d03
 #define VEC 16
 static inline void NAME(body)(const size_t i0, const size_t j, const int n, __global const long *p0, __global const uchar *scalars, int a2, int a3, __global int *flags, int a5, __global const float *p1, int a7, __global const float *p2, __global const float *p3, __global const float *p4, long s0, __global const float *p5, __global float *q0, long s1)
 {
@@ -536,7 +536,8 @@ static inline void NAME(body)(const size_t i0, const size_t j, const int n, __gl
 #define PARAMS , __global const long *p0, __global const uchar *scalars, int a2, int a3, __global int *flags, int a5, __global const float *p1, int a7, __global const float *p2, __global const float *p3, __global const float *p4, long s0, __global const float *p5, __global float *q0, long s1
 #define BODY_CALL(j, n) NAME(body)(i0, j, n, p0, scalars, a2, a3, flags, a5, p1, a7, p2, p3, p4, s0, p5, q0, s1)
 #define ROWS
-#define UNRAVEL(row) const size_t i0 = row;
+#define UNRAVEL(row) size_t i0 = row;
+#define NEXT_ROW i0++;
 #include "elementwise.cl"
 /* phase 8 */
 #define KERNEL check_label_eq_to_where_sum__ac0ec4
@@ -716,23 +717,20 @@ static inline void NAME(epilogue)(const V_f32 value, const size_t j, const int n
 #define EPILOGUE(value, j, n) NAME(epilogue)(value, j, n EPILOGUE_ARGS)
 #include "pool_unpool.cl"
 /* phase 14 */
-#define KERNEL conv_weight_grad__4897c2
+#define KERNEL conv_weight_grad__e1ef9a
 #define VEC 16
 #define TAG f32
 #define ACC float
 #define IN_T float
 #define OUT_T float
-#define PANEL 0
-#define GROUP 8
-#define SHIFT 1
-#define ROWS 4
-#define COLS 6
-#define IMAGE 32768
-#define TABLE 256
-#define KEPT 16384
-#define LINE 256
-#define DENSE 256
-#include "conv_weight.cl"
+#define JOINED 1
+#define ROWS 8
+#define COLS 2
+#define IMAGE 4096
+#define LEFT 4096
+#define SUMS 4096
+#define LINE 512
+#include "conv_channels_weight.cl"
 /* phase 15 */
 #define KERNEL conv_weight_grad_sum__5c2034
 #define VEC 16
@@ -815,7 +813,7 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define LINE 256
 #define DENSE 256
 #include "conv_weight.cl"
-#define KERNEL slices_conv_add_relu_to_conv_weight_grad_sum__08ef8a
+#define KERNEL slices_conv_add_relu_to_conv_weight_grad_sum__513c79
 #define VEC 1
 #define PARAMS , __global void *p0, __global void *p1, __global void *p2, __global void *p3, __global void *p4, __global void *p5, __global void *p6, __global void *p7, __global void *p8, __global void *p9, __global void *p10, __global void *p11, __global void *p12, __global void *p13, __global void *p14, __global void *scalars, __global void *flags, __global void *p17, __global void *p18, __global void *p19, __global void *p20, __global void *p21, __global void *p22
 #define PHASES  \
@@ -838,7 +836,7 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
     /* sum */ RUN(NAME(11), 1, 1, 1, 1, T(2), T(18), T(60), T(2), T(18), 1, AT(p19, slice * T(45)), T(18), AT(p20, T(61) + slice * T(62))) \
     /* matmul */ RUN(NAME(12), T(23), 1, 1, AT(mine, T(63)), AT(p22, slice * T(26)), AT(p7, 0), T(2), T(28), T(27), 1, 1, 1, 0, 0, 0, 0, T(27), 1, 0, 0, 0, 0, T(28), 1, T(64), T(2), T(3), 1, T(27)) \
     /* max_pool2d_grad_le_where */ RUN(NAME(13), T(23), 1, 1, AT(mine, T(34)), AT(mine, T(63)), AT(mine, T(17)), T(25), T(18), T(18), T(5), T(5), AT(mine, T(17)), scalars, T(65), T(66), AT(mine, T(34))) \
-    /* conv_weight_grad */ RUN(NAME(14), T(49), 1, 1, AT(mine, T(17)), AT(mine, T(14)), AT(mine, T(34)), T(2), 1, T(3), T(2), T(16), T(16), T(18), T(18), T(5), T(5), 1, 1, 0, 0, 1, 1, 0, 0, 1, T(5), 1, T(49), T(3), T(2), T(18), T(18), T(16), T(18), T(19), T(20), T(49), 1) \
+    /* conv_weight_grad */ RUN(NAME(14), T(49), 1, 1, AT(mine, T(17)), AT(mine, T(14)), AT(mine, T(34)), T(2), T(3), T(2), T(16), T(16), T(18), T(18), T(5), T(5), 1, 1, 0, 0, 1, 1, 1, 1, T(6), T(18), T(3), T(2), T(5), T(16), T(3), T(49), 1) \
     /* conv_weight_grad_sum */ RUN(NAME(15), 1, 1, 1, AT(p20, T(67) + slice * T(68)), AT(mine, T(17)), T(2), T(2), T(69), T(49), T(25)) \
     /* sum */ RUN(NAME(16), T(49), 1, 1, T(2), T(2), T(22), T(5), T(2), T(2), T(70), AT(mine, T(34)), T(21), T(22), AT(p20, T(71) + slice * T(44))) \
     /* conv_input_grad */ RUN(NAME(17), T(0), 1, 1, AT(mine, T(72)), AT(mine, T(34)), AT(p3, 0), T(2), 1, T(2), T(3), T(18), T(18), T(16), T(16), T(5), T(5), 1, 1, 0, 0, 1, 1, T(73), T(73), 1, 1, 1, 1, T(2), T(3), T(16), T(16), T(74), T(16), T(75), T(25), 1, T(6)) \

@@ -2,11 +2,11 @@
  * Zeros around an image: loads with bounds.
  *
  * plan: 2 nodes, 1 groups, 1 launches, arena 0 bytes
- *   0 launch copy__9cf3c2 grid (3,)
+ *   0 launch copy__f667ea grid (3,)
  *       stores %1 4x6x32x32 float32, fresh
  */
 
-#define KERNEL copy__9cf3c2
+#define KERNEL copy__f667ea
 #define VEC 16
 static inline void NAME(body)(const size_t i0, const size_t i1, const size_t j, const int n, __global const float *p0, long s0, long s1, long s2, long s3, long s4, long s5, long s6, __global float *q0, long s7, long s8)
 {
@@ -17,5 +17,6 @@ static inline void NAME(body)(const size_t i0, const size_t i1, const size_t j, 
 #define PARAMS , __global const float *p0, long s0, long s1, long s2, long s3, long s4, long s5, long s6, __global float *q0, long s7, long s8, long d1
 #define BODY_CALL(j, n) NAME(body)(i0, i1, j, n, p0, s0, s1, s2, s3, s4, s5, s6, q0, s7, s8)
 #define ROWS
-#define UNRAVEL(row) const size_t i1 = (row) % d1; const size_t i0 = (row) / d1;
+#define UNRAVEL(row) size_t i1 = (row) % d1; size_t i0 = (row) / d1;
+#define NEXT_ROW if (++i1 == (size_t)d1) { i1 = 0; i0++; }
 #include "elementwise.cl"

@@ -21,6 +21,7 @@ class Context:
     Attributes:
         needs_input_grad: one bool per argument of `apply`.
         arguments: these, tensors as their nodes; None unless origins are recorded.
+        kept: the nodes given to `keep`, until the graph is released.
     """
 
     def __init__(self, needs_input_grad: tuple[bool, ...]) -> None:
@@ -30,6 +31,13 @@ class Context:
         self._materialize = True
         self._constant: set[int] = set()
         self.arguments: tuple[Any, ...] | None = None
+        self.kept: list[Node] = []
+
+    def keep(self, nodes: list[Node]) -> None:
+        """Keeps what `forward` computed inside: once realized, it is there for `backward`."""
+        for node in nodes:
+            node.needs_grad = True
+        self.kept = nodes
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keeps inputs, outputs or other tensors for `backward`; second derivatives see them."""
@@ -115,6 +123,9 @@ class Call(Node):
     def release(self) -> None:
         """Forgets what was saved."""
         self.context._saved = None
+        for node in self.context.kept:
+            node.released = True
+        self.context.kept = []
 
 
 class Output(Node):

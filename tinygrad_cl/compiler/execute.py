@@ -22,7 +22,7 @@ from tinygrad_cl.compiler.joining import HostCall
 from tinygrad_cl.compiler.plan import Launch, Plan, Step, make_plan
 from tinygrad_cl.compiler.render import Kernel as RenderedKernel
 from tinygrad_cl.compiler.storage import Storage
-from tinygrad_cl.compiler.structure import Structure, Value
+from tinygrad_cl.compiler.structure import DONOR, Structure, Value
 from tinygrad_cl.compiler.templates import program_source
 from tinygrad_cl.compiler.watching import watching
 from tinygrad_cl.runtime.base import Device
@@ -53,12 +53,30 @@ def build_kernels(device: OpenCLDevice, kernels: Iterable[RenderedKernel]) -> No
 
 
 class DeviceExecutable:
-    """A plan that is ready to run on an OpenCL device."""
+    """A plan that is ready to run on an OpenCL device.
+
+    A plan that renews leaves is a training step and will come again, so all that makes it faster is
+    done at once. Others may never come again: runs of their small kernels are glued when they run
+    for the second time, and until then their kernels serve other plans, too.
+    """
 
     def __init__(self, structure: Structure, device: Device, choose: Choose = own_choice) -> None:
         assert isinstance(device, OpenCLDevice)
         self.device = device
-        self.plan: Plan = make_plan(structure, device.traits, choose=choose)
+        self._structure = structure
+        self._choose = choose
+        self._renews = any(value.flag == DONOR for value in structure)
+        self._is_cold = not self._renews
+        self._runs = 0
+        self._build(glued=self._renews)
+
+    # ---- building
+
+    def _build(self, glued: bool) -> None:
+        device = self.device
+        self.plan: Plan = make_plan(
+            self._structure, device.traits, sliced=self._renews, glued=glued, choose=self._choose
+        )
         log.debug("%s", self.plan)
         launches = [step for step in self.plan.steps if isinstance(step, Launch)]
         build_kernels(device, [step.kernel for step in launches])
@@ -75,7 +93,14 @@ class DeviceExecutable:
             (at, place) for at, place in self.plan.storage.items() if place.kind == "fresh"
         ]
 
-    # ---- building
+    def _warm_up(self) -> None:
+        """Builds the plan anew when it comes for the second time, if that makes fewer launches."""
+        self._runs += 1
+        if self._runs < 2:
+            return
+        self._is_cold = False
+        if len(self.plan.steps) > 1:
+            self._build(glued=True)
 
     def _prepare(
         self,
@@ -147,6 +172,8 @@ class DeviceExecutable:
             given: buffers for results that would get new ones.
             wanted: the results to return, with their homes; all that are attached, if empty.
         """
+        if self._is_cold:
+            self._warm_up()
         device = self.device
         buffers: dict[int, Buffer] = dict(given) if given else {}
         for at, storage in self._fresh:

@@ -60,6 +60,23 @@ def unravel(
     return extra, " ".join(lines)
 
 
+def stepped(indices: list[str], sizes: tuple[int, ...]) -> tuple[list[tuple[str, int]], str, str]:
+    """The parameters, and the statements that make indices of `row` and step to the next row.
+
+    Example:
+        >>> stepped(["i0", "i1"], (3, 4))[2]
+        'if (++i1 == (size_t)d1) { i1 = 0; i0++; }'
+    """
+    extra = [(f"d{d}", sizes[d]) for d in range(1, len(sizes))]
+    lines, rest, step = [], "row", f"{indices[0]}++;"
+    for d in range(len(indices) - 1, 0, -1):
+        lines.append(f"size_t {indices[d]} = ({rest}) % d{d};")
+        rest = f"({rest}) / d{d}"
+    for d in range(1, len(indices)):
+        step = f"if (++{indices[d]} == (size_t)d{d}) {{ {indices[d]} = 0; {step} }}"
+    return extra, " ".join([*lines, f"size_t {indices[0]} = {rest};"]), step
+
+
 def defines(*pairs: tuple[str, str | int]) -> str:
     """Returns the text that defines macros."""
     return "".join(f"#define {name} {value}\n".replace(" \n", "\n") for name, value in pairs)

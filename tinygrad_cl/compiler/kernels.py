@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tinygrad_cl.compiler.body import Body
-from tinygrad_cl.compiler.forms import GPU_LANES, Rendered, chunks, defines, unravel, vector_width
+from tinygrad_cl.compiler.forms import GPU_LANES, Rendered, chunks, defines, stepped, vector_width
 from tinygrad_cl.compiler.groups import Group
 from tinygrad_cl.compiler.reductions import render_reduction
 from tinygrad_cl.compiler.render import (
@@ -22,9 +22,12 @@ from tinygrad_cl.compiler.render import (
     merge_dims,
 )
 from tinygrad_cl.compiler.sliceplan import render_slices
-from tinygrad_cl.compiler.structure import Structure
+from tinygrad_cl.compiler.structure import DONOR, Structure
+from tinygrad_cl.compiler.tiles import crossed_rows, tile_kernel
 from tinygrad_cl.lowering import Assemble, DeviceTraits, Grid, Pass
 from tinygrad_cl.shapes import Layout, numel
+
+STREAM_FROM = 1 << 24  # bytes of results that no cache holds until they are read
 
 
 def render_group(structure: Structure, group: Group, traits: DeviceTraits) -> Rendered:
@@ -65,13 +68,18 @@ def _elementwise_kernel(
 ) -> Kernel:
     outputs = None if place is None else [place]
     dims = merge_dims(body.domain, body_layouts(body, outputs))
+    stream = _streams(structure, body, traits)
+    crossed = crossed_rows(dims)
+    if crossed is not None:
+        return tile_kernel(structure, body, dims, crossed, traits, stream)
     outer = [f"i{d}" for d in range(len(dims.sizes) - 1)]
     writer = BodyWriter(structure, body, dims, [*outer, "j"])
+    writer.stream = stream
     writer.write()
     per_element = traits.kind == "gpu"
     head = "".join(f"const size_t {name}, " for name in outer)
     function = writer.function(f"void NAME(body)({head}const size_t j, const int n")
-    extra, unraveled = unravel("UNRAVEL", outer, dims.sizes[:-1], "d")
+    extra, unraveled, step = stepped(outer, dims.sizes[:-1]) if outer else ([], "", "")
     call = "".join(f"{name}, " for name in outer)
     text = function + defines(
         ("LANES", GPU_LANES if per_element else 1),
@@ -79,7 +87,7 @@ def _elementwise_kernel(
         ("BODY_CALL(j, n)", f"NAME(body)({call}j, n{writer.argument_text()})"),
     )
     if outer:
-        text += defines(("ROWS", ""), ("UNRAVEL(row)", unraveled))
+        text += defines(("ROWS", ""), ("UNRAVEL(row)", unraveled), ("NEXT_ROW", step))
     rows, cols = numel(dims.sizes[:-1]), dims.sizes[-1]
     chunk, groups = chunks(rows if outer else cols, cols if outer else 1, traits)
     sizes: list[KernelArgument] = [("long", rows), ("long", cols), ("long", chunk)]
@@ -89,6 +97,13 @@ def _elementwise_kernel(
     joinable = () if outer else tuple((ctype, name) for ctype, name, _ in writer.parameters)
     name = label(structure, body)
     return Kernel(name, "elementwise", text, vector_width(traits), arguments, grid, joinable)
+
+
+def _streams(structure: Structure, body: Body, traits: DeviceTraits) -> bool:
+    """Whether results go past the caches; not in place, where their lines are in a cache."""
+    size = sum(structure[at].numel * structure[at].dtype.itemsize for at, _ in body.outputs)
+    in_place = any(structure[load.value].flag == DONOR for load in body.loads)
+    return traits.kind == "cpu" and size >= STREAM_FROM and not in_place
 
 
 # ---- templates

@@ -16,6 +16,7 @@ from tinygrad_cl.compiler.fusion import fuse
 from tinygrad_cl.compiler.groups import Border, Group, alias_of
 from tinygrad_cl.compiler.joining import HostCall, Unit, join, ordered
 from tinygrad_cl.compiler.kernels import render_group
+from tinygrad_cl.compiler.placing import place_parts
 from tinygrad_cl.compiler.render import Kernel
 from tinygrad_cl.compiler.runs import glue_runs, is_small
 from tinygrad_cl.compiler.schedule import schedule
@@ -89,6 +90,7 @@ class Plan:
 def make_plan(
     structure: Structure,
     traits: DeviceTraits,
+    sliced: bool = True,
     glued: bool = True,
     choose: Choose = own_choice,
 ) -> Plan:
@@ -97,23 +99,25 @@ def make_plan(
     Args:
         structure: the graph.
         traits: of the device.
-        glued: whether kernels may become phases of one: slices of the batch, runs of small ones.
+        sliced: whether values may be computed slice by slice of the batch.
+        glued: whether runs of small kernels become one launch; it changes no bit of a result.
         choose: chooses the plan of each template call that is not in a slice.
     """
     structure = simplified(structure)
-    fusion = fuse(structure, traits, _plan_slice if glued else None, choose)
+    fusion = fuse(structure, traits, _plan_slice if sliced else None, choose)
     aliases = _aliases(structure, fusion.groups)
     units = _units(structure, fusion.groups, aliases, traits)
     slots = {at: k for k, at in enumerate(i for i, v in enumerate(structure) if v.is_scalar)}
     realized = [at for group in fusion.groups for at in group.outputs]
     attached = tuple(at for at in realized if structure[at].flag in (KEEP, WANTED))
     kept = {root(aliases, at) for at in attached}
+    inside = place_parts(structure, fusion.groups, units, aliases, kept)
     units = ordered(join(units, traits))
     units = schedule(
         structure, units, kept, lambda unit: glued and is_small(structure, unit, traits)
     )
     units = glue_runs(structure, units, traits) if glued else units
-    storage, scratch, arena = store(structure, fusion.groups, units, aliases, set(attached))
+    storage, scratch, arena = store(structure, fusion.groups, units, aliases, set(attached), inside)
     steps = tuple(_steps(units, scratch))
     flags = any(("flags", 0) in step.kernel.arguments for step in steps if isinstance(step, Launch))
     return Plan(
@@ -122,7 +126,7 @@ def make_plan(
 
 
 def _plan_slice(structure: Structure, traits: DeviceTraits) -> Plan:
-    return make_plan(structure, traits, glued=False)
+    return make_plan(structure, traits, sliced=False, glued=False)
 
 
 def _aliases(structure: Structure, groups: tuple[Group, ...]) -> dict[int, int]:

@@ -30,8 +30,8 @@ GAIN = 0.95  # of the time of the template's own plan that another one may take,
 HOST_GAIN = 0.85  # the same for the host: it takes no epilogue, and the queue runs dry
 BUILDING = 0.6  # of the budget, for building plans and trying each once
 BATCH = 4  # plans built as one program
-NEAR = (2.0, 1.5, 1.25, 1.15, 1.1, 1.1, 1.1, 1.1)  # times the least time: who is in each round
-FINALISTS = (12, 8, 6, 4, 4, 4, 4, 4)  # and how many, at most
+NEAR = (2.0, 1.5, 1.25, 1.15, *[1.1] * 8)  # times the least time: who is in each round
+FINALISTS = (12, 8, 6, *[4] * 9)  # and how many, at most
 SAMPLE = 2e-3  # seconds of one measurement, at least: shorter plans run several times
 
 # How far results may be apart, in root mean squares of the expected ones: rounding, not errors.
@@ -68,11 +68,13 @@ class Outcome:
         seconds: the least time of each plan that was measured, by its label; the first is the
             template's own.
         refused: why others were not: by label.
+        holds: False if there was no time to compare anything: another race may find more.
     """
 
     choice: str
     seconds: dict[str, float] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    holds: bool = False
 
 
 def decide(seconds: Mapping[str, float], host: frozenset[str] = frozenset()) -> str:
@@ -168,6 +170,8 @@ class _Race:
             self._rounds()
         host = frozenset(label for label, plan in self.plans.items() if isinstance(plan, Host))
         self.outcome.choice = decide(self.best, host)
+        tried = len(self.best) + len(self.outcome.refused)
+        self.outcome.holds = self.best[self.own] < SMALL or tried > 1
         return self.outcome
 
     # ---- trying

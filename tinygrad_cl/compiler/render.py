@@ -157,6 +157,7 @@ class BodyWriter:
         self.dims = dims
         self.indices = indices
         self.prefix = prefix
+        self.stream = False  # whether results are too large for any cache
         self.lines: list[str] = []
         self.parameters: list[tuple[str, str, KernelArgument]] = []  # C type, name, argument
         self._buffers: dict[tuple[int, bool], str] = {}
@@ -311,7 +312,8 @@ class BodyWriter:
         pointer, access = self._buffer(value, True), self._access(value)
         at = self._offset(layout, True)
         if layout.strides[-1] in (0, 1):
-            self.lines.append(f"STOREP_{access}(r{item}, {pointer}, {at}, n);")
+            macro = "STREAMP" if self.stream else "STOREP"
+            self.lines.append(f"{macro}_{access}(r{item}, {pointer}, {at}, n);")
         else:
             stride = self._number(layout.strides[-1])
             self.lines.append(f"STORESP_{access}(r{item}, {pointer}, {at}, {stride}, n);")

@@ -6,7 +6,9 @@ more; the rest shares one arena by the steps during which it lives.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from tinygrad_cl.compiler.groups import Group
 from tinygrad_cl.compiler.joining import Unit
@@ -44,8 +46,18 @@ def store(
     units: list[Unit],
     aliases: dict[int, int],
     attached: set[int],
+    inside: Mapping[int, tuple[int, int]] = MappingProxyType({}),
 ) -> tuple[dict[int, Storage], dict[tuple[int, int], tuple[int, int]], int]:
-    """Returns values' storage, scratch's places by (unit, number), and the arena's size."""
+    """Returns values' storage, scratch's places by (unit, number), and the arena's size.
+
+    Args:
+        structure: the graph.
+        groups: its groups.
+        units: in the order in which they run.
+        aliases: values that share the buffer of another.
+        attached: values whose nodes get a buffer.
+        inside: values that are written into another one in the arena, and at which byte.
+    """
     storage = {at: Storage("leaf") for at, value in enumerate(structure) if value.is_data}
     kept = {root(aliases, at) for at in attached}
     last = {at: number for number, unit in enumerate(units) for at in unit.reads}
@@ -58,8 +70,12 @@ def store(
             elif at in kept:
                 storage[at] = Storage("fresh", 0, _bytes(structure, at))
             else:
-                size = _bytes(structure, at)
-                intervals[at] = Interval(size, number, max(last.get(at, number), number))
+                home = inside[at][0] if at in inside else at
+                first, end = number, max(last.get(at, number), number)
+                if home in intervals:
+                    first = min(first, intervals[home].first)
+                    end = max(end, intervals[home].last)
+                intervals[home] = Interval(_bytes(structure, home), first, end)
         for k, size in enumerate(unit.scratch):
             intervals[_scratch_key(structure, number, k)] = Interval(size, number, number)
     offsets, arena = place(intervals)
@@ -70,6 +86,8 @@ def store(
     for at, interval in intervals.items():
         if at < len(structure):
             storage[at] = Storage("arena", offsets[at], interval.size)
+    for at, (whole, offset) in inside.items():
+        storage[at] = Storage("arena", offsets[whole] + offset, _bytes(structure, at))
     for group in groups:
         for at in group.outputs:
             if at in aliases:

@@ -103,6 +103,8 @@ class Tuner:
         winner = self.winners.get(call)
         if winner is None:
             return None
+        if winner.choice == winner.own:
+            return call.default
         plan = dict(self._choices(call)).get(winner.choice)
         if plan is None:
             logger.warning("tuning of %s is ignored: there is no %r", call, winner.choice)
@@ -143,7 +145,7 @@ class Tuner:
             *(call, winner.choice, 1e3 * winner.seconds, 1e3 * winner.own_seconds),
             *(len(taken), len(choices)),
         )
-        if len(taken) > 1 or len(taken) + len(outcome.refused) == len(choices):
+        if outcome.holds:
             self.winners.put(call, winner)
         return dict(choices)[outcome.choice]
 

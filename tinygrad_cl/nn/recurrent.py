@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from tinygrad_cl.errors import ArgumentError
 from tinygrad_cl.functional.recurrent import gru_step, lstm_step, rnn_step
+from tinygrad_cl.functional.recurrent_rules import Elman, Gated, LongShortTerm
 from tinygrad_cl.nn.recurrent_base import RNNBase
 from tinygrad_cl.tensor import Tensor
 
 if TYPE_CHECKING:
     from tinygrad_cl.functional.recurrent import Step
+    from tinygrad_cl.functional.recurrent_rules import Rule
 
 
 class RNN(RNNBase):
@@ -71,9 +73,11 @@ class RNN(RNNBase):
         )
         self.nonlinearity = nonlinearity
 
-    def _step(self, end: str) -> tuple[Step, Tensor | None]:
-        weight = getattr(self, f"weight_hh_{end}")
-        return partial(rnn_step, self.nonlinearity, weight), self._whole_bias(end)
+    def _step(self, end: str, weight: Tensor, bias: Tensor | None) -> Step:
+        return partial(rnn_step, self.nonlinearity, weight)
+
+    def _rule(self) -> Rule | None:
+        return Elman(self.nonlinearity)
 
 
 class LSTM(RNNBase):
@@ -116,10 +120,12 @@ class LSTM(RNNBase):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__("LSTM", *args, **kwargs)
 
-    def _step(self, end: str) -> tuple[Step, Tensor | None]:
+    def _step(self, end: str, weight: Tensor, bias: Tensor | None) -> Step:
         projection = getattr(self, f"weight_hr_{end}") if self.proj_size else None
-        weight = getattr(self, f"weight_hh_{end}")
-        return partial(lstm_step, weight, projection), self._whole_bias(end)
+        return partial(lstm_step, weight, projection)
+
+    def _rule(self) -> Rule | None:
+        return None if self.proj_size else LongShortTerm()
 
 
 class GRU(RNNBase):
@@ -161,9 +167,13 @@ class GRU(RNNBase):
             raise ArgumentError("GRU: proj_size is for LSTM only")
         super().__init__("GRU", *args, **kwargs)
 
-    def _step(self, end: str) -> tuple[Step, Tensor | None]:
-        weight = getattr(self, f"weight_hh_{end}")
+    def _step(self, end: str, weight: Tensor, bias: Tensor | None) -> Step:
+        return partial(gru_step, weight, bias)
+
+    def _rule(self) -> Rule | None:
+        return Gated()
+
+    def _biases(self, end: str) -> tuple[Tensor | None, Tensor | None]:
         if not self.bias:
-            return partial(gru_step, weight, None), None
-        own = getattr(self, f"bias_hh_{end}")
-        return partial(gru_step, weight, own), getattr(self, f"bias_ih_{end}")
+            return None, None
+        return getattr(self, f"bias_ih_{end}"), getattr(self, f"bias_hh_{end}")

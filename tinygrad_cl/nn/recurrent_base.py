@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_cl.errors import ArgumentError, ShapeError
 from tinygrad_cl.functional.creation import empty, zeros
 from tinygrad_cl.functional.index import index_select
 from tinygrad_cl.functional.movement import cat, stack
-from tinygrad_cl.functional.recurrent import scan, scan_backward
+from tinygrad_cl.functional.recurrent_pass import run_steps
 from tinygrad_cl.nn import functional as F
 from tinygrad_cl.nn import init
 from tinygrad_cl.nn.module import Module
@@ -21,6 +22,7 @@ from tinygrad_cl.tensor import Parameter, Tensor
 if TYPE_CHECKING:
     from tinygrad_cl.dtypes import DType
     from tinygrad_cl.functional.recurrent import Step
+    from tinygrad_cl.functional.recurrent_rules import Rule
     from tinygrad_cl.runtime.device import Device
 
 State = tuple[Tensor, ...]
@@ -141,9 +143,17 @@ class RNNBase(Module):
 
     # ------------------------------------------------------------------------------------ passes
 
-    def _step(self, end: str) -> tuple[Step, Tensor | None]:
-        """Returns the step of one pass, and the bias that joins the input's part."""
+    def _step(self, end: str, weight: Tensor, bias: Tensor | None) -> Step:
+        """Returns the step of one pass, from the weight and bias of the state's part."""
         raise NotImplementedError
+
+    def _rule(self) -> Rule | None:
+        """Returns the formulas of a pass, if it has a backward pass of its own."""
+        raise NotImplementedError
+
+    def _biases(self, end: str) -> tuple[Tensor | None, Tensor | None]:
+        """Returns the bias that joins the input's part, and that of the state's part."""
+        return self._whole_bias(end), None
 
     def _whole_bias(self, end: str) -> Tensor | None:
         """The sum of both biases, for steps that only ever use the sum."""
@@ -160,10 +170,12 @@ class RNNBase(Module):
             if layer and not backward:
                 rows = self._between(outputs)
                 outputs = []
-            step, bias = self._step(end)
+            bias, own = self._biases(end)
             parts = F.linear(rows, getattr(self, f"weight_ih_{end}"), bias)
             first = tuple(s[number] for s in state)
-            out, final = (scan_backward if backward else scan)(step, parts, sizes, first)
+            tensors = parts, getattr(self, f"weight_hh_{end}"), own
+            make = partial(self._step, end)
+            out, final = run_steps(self._rule(), make, tensors, sizes, first, backward)
             outputs.append(out)
             last.append(final)
         return _beside(outputs), [stack([s[i] for s in last]) for i in range(self.states)]

@@ -1,8 +1,9 @@
 """Choices of the convolution and its gradients: what a tuner may compare.
 
-The plans are in plans_conv.py and plans_winograd.py, the blocks in conv_blocks.py. Blocks are many;
-the tuner gets the cheapest of each form (what makes a kernel of its own), and of the best form some
-other sizes. Winograd's form is offered wherever it can be had, whatever its price.
+The plans are in plans_conv.py, plans_winograd.py and plans_channels.py, the blocks in
+conv_blocks.py. Blocks are many; the tuner gets the cheapest of each form (what makes a kernel of
+its own), and of the best form some other sizes. Winograd's form, and that with channels side by
+side, are offered wherever they can be had, whatever their price.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from math import inf
 from typing import NamedTuple
 
 from tinygrad_cl.lowering import Attrs, Choices, DeviceTraits, TemplatePlan
+from tinygrad_cl.primitives import channels_blocks
+from tinygrad_cl.primitives import plans_channels as channels
+from tinygrad_cl.primitives import plans_channels_weight as channels_weight
 from tinygrad_cl.primitives import plans_winograd as winograd
 from tinygrad_cl.primitives.conv_blocks import Blocks, all_blocks
 from tinygrad_cl.primitives.conv_sides import Convolution, Pair
@@ -34,6 +38,7 @@ SIZES = 8  # of the cheapest form
 SIZE_PRICE = 1.25
 SHARES = (0.5, 2.0)  # chunks of a weight gradient, times as many as a rule says
 WINOGRAD_TILES = (64, 32, 16)
+CHANNEL_BLOCKS = 4  # of the form with channels side by side
 GPU_ITEMS = (2, 4)
 GPU_SLICES = (1, 2, 4, 8)
 
@@ -109,6 +114,7 @@ def _cpu_plans(mode: str, c: Convolution, types: Types, traits: DeviceTraits) ->
                 yield f"winograd {tiles}", winograd.weight_plan(c, types, traits, tiles)
             else:
                 yield f"winograd {tiles}", winograd.image_plan(mode, c, types, traits, tiles)
+    yield from _channel_plans(mode, c, types, traits)
     blocks = block_choices(all_blocks(mode, c, types))
     for b in blocks:
         if mode == "WEIGHT_GRAD":
@@ -119,6 +125,22 @@ def _cpu_plans(mode: str, c: Convolution, types: Types, traits: DeviceTraits) ->
         for b in blocks[:2]:
             plan = direct_weight_plan(c, types, traits, b, share)
             yield f"{label(b)} chunks*{share:g}", plan
+
+
+def _channel_plans(mode: str, c: Convolution, types: Types, traits: DeviceTraits) -> Plans:
+    if mode == "WEIGHT_GRAD":
+        for f in _cheapest(channels_weight.weight_forms(c, types, traits)):
+            sizes = f"{f.images}x{f.rows}x{f.sources}x{f.results} {f.cols}"
+            yield f"channels {sizes}", channels_weight.weight_plan(c, types, traits, f)
+        return
+    own = channels.image_form(mode, c, types, traits)
+    cheapest = _cheapest(channels.image_forms(mode, c, types))
+    for f in dict.fromkeys([own, *cheapest] if own else cheapest):
+        yield f"channels {f.images}x{f.rows}", channels.image_plan(mode, c, types, traits, f)
+
+
+def _cheapest(forms: list[channels_blocks.Form]) -> list[channels_blocks.Form]:
+    return sorted(forms, key=lambda f: f.cycles)[:CHANNEL_BLOCKS]
 
 
 # ---- blocks

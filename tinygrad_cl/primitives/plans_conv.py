@@ -5,6 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 from tinygrad_cl.lowering import Attrs, DeviceTraits, Grid, Host, Pass, TemplatePlan
+from tinygrad_cl.primitives import channels_blocks
+from tinygrad_cl.primitives import plans_channels as channels
+from tinygrad_cl.primitives import plans_channels_weight as channels_weight
 from tinygrad_cl.primitives import plans_winograd as winograd
 from tinygrad_cl.primitives.conv_blocks import Blocks, choose_blocks, choose_weight_blocks
 from tinygrad_cl.primitives.conv_sides import Convolution, Pair, Side
@@ -113,6 +116,9 @@ def _image_plan(
     cycles = b.cycles * _image_tasks(c, b) * -(-b.side.sources // b.sources)
     if not winograd.refusal(mode, c, types, cycles):
         return winograd.image_plan(mode, c, types, traits)
+    form = channels.image_form(mode, c, types, traits)
+    if form and form.cycles < channels_blocks.MARGIN * cycles:
+        return channels.image_plan(mode, c, types, traits, form)
     return direct_image_plan(mode, c, types, traits, b)
 
 
@@ -155,8 +161,12 @@ def _weight_plan(c: Convolution, types: Types, traits: DeviceTraits) -> Template
     if b is None:
         return Host(f"a kernel of {c.kernel} does not fit private memory")
     steps = -(-c.images // b.images) * _parts((c.out[0], b.rows), (c.out[1], b.columns))
-    if not winograd.refusal("WEIGHT_GRAD", c, types, b.cycles * steps * _weight_tasks(c, b)):
+    cycles = b.cycles * steps * _weight_tasks(c, b)
+    if not winograd.refusal("WEIGHT_GRAD", c, types, cycles):
         return winograd.weight_plan(c, types, traits)
+    form = channels_weight.weight_form(c, types, traits)
+    if form and form.cycles < channels_blocks.MARGIN * cycles:
+        return channels_weight.weight_plan(c, types, traits, form)
     return direct_weight_plan(c, types, traits, b)
 
 
