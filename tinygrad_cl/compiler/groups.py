@@ -89,10 +89,11 @@ class Fusion:
 def reaches(group: Group, producer: Group, owner: dict[int, Group]) -> bool:
     """Whether `group` depends on `producer` through a third group."""
     seen: set[int] = set()
+    first = min(producer.outputs)  # what comes before it in the graph cannot read it
     stack = [owner[at] for at in group.reads if at in owner and owner[at] is not producer]
     while stack:
         current = stack.pop()
-        if id(current) in seen or current is group:
+        if id(current) in seen or current is group or max(current.outputs) < first:
             continue
         seen.add(id(current))
         for at in current.reads:
