@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tomllib
 
 import tinygrad_cl as tg
 from tinygrad_cl import nn
@@ -80,7 +79,7 @@ def test_help(command: str, tool: Any) -> None:
 
 
 def test_it_is_a_program_and_a_module() -> None:
-    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    scripts = parsing.read_toml(ROOT / "pyproject.toml")["project"]["scripts"]
     assert scripts == {"tinygrad-cl": "tinygrad_cl.cli:main"}
     words = [sys.executable, "-W", "error", "-m", "tinygrad_cl", "summary", "nonet"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=100)

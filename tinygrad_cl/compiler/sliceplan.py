@@ -76,18 +76,20 @@ def plan_slices(
 
     def of_size(size: int) -> SlicePlan:
         made = cut(structure, region, outputs, realized, size)
+        shared = sum(_bytes(structure, at) for at, is_cut in made.leaves.values() if not is_cut)
+        if shared > SHARED:
+            raise Unsliced(f"every slice would read {shared} bytes")
         return SlicePlan(region, size, made, planner(tuple(made.structure), alone))
 
-    least = of_size(1)
-    shared = sum(_bytes(structure, at) for at, is_cut in least.cut.leaves.values() if not is_cut)
-    if shared > SHARED:
-        raise Unsliced(f"every slice would read {shared} bytes")
     most = min(SIZE, region.items // min(traits.units, region.items))
     sizes = [size for size in range(1, most + 1) if region.items % size == 0]
-    fitting = [size for size in sizes if size * least.plan.arena <= CACHE]
-    if not fitting:
-        raise Unsliced(f"one item needs {least.plan.arena} bytes between its kernels")
-    found = of_size(fitting[-1]) if fitting[-1] > 1 else least
+    found = of_size(sizes[-1])
+    while found.plan.arena > CACHE:
+        item = -(-found.plan.arena // found.size)
+        fitting = [size for size in sizes if size * item <= CACHE and size < found.size]
+        if not fitting:
+            raise Unsliced(f"one item needs {item} bytes between its kernels")
+        found = of_size(fitting[-1])
     if any(not hasattr(step, "kernel") for step in found.plan.steps):
         raise Unsliced("a step runs on the host")
     return found

@@ -8,7 +8,7 @@ and one store of a register in a cycle.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from tinygrad_cl.primitives.conv_sides import Convolution, Pair, Side, forward_side, input_side
 from tinygrad_cl.primitives.plans_dense import Types
@@ -43,8 +43,7 @@ WEIGHT_TILES = (((1, 9), 0.55), ((2, 8), 0.8), ((4, 6), 0.95), ((6, 4), 0.95))
 WIDE_TILES = (((8, 2), 1.0), ((8, 3), 0.97))
 
 
-@dataclass(frozen=True, slots=True)
-class Blocks:
+class Blocks(NamedTuple):
     """A choice of block sizes, register tile and private memory, with its price."""
 
     side: Side
@@ -73,19 +72,18 @@ class Blocks:
     def halved(self) -> Blocks:
         """Blocks of about half the size: fewer images, else fewer channels, else fewer rows."""
         if self.images > 1:
-            return replace(self, images=-(-self.images // 2), cycles=self.cycles / 2)
+            return self._replace(images=-(-self.images // 2), cycles=self.cycles / 2)
         tiles = -(-self.results // self.tile[0])
         if tiles > 1:
-            return replace(self, results=-(-tiles // 2) * self.tile[0], cycles=self.cycles / 2)
+            return self._replace(results=-(-tiles // 2) * self.tile[0], cycles=self.cycles / 2)
         rows = -(-self.rows // 2)
-        return replace(self, rows=rows, rows_in=rows + self.side.reach[0], cycles=self.cycles / 2)
+        return self._replace(rows=rows, rows_in=rows + self.side.reach[0], cycles=self.cycles / 2)
 
 
 # --- Candidates ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(NamedTuple):
     """Sizes of a block, before a register tile is chosen."""
 
     side: Side
@@ -154,6 +152,11 @@ def all_blocks(mode: str, c: Convolution, types: Types) -> list[Blocks]:
 
     There are narrower ones only if nothing else fits.
     """
+    return next((found for found in map(list, _by_width(mode, c, types)) if found), [])
+
+
+def _by_width(mode: str, c: Convolution, types: Types) -> Iterator[Iterator[Blocks]]:
+    """Yields the blocks of the widest columns, then those of half as many, and so on."""
     of = input_side if mode == "INPUT_GRAD" else forward_side
     weigh = _weigh_weight if mode == "WEIGHT_GRAD" else _weigh
     sides = [of(c), of(c, True)] if c.kernel[1] > 1 else [of(c)]
@@ -161,16 +164,21 @@ def all_blocks(mode: str, c: Convolution, types: Types) -> list[Blocks]:
     columns = max(1, -(-up_columns // max(1, -(-up_columns // COLUMNS))))
     while columns:
         cuts = (cut for side in sides for cut in _candidates(side, c, columns, types.vec))
-        found = [b for cut in cuts for b in weigh(cut, c, types)]
-        if found:
-            return found
+        yield (b for cut in cuts for b in weigh(cut, c, types))
         columns //= 2
-    return []
 
 
 def choose_blocks(mode: str, c: Convolution, types: Types) -> Blocks | None:
     """Returns the cheapest blocks of a convolution or its input gradient; None if nothing fits."""
-    return min(all_blocks(mode, c, types), key=lambda b: b.price, default=None)
+    for found in _by_width(mode, c, types):
+        best = min(found, key=_price, default=None)
+        if best is not None:
+            return best
+    return None
+
+
+def _price(blocks: Blocks) -> float:
+    return blocks.price
 
 
 def choose_weight_blocks(c: Convolution, types: Types) -> Blocks | None:
