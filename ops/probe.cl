@@ -1,9 +1,15 @@
 // What the runtime runs on a device before it trusts it. Stands alone: needs neither prelude.cl nor vector.cl.
 //
-// Macros: HAVE_FP64 (set by the runtime where the device claims doubles).
+// Macros: HAVE_FP64 (set by the runtime where the device claims doubles), INTEL_CPU (set on Intel's CPU runtime, which
+// then need not vectorize over work-items; so it is done with the probe sooner).
+#ifdef INTEL_CPU
+#define AS_IT_IS __attribute__((intel_vec_len_hint(1)))
+#else
+#define AS_IT_IS
+#endif
 
 // out[i] = a[i] * scale + i, sixteen at a time, plus one built-in that drivers link from a library of theirs.
-__kernel void probe(__global float *out, __global const float *a, int scale, int n)
+AS_IT_IS __kernel void probe(__global float *out, __global const float *a, int scale, int n)
 {
     size_t first = get_global_id(0) * 16;
     if (first + 16 <= (size_t)n) {
@@ -18,7 +24,7 @@ __kernel void probe(__global float *out, __global const float *a, int scale, int
 }
 
 // Half storage without half arithmetic, and a barrier over local memory.
-__kernel void probe_half(__global half *out, __global const half *a, int n)
+AS_IT_IS __kernel void probe_half(__global half *out, __global const half *a, int n)
 {
     __local float shared[8];
     size_t i = get_global_id(0), j = get_local_id(0);
@@ -30,7 +36,7 @@ __kernel void probe_half(__global half *out, __global const half *a, int n)
 
 #ifdef HAVE_FP64
 #pragma OPENCL EXTENSION cl_khr_fp64 : enable
-__kernel void probe_double(__global double *out, int n)
+AS_IT_IS __kernel void probe_double(__global double *out, int n)
 {
     size_t i = get_global_id(0);
     if (i < (size_t)n)

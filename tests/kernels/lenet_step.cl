@@ -2,7 +2,7 @@
  * A training step of LeNet-5 on 32 digits: nearly all of it is one launch, slice by slice.
  *
  * plan: 174 nodes, 19 groups, 7 launches, arena 1490432 bytes
- *   0 launch check_label_ge_cast_sum_to_check_label_eq_to_neg_sum__772b6b grid (1,)
+ *   0 launch check_label_ge_cast_sum_to_check_label_eq_to_neg_sum__e15133 grid (1,)
  *       fused  %4 <check_label 32 int64 op=cross_entropy>
  *       fused  %5 <ge 32 bool>
  *       fused  %6 <cast 32 float32 dtype=tinygrad_cl.float32>
@@ -17,7 +17,7 @@
  *       fused  %68 <neg 32x10 float32>
  *       anchor %69 <sum 32 float32 dim=(1,) keepdim=False>
  *       stores %69 32 float32, arena
- *   1 launch slices_conv_add_relu_to_conv_weight_grad_sum__513c79 grid (2,)
+ *   1 launch slices_conv_add_relu_to_conv_weight_grad_sum__8800f2 grid (2,)
  *       border BETWEEN: another kernel lies between the two: %7 <sum scalar float32 dim=(0,) keepdim=False>
  *       border KERNEL: it has a kernel of its own: %69 <sum 32 float32 dim=(1,) keepdim=False>
  *       slices 2 of 16 items, 678912 bytes between
@@ -57,11 +57,11 @@
  *             anchor %32 <matmul 16x10 float32>
  *             fused  %33 <add 16x10 float32>
  *             stores %33 16x10 float32, arena
- *         7 launch max__52056a grid (1, 1)
+ *         7 launch max__e89923 grid (1, 1)
  *             border FAN_OUT: 4 kernels read it: %33 <add 16x10 float32>
  *             anchor %34 <max 16x1 float32 dim=(1,) keepdim=True>
  *             stores %34 16x1 float32, arena
- *         8 launch sub_exp_sum__33ce07 grid (1, 1)
+ *         8 launch sub_exp_sum__ccd394 grid (1, 1)
  *             border FAN_OUT: 4 kernels read it: %33 <add 16x10 float32>
  *             border DOMAIN: the two run over different numbers of elements: %34 <max 16x1 float32 dim=(1,) keepdim=True>
  *             fused  %35 <sub 16x10 float32>
@@ -83,7 +83,7 @@
  *             fused  %56 <mul 16x10 float32>
  *             fused  %67 <add 16x10 float32>
  *             stores %67 16x10 float32, fresh
- *        10 launch check_label_eq_to_where_sum__ac0ec4 grid (1, 1)
+ *        10 launch check_label_eq_to_where_sum__0f09f7 grid (1, 1)
  *             border FAN_OUT: 4 kernels read it: %33 <add 16x10 float32>
  *             border DOMAIN: the two run over different numbers of elements: %34 <max 16x1 float32 dim=(1,) keepdim=True>
  *             border DOMAIN: the two run over different numbers of elements: %37 <sum 16x1 float32 dim=(1,) keepdim=True>
@@ -95,7 +95,7 @@
  *             fused  %47 <where 16x10 float32>
  *             anchor %48 <sum 16 float32 dim=(1,) keepdim=False>
  *             stores %48 16 float32, arena
- *        11 launch neg_sum__624258 grid (1, 1)
+ *        11 launch neg_sum__b08d0e grid (1, 1)
  *             border KERNEL: it has a kernel of its own: %48 <sum 16 float32 dim=(1,) keepdim=False>
  *             fused  %49 <neg 16 float32>
  *             anchor %50 <sum scalar float32 dim=(0,) keepdim=False>
@@ -114,15 +114,15 @@
  *             fused  %78 <le 16x120 bool>
  *             fused  %79 <where 16x120 float32>
  *             stores %79 16x120 float32, fresh
- *        14 launch sum__29f18c grid (1, 1)
+ *        14 launch sum__00a230 grid (1, 1)
  *             border WANTED: it is asked for: %79 <where 16x120 float32>
  *             anchor %98 <sum 120 float32 dim=(0,) keepdim=False>
  *             stores %98 120 float32, fresh
- *        15 launch sum__29f18c grid (1, 1)
+ *        15 launch sum__00a230 grid (1, 1)
  *             border WANTED: it is asked for: %73 <where 16x84 float32>
  *             anchor %99 <sum 84 float32 dim=(0,) keepdim=False>
  *             stores %99 84 float32, fresh
- *        16 launch sum__29f18c grid (1, 1)
+ *        16 launch sum__00a230 grid (1, 1)
  *             border WANTED: it is asked for: %67 <add 16x10 float32>
  *             anchor %100 <sum 10 float32 dim=(0,) keepdim=False>
  *             stores %100 10 float32, fresh
@@ -226,7 +226,7 @@
  */
 
 /* phase 0 */
-#define KERNEL check_label_ge_cast_sum__38b575
+#define KERNEL check_label_ge_cast_sum__1fca02
 #define VEC 16
 static inline V_f32 NAME(element)(const size_t j, const int n, __global const long *xp0, __global const uchar *scalars, int xa2, int xa3, __global int *flags, int xa5)
 {
@@ -252,7 +252,6 @@ static inline V_f32 NAME(element)(const size_t j, const int n, __global const lo
 #define KIND_ACROSS(acc) HFOLD_sum_f32(acc)
 #define RESULT_T float
 #define RESULT_V V_f32
-#define COMPENSATED
 static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, __global float *q0)
 {
     const V_f32 r0 = value;
@@ -261,10 +260,10 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define EPILOGUE(value, at, n) NAME(finish)(value, at, n, q0)
 #define PARAMS , __global const long *xp0, __global const uchar *scalars, int xa2, int xa3, __global int *flags, int xa5, __global float *q0
 #define LANES 1
-#define UNROLL 4
+#define UNROLL 1
 #include "reduce.cl"
 /* phase 1 */
-#define KERNEL check_label_eq_to_neg_sum__835f14
+#define KERNEL check_label_eq_to_neg_sum__af0fe7
 #define VEC 16
 static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n, __global const long *xp0, __global const uchar *scalars, int xa2, int xa3, __global int *flags, int xa5, __global const float *xp1, int xa7)
 {
@@ -296,7 +295,6 @@ static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n,
 #define KIND_ACROSS(acc) HFOLD_sum_f32(acc)
 #define RESULT_T float
 #define RESULT_V V_f32
-#define COMPENSATED
 static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, __global float *q0)
 {
     const V_f32 r0 = value;
@@ -305,9 +303,9 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define EPILOGUE(value, at, n) NAME(finish)(value, at, n, q0)
 #define PARAMS , __global const long *xp0, __global const uchar *scalars, int xa2, int xa3, __global int *flags, int xa5, __global const float *xp1, int xa7, __global float *q0
 #define LANES 1
-#define UNROLL 4
+#define UNROLL 1
 #include "reduce.cl"
-#define KERNEL check_label_ge_cast_sum_to_check_label_eq_to_neg_sum__772b6b
+#define KERNEL check_label_ge_cast_sum_to_check_label_eq_to_neg_sum__e15133
 #define VEC 1
 #define PARAMS , __global void *p0, __global void *scalars, __global void *flags, __global void *p3, __global void *p4
 #define PHASES  \
@@ -439,7 +437,7 @@ static inline void NAME(epilogue)(const V_f32 value, const size_t i0, const size
 #define EPILOGUE(value, i0, i1, j, n) NAME(epilogue)(value, i0, i1, j, n EPILOGUE_ARGS)
 #include "matmul_dot.cl"
 /* phase 5 */
-#define KERNEL max__52056a
+#define KERNEL max__e89923
 #define VEC 16
 static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n, __global const float *xp0, long xs0)
 {
@@ -467,10 +465,10 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define EPILOGUE(value, at, n) NAME(finish)(value, at, n, q0)
 #define PARAMS , __global const float *xp0, long xs0, __global float *q0
 #define LANES 1
-#define UNROLL 4
+#define UNROLL 1
 #include "reduce.cl"
 /* phase 6 */
-#define KERNEL sub_exp_sum__33ce07
+#define KERNEL sub_exp_sum__ccd394
 #define VEC 16
 static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n, __global const float *xp0, long xs0, __global const float *xp1)
 {
@@ -493,7 +491,6 @@ static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n,
 #define KIND_ACROSS(acc) HFOLD_sum_f32(acc)
 #define RESULT_T float
 #define RESULT_V V_f32
-#define COMPENSATED
 static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, __global float *q0)
 {
     const V_f32 r0 = value;
@@ -502,7 +499,7 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define EPILOGUE(value, at, n) NAME(finish)(value, at, n, q0)
 #define PARAMS , __global const float *xp0, long xs0, __global const float *xp1, __global float *q0
 #define LANES 1
-#define UNROLL 4
+#define UNROLL 1
 #include "reduce.cl"
 /* phase 7 */
 #define KERNEL check_label_eq_to_add__0a0d03
@@ -540,7 +537,7 @@ static inline void NAME(body)(const size_t i0, const size_t j, const int n, __gl
 #define NEXT_ROW i0++;
 #include "elementwise.cl"
 /* phase 8 */
-#define KERNEL check_label_eq_to_where_sum__ac0ec4
+#define KERNEL check_label_eq_to_where_sum__0f09f7
 #define VEC 16
 static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n, __global const long *xp0, __global const uchar *scalars, int xa2, int xa3, __global int *flags, __global const float *xp1, long xs0, __global const float *xp2, __global const float *xp3, int xa9)
 {
@@ -573,7 +570,6 @@ static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n,
 #define KIND_ACROSS(acc) HFOLD_sum_f32(acc)
 #define RESULT_T float
 #define RESULT_V V_f32
-#define COMPENSATED
 static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, __global float *q0)
 {
     const V_f32 r0 = value;
@@ -582,10 +578,10 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define EPILOGUE(value, at, n) NAME(finish)(value, at, n, q0)
 #define PARAMS , __global const long *xp0, __global const uchar *scalars, int xa2, int xa3, __global int *flags, __global const float *xp1, long xs0, __global const float *xp2, __global const float *xp3, int xa9, __global float *q0
 #define LANES 1
-#define UNROLL 4
+#define UNROLL 1
 #include "reduce.cl"
 /* phase 9 */
-#define KERNEL neg_sum__624258
+#define KERNEL neg_sum__b08d0e
 #define VEC 16
 static inline V_f32 NAME(element)(const size_t j, const int n, __global const float *xp0)
 {
@@ -606,7 +602,6 @@ static inline V_f32 NAME(element)(const size_t j, const int n, __global const fl
 #define KIND_ACROSS(acc) HFOLD_sum_f32(acc)
 #define RESULT_T float
 #define RESULT_V V_f32
-#define COMPENSATED
 static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, __global float *q0)
 {
     const V_f32 r0 = value;
@@ -615,7 +610,7 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define EPILOGUE(value, at, n) NAME(finish)(value, at, n, q0)
 #define PARAMS , __global const float *xp0, __global float *q0
 #define LANES 1
-#define UNROLL 4
+#define UNROLL 1
 #include "reduce.cl"
 /* phase 10 */
 #define KERNEL matmul_le_where__6a1055
@@ -647,7 +642,7 @@ static inline void NAME(epilogue)(const V_f32 value, const size_t i0, const size
 #define EPILOGUE(value, i0, i1, j, n) NAME(epilogue)(value, i0, i1, j, n EPILOGUE_ARGS)
 #include "matmul.cl"
 /* phase 11 */
-#define KERNEL sum__29f18c
+#define KERNEL sum__00a230
 #define VEC 16
 static inline V_f32 NAME(element)(const size_t f_0, const size_t j, const int n, __global const float *xp0, long xs0)
 {
@@ -666,7 +661,6 @@ static inline V_f32 NAME(element)(const size_t f_0, const size_t j, const int n,
 #define KIND_ACROSS(acc) HFOLD_sum_f32(acc)
 #define RESULT_T float
 #define RESULT_V V_f32
-#define COMPENSATED
 static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, __global float *q0)
 {
     const V_f32 r0 = value;
@@ -675,7 +669,7 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define EPILOGUE(value, at, n) NAME(finish)(value, at, n, q0)
 #define PARAMS , __global const float *xp0, long xs0, __global float *q0
 #define LANES 1
-#define UNROLL 4
+#define UNROLL 1
 #include "reduce.cl"
 /* phase 12 */
 #define KERNEL matmul__876a0e
@@ -813,7 +807,7 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define LINE 256
 #define DENSE 256
 #include "conv_weight.cl"
-#define KERNEL slices_conv_add_relu_to_conv_weight_grad_sum__513c79
+#define KERNEL slices_conv_add_relu_to_conv_weight_grad_sum__8800f2
 #define VEC 1
 #define PARAMS , __global void *p0, __global void *p1, __global void *p2, __global void *p3, __global void *p4, __global void *p5, __global void *p6, __global void *p7, __global void *p8, __global void *p9, __global void *p10, __global void *p11, __global void *p12, __global void *p13, __global void *p14, __global void *scalars, __global void *flags, __global void *p17, __global void *p18, __global void *p19, __global void *p20, __global void *p21, __global void *p22
 #define PHASES  \

@@ -2,10 +2,10 @@
  * Softmax as a composition: its expressions are computed inside the folds.
  *
  * plan: 6 nodes, 3 groups, 3 launches, arena 2048 bytes
- *   0 launch max__52056a grid (1, 1)
+ *   0 launch max__e89923 grid (1, 1)
  *       anchor %1 <max 128x1 float32 dim=(1,) keepdim=True>
  *       stores %1 128x1 float32, arena
- *   1 launch sub_exp_sum__33ce07 grid (1, 1)
+ *   1 launch sub_exp_sum__ccd394 grid (1, 1)
  *       border DOMAIN: the two run over different numbers of elements: %1 <max 128x1 float32 dim=(1,) keepdim=True>
  *       fused  %2 <sub 128x10 float32>
  *       fused  %3 <exp 128x10 float32>
@@ -20,7 +20,7 @@
  *       stores %5 128x10 float32, fresh
  */
 
-#define KERNEL max__52056a
+#define KERNEL max__e89923
 #define VEC 16
 static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n, __global const float *xp0, long xs0)
 {
@@ -48,10 +48,10 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define EPILOGUE(value, at, n) NAME(finish)(value, at, n, q0)
 #define PARAMS , __global const float *xp0, long xs0, __global float *q0
 #define LANES 1
-#define UNROLL 4
+#define UNROLL 1
 #include "reduce.cl"
 
-#define KERNEL sub_exp_sum__33ce07
+#define KERNEL sub_exp_sum__ccd394
 #define VEC 16
 static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n, __global const float *xp0, long xs0, __global const float *xp1)
 {
@@ -74,7 +74,6 @@ static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n,
 #define KIND_ACROSS(acc) HFOLD_sum_f32(acc)
 #define RESULT_T float
 #define RESULT_V V_f32
-#define COMPENSATED
 static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, __global float *q0)
 {
     const V_f32 r0 = value;
@@ -83,7 +82,7 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define EPILOGUE(value, at, n) NAME(finish)(value, at, n, q0)
 #define PARAMS , __global const float *xp0, long xs0, __global const float *xp1, __global float *q0
 #define LANES 1
-#define UNROLL 4
+#define UNROLL 1
 #include "reduce.cl"
 
 #define KERNEL sub_exp_div__38f7b6

@@ -33,6 +33,8 @@ from tinygrad_cl.shapes import Layout, numel
 
 SPLIT_FROM = 65536  # elements folded into few results before a reduction is split
 SPAN = 64  # registers of results side by side (OUTER), at most; as in reduce.cl
+BLOCK = 16  # registers added up before they join a compensated sum; as in reduce.cl
+UNROLL = 4  # registers in flight (INNER), where a row has that many
 
 
 def render_reduction(structure: Structure, group: Group, traits: DeviceTraits) -> Rendered:
@@ -134,6 +136,9 @@ def _fold_kernel(
     if inner:
         text += defines(("INNER", ""))
     text += _kind_defines(kind, source, anchor.dtype.tag)
+    row = -(-cols // vector_width(traits)) if inner else 1
+    if folds * row > BLOCK:
+        text += _compensation(kind, source)
     finish, epilogue_text = _finish(structure, group, slices, anchor.dtype.tag)
     text += epilogue_text
     parameters = load.parameter_text() + finish.parameter_text()
@@ -142,7 +147,7 @@ def _fold_kernel(
     text += defines(
         ("PARAMS", _without_repeats(parameters)),
         ("LANES", GPU_LANES if gpu_inner else 1),
-        ("UNROLL", 1 if traits.kind == "gpu" or kind.startswith("arg") else 4),
+        ("UNROLL", 1 if traits.kind == "gpu" or kind.startswith("arg") or row < UNROLL else UNROLL),
     )
     results = numel(s for s, m in zip(dims.sizes, dims.marks, strict=True) if not m)
     chunk, groups = _reduce_chunks(kept, folds, cols, inner, slices, traits)
@@ -194,11 +199,14 @@ def _kind_defines(kind: str, tag: str, result: str) -> str:
         ("RESULT_T", ctypes[result]),
         ("RESULT_V", f"V_{result}"),
     )
-    if kind == "sum" and tag == "f32":
-        text += defines(("COMPENSATED", ""))
     if kind != fold:
         text += defines(("ARG_OVER(a, b)", "((a) > (b))" if fold == "max" else "((a) < (b))"))
     return text
+
+
+def _compensation(kind: str, tag: str) -> str:
+    """Makes a fold of more than one block a compensated sum."""
+    return defines(("COMPENSATED", "")) if kind == "sum" and tag == "f32" else ""
 
 
 def _finish(structure: Structure, group: Group, slices: int, tag: str) -> tuple[BodyWriter, str]:
@@ -251,6 +259,8 @@ def _gather_slices(
         ("UNRAVEL_FOLD(f)", ""),
     )
     text += _kind_defines(kind, tag, tag)
+    if slices > BLOCK:
+        text += _compensation(kind, tag)
     finish, epilogue_text = _finish(structure, group, 1, tag)
     parameters = (
         f", const long results, __global const {storage} *partial" + finish.parameter_text()
