@@ -140,6 +140,7 @@ HEAVY = {
     "urllib.request",
     "tinygrad_cl.amp",
     "tinygrad_cl.cli",
+    "tinygrad_cl.compiler.plan",
     "tinygrad_cl.data",
     "tinygrad_cl.func",
     "tinygrad_cl.io",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -243,3 +245,85 @@ def test_a_failed_build_leaves_no_entry(folder: Path) -> None:
     with pytest.raises(BuildError):
         opened(folder).build("kernel void f() { nonsense; }")
     assert not folder.exists()
+
+
+# Whole processes
+
+PROGRAM = """
+import sys
+import tinygrad_cl as tg
+
+input()  # until all processes are here
+x = tg.arange(6).float() * 2
+print(x.sum().item(), (x @ x).item())
+device = tg.get_default_device()
+print(device.programs_built, device.cache_hits)
+"""
+
+
+def started(folder: Path) -> subprocess.Popen[str]:
+    """A process with the cache `folder` that waits for a line before it computes."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", PROGRAM],
+        env=os.environ | {"TINYGRAD_CL_CACHE": str(folder), "TINYGRAD_CL_DEVICE": "opencl"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[list[int], str]:
+    """The counts (built, loaded) of a process whose values are right, and what it logged."""
+    try:
+        out, log = process.communicate("\n", timeout=120)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    assert process.returncode == 0, log
+    values, counted = out.splitlines()
+    assert values == "30.0 220.0"
+    return [int(word) for word in counted.split()], log
+
+
+def run(folder: Path) -> tuple[list[int], str]:
+    return ended(started(folder))
+
+
+def test_processes_fill_and_read_one_cache_at_once(tmp_path: Path) -> None:
+    opened(None)
+    together = [started(tmp_path) for _ in range(3)]
+    for process in together:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    found = [ended(process) for process in together]
+    (programs,) = {sum(counted) for counted, _ in found}
+    assert [log for _, log in found] == [""] * 3
+    assert not [path for path in tmp_path.rglob("*") if path.suffix == ".tmp"]
+    assert run(tmp_path) == ([0, programs], "")
+
+
+def test_a_process_mends_a_cache_in_which_every_file_is_cut_short(tmp_path: Path) -> None:
+    opened(None)
+    (programs, loaded), _ = run(tmp_path)
+    assert programs > 0 == loaded
+    paths = [path for path in (tmp_path / "programs").iterdir() if path.is_file()]
+    assert len(paths) == programs + 1  # and the verdict on the device
+    for path in paths:
+        os.truncate(path, path.stat().st_size // 2)
+    counted, log = run(tmp_path)
+    assert counted == [programs, 0]
+    assert log.count("checksum differs") == len(paths)
+    assert run(tmp_path) == ([0, programs], "")
+
+
+@pytest.mark.parametrize("place", ["a file", "/proc/nothing/can/be/made/here"])
+def test_a_process_does_without_a_folder_that_cannot_be_made(tmp_path: Path, place: str) -> None:
+    opened(None)
+    if place.startswith("/proc") and not Path("/proc").is_dir():
+        pytest.skip("no /proc on this system")
+    (tmp_path / "a file").write_text("")
+    counted, log = run(tmp_path / place)
+    assert counted[0] > 0 == counted[1]
+    assert log.count("going on without the cache folder") == 1

@@ -12,6 +12,7 @@ from structures import CPU, GPU, kernels, leaf, plan, structure
 
 import tinygrad_cl as tg
 from tinygrad_cl import engine, nn
+from tinygrad_cl.compiler.execute import HOT
 from tinygrad_cl.compiler.memory import Interval
 from tinygrad_cl.compiler.plan import Plan
 from tinygrad_cl.compiler.simplify import living, simplified
@@ -22,6 +23,7 @@ from tinygrad_cl.primitives.conv import conv2d
 from tinygrad_cl.primitives.elementwise import exp, relu, tanh
 from tinygrad_cl.primitives.matmul import matmul
 from tinygrad_cl.primitives.movement import permute, reshape
+from tinygrad_cl.runtime.device import get_device
 
 F = nn.functional
 
@@ -244,3 +246,14 @@ def test_gradients_of_weights_come_while_their_gradient_is_there() -> None:
     made = engine.explain([p.grad.node for p in net.parameters()])
     one = Interval(2048 * 64 * 4, 0, 0).size
     assert made.arena < 15 * one, "twelve activations, and few gradients at a time"
+
+
+def test_a_plan_that_comes_often_is_glued_and_changes_no_bit(opencl_device: str) -> None:
+    x = tg.randn(16, 10, device=opencl_device)
+    plans = get_device(opencl_device).plans
+    seen, launches = [], []
+    for _ in range(HOT + 1):
+        seen.append(x.softmax(1).numpy().tobytes())
+        launches.append(len(list(plans.values())[-1].plan.steps))
+    assert len(set(seen)) == 1
+    assert launches[0] > launches[-1] == 1

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from tinygrad_cl import dtypes, graph
 from tinygrad_cl.capture import Capture
-from tinygrad_cl.compiler.plan import Plan, make_plan
 from tinygrad_cl.compiler.structure import KEEP, WANTED, Structure, Value
 from tinygrad_cl.errors import DeviceError
 from tinygrad_cl.graph import Leaf, Node
@@ -24,6 +23,9 @@ from tinygrad_cl.lowering import DeviceTraits
 from tinygrad_cl.runtime.device import Device, get_device
 from tinygrad_cl.runtime.memory import Buffer
 from tinygrad_cl.tracing import tracing
+
+if TYPE_CHECKING:
+    from tinygrad_cl.compiler.plan import Plan
 
 MAX_PLANS = 1024  # of a device; a program with ever new shapes must not grow for ever
 
@@ -80,6 +82,8 @@ def explain(nodes: Sequence[Node]) -> Plan:
 
     On the "numpy" device, which fuses nothing, it is the plan of a CPU.
     """
+    from tinygrad_cl.compiler.plan import make_plan
+
     pending = [node for node in nodes if node.buffer is None]
     device = _common_device(pending)
     with device.lock:
@@ -181,6 +185,7 @@ def _attach(nodes: list[Node], buffers: dict[int, Buffer], device: Device) -> No
 def _build(structure: Structure, device: Device) -> Executable:
     if device.kind == "host":
         return HostExecutable(structure, device)
+    # Here, so that `import tinygrad_cl` and programs on the "numpy" device do without the compiler.
     from tinygrad_cl.compiler.execute import DeviceExecutable
     from tinygrad_cl.compiler.tuning import choice_of
 

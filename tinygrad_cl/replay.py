@@ -45,6 +45,10 @@ class Replay:
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
+        for run in recording.runs:  # from now on their plans must not change
+            settle = getattr(run.executable, "settle", None)
+            if settle is not None:
+                settle()
         self._runs = [
             _BoundRun(run, number, recording) for number, run in enumerate(recording.runs)
         ]

@@ -40,6 +40,8 @@ _FORMATS = {"f32": "f4x", "f64": "d", "i32": "i4x", "i64": "q", "u8": "B7x", "b"
 
 Site = tuple[Kernel, int]
 
+HOT = 8  # runs after which a plan is worth the compilation of longer kernels
+
 
 def build_kernels(device: OpenCLDevice, kernels: Iterable[RenderedKernel]) -> None:
     """Builds what the device has no program for, all in one program."""
@@ -56,8 +58,8 @@ class DeviceExecutable:
     """A plan that is ready to run on an OpenCL device.
 
     A plan that renews leaves is a training step and will come again, so all that makes it faster is
-    done at once. Others may never come again: runs of their small kernels are glued when they run
-    for the second time, and until then their kernels serve other plans, too.
+    done at once. Others may never come again: runs of their small kernels are glued once they have
+    run a few times, and until then their kernels serve other plans, too.
     """
 
     def __init__(self, structure: Structure, device: Device, choose: Choose = own_choice) -> None:
@@ -93,14 +95,12 @@ class DeviceExecutable:
             (at, place) for at, place in self.plan.storage.items() if place.kind == "fresh"
         ]
 
-    def _warm_up(self) -> None:
-        """Builds the plan anew when it comes for the second time, if that makes fewer launches."""
-        self._runs += 1
-        if self._runs < 2:
-            return
-        self._is_cold = False
-        if len(self.plan.steps) > 1:
-            self._build(glued=True)
+    def settle(self) -> None:
+        """Glues runs of small kernels, if that was not done yet; the plan stays as it is then."""
+        if self._is_cold:
+            self._is_cold = False
+            if len(self.plan.steps) > 1:
+                self._build(glued=True)
 
     def _prepare(
         self,
@@ -172,8 +172,9 @@ class DeviceExecutable:
             given: buffers for results that would get new ones.
             wanted: the results to return, with their homes; all that are attached, if empty.
         """
-        if self._is_cold:
-            self._warm_up()
+        self._runs += 1
+        if self._runs == HOT:
+            self.settle()
         device = self.device
         buffers: dict[int, Buffer] = dict(given) if given else {}
         for at, storage in self._fresh:

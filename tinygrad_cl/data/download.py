@@ -6,12 +6,8 @@ import hashlib
 import logging
 import os
 import tempfile
-import urllib.request
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
-
-from tqdm import tqdm
 
 from tinygrad_cl.errors import DataError
 
@@ -82,6 +78,11 @@ def fetch(file: RemoteFile, mirrors: tuple[str, ...], folder: Path, timeout: flo
 
 def _fetch_from(address: str, file: RemoteFile, path: Path, timeout: float) -> str | None:
     """Downloads `address` to `path`; returns what went wrong, or None."""
+    import urllib.request  # here: these take longer to load than the rest of the package
+    from http.client import HTTPException
+
+    from tqdm import tqdm
+
     digest = hashlib.md5(usedforsecurity=False)
     limit = MAX_UNKNOWN if file.size is None else file.size
     arrived = 0

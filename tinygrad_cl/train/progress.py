@@ -6,8 +6,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from tqdm.auto import tqdm
-
 from tinygrad_cl.train.history import scalars
 
 _SECONDS = 0.2  # from one showing of values to the next: each waits for the device
@@ -20,6 +18,8 @@ class Progress:
         self._bar: Any = None
         self._next = 0.0
         if shown:
+            from tqdm.auto import tqdm  # here: it loads asyncio
+
             self._bar = tqdm(desc=title, total=samples, unit="img", dynamic_ncols=True)
 
     def advance(self, count: int) -> None:
