@@ -44,6 +44,7 @@ FLAG = 77
 # sigmoid in double within 3. Other rows are exact.
 # fmt: off
 ULPS = {
+    "normalize": 1,  # the last product and sum may be rounded once
     "exp": 4, "log": 4, "sqrt": 4, "rsqrt": 3, "sin": 5, "cos": 5, "tanh": 6, "pow": 17, "div": 3,
     "sigmoid": 6, "erf": 7, "random_normal": 8,
     "tan": 6, "acos": 5, "asin": 5, "atan": 6, "atan2": 7, "sinh": 5, "cosh": 5, "hypot": 5,
@@ -152,7 +153,7 @@ def expression_cases(memory: Memory) -> Iterator[Case]:
     for name, inputs, attrs in signatures():
         primitive = PRIMITIVES[name]
         assert isinstance(primitive.lowering, Expr)
-        kinds = ["first", "second", "third"][: len(inputs)]
+        kinds = [("first", "second", "third")[i % 3] for i in range(len(inputs))]
         arrays = [edges(d, kind) for d, kind in zip(inputs, kinds, strict=True)]
         out = primitive.spec(*(TensorSpec((), d) for d in inputs), **attrs).dtype
         tags = [d.tag for d in inputs]

@@ -1,25 +1,15 @@
 /*
  * A training step of LeNet-5 on 32 digits: nearly all of it is one launch, slice by slice.
  *
- * plan: 174 nodes, 19 groups, 7 launches, arena 1490432 bytes
- *   0 launch check_label_ge_cast_sum_to_check_label_eq_to_neg_sum__e15133 grid (1,)
+ * plan: 175 nodes, 18 groups, 7 launches, arena 1489920 bytes
+ *   0 launch check_label_ge_cast_sum__1fca02 grid (1, 1)
  *       fused  %4 <check_label 32 int64 op=cross_entropy>
  *       fused  %5 <ge 32 bool>
  *       fused  %6 <cast 32 float32 dtype=tinygrad_cl.float32>
  *       anchor %7 <sum scalar float32 dim=(0,) keepdim=False>
  *       stores %7 scalar float32, arena
+ *   1 launch slices_conv_add_relu_to_conv_weight_grad_sum__740814 grid (2,)
  *       border BETWEEN: another kernel lies between the two: %7 <sum scalar float32 dim=(0,) keepdim=False>
- *       fused  %4 <check_label 32 int64 op=cross_entropy>
- *       fused  %50 <eq 32x10 bool>
- *       fused  %61 <div scalar float32>
- *       fused  %64 <neg 32 float32>
- *       fused  %67 <where 32x10 float32>
- *       fused  %68 <neg 32x10 float32>
- *       anchor %69 <sum 32 float32 dim=(1,) keepdim=False>
- *       stores %69 32 float32, arena
- *   1 launch slices_conv_add_relu_to_conv_weight_grad_sum__8800f2 grid (2,)
- *       border BETWEEN: another kernel lies between the two: %7 <sum scalar float32 dim=(0,) keepdim=False>
- *       border KERNEL: it has a kernel of its own: %69 <sum 32 float32 dim=(1,) keepdim=False>
  *       slices 2 of 16 items, 678912 bytes between
  *         0 launch conv_add_relu__71e236 grid (8,)
  *             anchor %7 <conv2d 16x6x28x28 float32 stride=(1, 1) padding=(2, 2) dilation=(1, 1) groups=1>
@@ -61,171 +51,174 @@
  *             border FAN_OUT: 4 kernels read it: %33 <add 16x10 float32>
  *             anchor %34 <max 16x1 float32 dim=(1,) keepdim=True>
  *             stores %34 16x1 float32, arena
- *         8 launch sub_exp_sum__ccd394 grid (1, 1)
+ *         8 launch check_label_eq_sub_where_sum__f2d246 grid (1, 1)
+ *             border FAN_OUT: 4 kernels read it: %33 <add 16x10 float32>
+ *             border DOMAIN: the two run over different numbers of elements: %34 <max 16x1 float32 dim=(1,) keepdim=True>
+ *             fused  %40 <check_label 16 int64 op=cross_entropy>
+ *             fused  %42 <eq 16x10 bool>
+ *             fused  %35 <sub 16x10 float32>
+ *             fused  %43 <where 16x10 float32>
+ *             anchor %44 <sum 16 float32 dim=(1,) keepdim=False>
+ *             stores %44 16 float32, arena
+ *         9 launch sub_exp_sum__ccd394 grid (1, 1)
  *             border FAN_OUT: 4 kernels read it: %33 <add 16x10 float32>
  *             border DOMAIN: the two run over different numbers of elements: %34 <max 16x1 float32 dim=(1,) keepdim=True>
  *             fused  %35 <sub 16x10 float32>
- *             fused  %36 <exp 16x10 float32>
- *             anchor %37 <sum 16x1 float32 dim=(1,) keepdim=True>
- *             stores %37 16x1 float32, arena
- *         9 launch check_label_eq_to_add__0a0d03 grid (1,)
+ *             fused  %45 <exp 16x10 float32>
+ *             anchor %46 <sum 16x1 float32 dim=(1,) keepdim=True>
+ *             stores %46 16x1 float32, arena
+ *        10 launch check_label_ge_to_where_sum__d550bd grid (1, 1)
+ *             border KERNEL: it has a kernel of its own: %44 <sum 16 float32 dim=(1,) keepdim=False>
+ *             border DOMAIN: the two run over different numbers of elements: %46 <sum 16x1 float32 dim=(1,) keepdim=True>
+ *             fused  %40 <check_label 16 int64 op=cross_entropy>
+ *             fused  %51 <ge 16 bool>
+ *             fused  %47 <log 16x1 float32>
+ *             fused  %49 <sub 16 float32>
+ *             fused  %52 <where 16 float32>
+ *             anchor %53 <sum scalar float32 dim=(0,) keepdim=False>
+ *             stores %53 scalar float32, fresh
+ *        11 launch check_label_eq_to_add__f6edc0 grid (1,)
  *             border FAN_OUT: 4 kernels read it: %33 <add 16x10 float32>
  *             border DOMAIN: the two run over different numbers of elements: %34 <max 16x1 float32 dim=(1,) keepdim=True>
- *             border DOMAIN: the two run over different numbers of elements: %37 <sum 16x1 float32 dim=(1,) keepdim=True>
- *             fused  %44 <check_label 16 int64 op=cross_entropy>
- *             fused  %46 <eq 16x10 bool>
- *             fused  %60 <div scalar float32>
- *             fused  %63 <neg 16 float32>
- *             fused  %66 <where 16x10 float32>
- *             fused  %53 <div 16x1 float32>
+ *             border DOMAIN: the two run over different numbers of elements: %46 <sum 16x1 float32 dim=(1,) keepdim=True>
+ *             fused  %40 <check_label 16 int64 op=cross_entropy>
+ *             fused  %42 <eq 16x10 bool>
+ *             fused  %51 <ge 16 bool>
+ *             fused  %57 <div scalar float32>
+ *             fused  %60 <where 16 float32>
+ *             fused  %67 <neg 16 float32>
+ *             fused  %70 <where 16x10 float32>
+ *             fused  %62 <div 16x1 float32>
  *             fused  %35 <sub 16x10 float32>
- *             fused  %36 <exp 16x10 float32>
- *             fused  %56 <mul 16x10 float32>
- *             fused  %67 <add 16x10 float32>
- *             stores %67 16x10 float32, fresh
- *        10 launch check_label_eq_to_where_sum__0f09f7 grid (1, 1)
- *             border FAN_OUT: 4 kernels read it: %33 <add 16x10 float32>
- *             border DOMAIN: the two run over different numbers of elements: %34 <max 16x1 float32 dim=(1,) keepdim=True>
- *             border DOMAIN: the two run over different numbers of elements: %37 <sum 16x1 float32 dim=(1,) keepdim=True>
- *             fused  %44 <check_label 16 int64 op=cross_entropy>
- *             fused  %46 <eq 16x10 bool>
- *             fused  %35 <sub 16x10 float32>
- *             fused  %38 <log 16x1 float32>
- *             fused  %39 <sub 16x10 float32>
- *             fused  %47 <where 16x10 float32>
- *             anchor %48 <sum 16 float32 dim=(1,) keepdim=False>
- *             stores %48 16 float32, arena
- *        11 launch neg_sum__b08d0e grid (1, 1)
- *             border KERNEL: it has a kernel of its own: %48 <sum 16 float32 dim=(1,) keepdim=False>
- *             fused  %49 <neg 16 float32>
- *             anchor %50 <sum scalar float32 dim=(0,) keepdim=False>
- *             stores %50 scalar float32, fresh
+ *             fused  %45 <exp 16x10 float32>
+ *             fused  %65 <mul 16x10 float32>
+ *             fused  %71 <add 16x10 float32>
+ *             stores %71 16x10 float32, fresh
  *        12 launch matmul_le_where__6a1055 grid (3,)
  *             border WANTED: it is asked for: %27 <relu 16x84 float32>
- *             border WANTED: it is asked for: %67 <add 16x10 float32>
- *             anchor %69 <matmul 16x84 float32>
- *             fused  %72 <le 16x84 bool>
- *             fused  %73 <where 16x84 float32>
- *             stores %73 16x84 float32, fresh
+ *             border WANTED: it is asked for: %71 <add 16x10 float32>
+ *             anchor %73 <matmul 16x84 float32>
+ *             fused  %76 <le 16x84 bool>
+ *             fused  %77 <where 16x84 float32>
+ *             stores %77 16x84 float32, fresh
  *        13 launch matmul_le_where__6a1055 grid (2,)
  *             border WANTED: it is asked for: %21 <relu 16x120 float32>
- *             border WANTED: it is asked for: %73 <where 16x84 float32>
- *             anchor %75 <matmul 16x120 float32>
- *             fused  %78 <le 16x120 bool>
- *             fused  %79 <where 16x120 float32>
- *             stores %79 16x120 float32, fresh
+ *             border WANTED: it is asked for: %77 <where 16x84 float32>
+ *             anchor %79 <matmul 16x120 float32>
+ *             fused  %82 <le 16x120 bool>
+ *             fused  %83 <where 16x120 float32>
+ *             stores %83 16x120 float32, fresh
  *        14 launch sum__00a230 grid (1, 1)
- *             border WANTED: it is asked for: %79 <where 16x120 float32>
- *             anchor %98 <sum 120 float32 dim=(0,) keepdim=False>
- *             stores %98 120 float32, fresh
+ *             border WANTED: it is asked for: %83 <where 16x120 float32>
+ *             anchor %102 <sum 120 float32 dim=(0,) keepdim=False>
+ *             stores %102 120 float32, fresh
  *        15 launch sum__00a230 grid (1, 1)
- *             border WANTED: it is asked for: %73 <where 16x84 float32>
- *             anchor %99 <sum 84 float32 dim=(0,) keepdim=False>
- *             stores %99 84 float32, fresh
+ *             border WANTED: it is asked for: %77 <where 16x84 float32>
+ *             anchor %103 <sum 84 float32 dim=(0,) keepdim=False>
+ *             stores %103 84 float32, fresh
  *        16 launch sum__00a230 grid (1, 1)
- *             border WANTED: it is asked for: %67 <add 16x10 float32>
- *             anchor %100 <sum 10 float32 dim=(0,) keepdim=False>
- *             stores %100 10 float32, fresh
+ *             border WANTED: it is asked for: %71 <add 16x10 float32>
+ *             anchor %104 <sum 10 float32 dim=(0,) keepdim=False>
+ *             stores %104 10 float32, fresh
  *        17 launch matmul__876a0e grid (3,)
- *             border WANTED: it is asked for: %79 <where 16x120 float32>
- *             anchor %81 <matmul 16x400 float32>
- *             stores %81 16x400 float32, arena
+ *             border WANTED: it is asked for: %83 <where 16x120 float32>
+ *             anchor %85 <matmul 16x400 float32>
+ *             stores %85 16x400 float32, arena
  *        18 launch max_pool2d_grad_le_where__fca7ca grid (3,)
  *             border INPUT: max_pool2d_grad reads a buffer: %13 <relu 16x16x10x10 float32>
- *             border KERNEL: it has a kernel of its own: %81 <matmul 16x400 float32>
- *             anchor %83 <max_pool2d_grad 16x16x10x10 float32 kernel_size=(2, 2) stride=(2, 2) padding=(0, 0) dilation=(1, 1) ceil_mode=False>
- *             fused  %86 <le 16x16x10x10 bool>
- *             fused  %87 <where 16x16x10x10 float32>
- *             stores %87 16x16x10x10 float32, arena
+ *             border KERNEL: it has a kernel of its own: %85 <matmul 16x400 float32>
+ *             anchor %87 <max_pool2d_grad 16x16x10x10 float32 kernel_size=(2, 2) stride=(2, 2) padding=(0, 0) dilation=(1, 1) ceil_mode=False>
+ *             fused  %90 <le 16x16x10x10 bool>
+ *             fused  %91 <where 16x16x10x10 float32>
+ *             stores %91 16x16x10x10 float32, arena
  *        19 launch conv_weight_grad__e1ef9a grid (4,)
  *             border KERNEL: it has a kernel of its own: %10 <max_pool2d 16x6x14x14 float32 kernel_size=(2, 2) stride=(2, 2) padding=(0, 0) dilation=(1, 1) ceil_mode=False>
- *             border INPUT: conv2d_weight_grad reads a buffer: %87 <where 16x16x10x10 float32>
- *             anchor %96 <conv2d_weight_grad 16x6x5x5 float32 kernel_size=(5, 5) stride=(1, 1) padding=(0, 0) dilation=(1, 1) groups=1>
- *             stores %96 16x6x5x5 float32, fresh
+ *             border INPUT: conv2d_weight_grad reads a buffer: %91 <where 16x16x10x10 float32>
+ *             anchor %100 <conv2d_weight_grad 16x6x5x5 float32 kernel_size=(5, 5) stride=(1, 1) padding=(0, 0) dilation=(1, 1) groups=1>
+ *             stores %100 16x6x5x5 float32, fresh
  *        20 launch conv_weight_grad_sum__5c2034 grid (1,)
  *        21 launch sum__eeddc7 grid (4, 1)
- *             border INPUT: conv2d_weight_grad reads a buffer: %87 <where 16x16x10x10 float32>
- *             anchor %97 <sum 16 float32 dim=(0, 2, 3) keepdim=False>
- *             stores %97 16 float32, fresh
+ *             border INPUT: conv2d_weight_grad reads a buffer: %91 <where 16x16x10x10 float32>
+ *             anchor %101 <sum 16 float32 dim=(0, 2, 3) keepdim=False>
+ *             stores %101 16 float32, fresh
  *        22 launch conv_input_grad__853b46 grid (8,)
- *             border INPUT: conv2d_weight_grad reads a buffer: %87 <where 16x16x10x10 float32>
- *             anchor %88 <conv2d_input_grad 16x6x14x14 float32 input_size=(14, 14) stride=(1, 1) padding=(0, 0) dilation=(1, 1) groups=1>
- *             stores %88 16x6x14x14 float32, arena
+ *             border INPUT: conv2d_weight_grad reads a buffer: %91 <where 16x16x10x10 float32>
+ *             anchor %92 <conv2d_input_grad 16x6x14x14 float32 input_size=(14, 14) stride=(1, 1) padding=(0, 0) dilation=(1, 1) groups=1>
+ *             stores %92 16x6x14x14 float32, arena
  *        23 launch max_pool2d_grad_le_where__fca7ca grid (8,)
  *             border INPUT: max_pool2d_grad reads a buffer: %9 <relu 16x6x28x28 float32>
- *             border KERNEL: it has a kernel of its own: %88 <conv2d_input_grad 16x6x14x14 float32 input_size=(14, 14) stride=(1, 1) padding=(0, 0) dilation=(1, 1) groups=1>
- *             anchor %89 <max_pool2d_grad 16x6x28x28 float32 kernel_size=(2, 2) stride=(2, 2) padding=(0, 0) dilation=(1, 1) ceil_mode=False>
- *             fused  %92 <le 16x6x28x28 bool>
- *             fused  %93 <where 16x6x28x28 float32>
- *             stores %93 16x6x28x28 float32, arena
+ *             border KERNEL: it has a kernel of its own: %92 <conv2d_input_grad 16x6x14x14 float32 input_size=(14, 14) stride=(1, 1) padding=(0, 0) dilation=(1, 1) groups=1>
+ *             anchor %93 <max_pool2d_grad 16x6x28x28 float32 kernel_size=(2, 2) stride=(2, 2) padding=(0, 0) dilation=(1, 1) ceil_mode=False>
+ *             fused  %96 <le 16x6x28x28 bool>
+ *             fused  %97 <where 16x6x28x28 float32>
+ *             stores %97 16x6x28x28 float32, arena
  *        24 launch sum__eeddc7 grid (6, 1)
- *             border INPUT: conv2d_weight_grad reads a buffer: %93 <where 16x6x28x28 float32>
- *             anchor %95 <sum 6 float32 dim=(0, 2, 3) keepdim=False>
- *             stores %95 6 float32, fresh
+ *             border INPUT: conv2d_weight_grad reads a buffer: %97 <where 16x6x28x28 float32>
+ *             anchor %99 <sum 6 float32 dim=(0, 2, 3) keepdim=False>
+ *             stores %99 6 float32, fresh
  *        25 launch conv_weight_grad__39afd8 grid (8,)
- *             border INPUT: conv2d_weight_grad reads a buffer: %93 <where 16x6x28x28 float32>
- *             anchor %94 <conv2d_weight_grad 6x1x5x5 float32 kernel_size=(5, 5) stride=(1, 1) padding=(2, 2) dilation=(1, 1) groups=1>
- *             stores %94 6x1x5x5 float32, fresh
+ *             border INPUT: conv2d_weight_grad reads a buffer: %97 <where 16x6x28x28 float32>
+ *             anchor %98 <conv2d_weight_grad 6x1x5x5 float32 kernel_size=(5, 5) stride=(1, 1) padding=(2, 2) dilation=(1, 1) groups=1>
+ *             stores %98 6x1x5x5 float32, fresh
  *        26 launch conv_weight_grad_sum__5c2034 grid (1,)
  *       stores %32 32x16x5x5 float32, arena
  *       stores %36 32x120 float32, arena
  *       stores %39 32x84 float32, arena
- *       stores %54 scalar float32, arena
- *       stores %75 32x10 float32, arena
- *       stores %80 32x84 float32, arena
- *       stores %85 32x120 float32, arena
- *       stores %99 6x1x5x5 float32, fresh
- *       stores %107 6 float32, fresh
- *       stores %115 16x6x5x5 float32, fresh
- *       stores %121 16 float32, fresh
- *       stores %138 120 float32, fresh
- *       stores %153 84 float32, fresh
- *       stores %168 10 float32, fresh
+ *       stores %55 scalar float32, arena
+ *       stores %76 32x10 float32, arena
+ *       stores %81 32x84 float32, arena
+ *       stores %86 32x120 float32, arena
+ *       stores %100 6x1x5x5 float32, fresh
+ *       stores %108 6 float32, fresh
+ *       stores %116 16x6x5x5 float32, fresh
+ *       stores %122 16 float32, fresh
+ *       stores %139 120 float32, fresh
+ *       stores %154 84 float32, fresh
+ *       stores %169 10 float32, fresh
  *   2 launch sum_partials__2c7d5c grid (1,)
  *   3 launch matmul__964fcf grid (5,)
  *       border SLICE: it is read outside the slices: %32 <max_pool2d 32x16x5x5 float32 kernel_size=(2, 2) stride=(2, 2) padding=(0, 0) dilation=(1, 1) ceil_mode=False>
- *       border SLICE: it is read outside the slices: %85 <where 32x120 float32>
- *       anchor %130 <matmul 120x400 float32>
- *       stores %132 120x400 float32, fresh
+ *       border SLICE: it is read outside the slices: %86 <where 32x120 float32>
+ *       anchor %131 <matmul 120x400 float32>
+ *       stores %133 120x400 float32, fresh
  *   4 launch matmul__964fcf grid (4,)
  *       border SLICE: it is read outside the slices: %36 <relu 32x120 float32>
- *       border SLICE: it is read outside the slices: %80 <where 32x84 float32>
- *       anchor %145 <matmul 84x120 float32>
- *       stores %147 84x120 float32, fresh
+ *       border SLICE: it is read outside the slices: %81 <where 32x84 float32>
+ *       anchor %146 <matmul 84x120 float32>
+ *       stores %148 84x120 float32, fresh
  *   5 launch div_to_matmul__5d6fbd grid (1,)
  *       border BETWEEN: another kernel lies between the two: %7 <sum scalar float32 dim=(0,) keepdim=False>
- *       border SLICE: it is read outside the slices: %54 <sum scalar float32 dim=(0,) keepdim=False>
- *       fused  %55 <div scalar float32>
- *       stores %55 scalar float32, fresh
+ *       border SLICE: it is read outside the slices: %55 <sum scalar float32 dim=(0,) keepdim=False>
+ *       fused  %56 <div scalar float32>
+ *       stores %56 scalar float32, fresh
  *       border SLICE: it is read outside the slices: %39 <relu 32x84 float32>
- *       border SLICE: it is read outside the slices: %75 <add 32x10 float32>
- *       anchor %160 <matmul 10x84 float32>
- *       stores %162 10x84 float32, fresh
+ *       border SLICE: it is read outside the slices: %76 <add 32x10 float32>
+ *       anchor %161 <matmul 10x84 float32>
+ *       stores %163 10x84 float32, fresh
  *   6 launch mul_add_mul_sub_all__6fd552 (10 segments) grid (16,)
- *       border SLICE: it is read outside the slices: %99 <conv2d_weight_grad 6x1x5x5 float32 kernel_size=(5, 5) stride=(1, 1) padding=(2, 2) dilation=(1, 1) groups=1>
- *       fused  %102 <mul 6x1x5x5 float32>
- *       fused  %103 <add 6x1x5x5 float32>
- *       fused  %105 <mul 6x1x5x5 float32>
- *       fused  %106 <sub 6x1x5x5 float32>
- *       stores %103 6x1x5x5 float32, fresh
- *       stores %106 6x1x5x5 float32, fresh
- *       border ALIAS: the value between them has a buffer already: %109 <reshape 6 float32 shape=(6,)>
- *       fused  %111 <mul 6 float32>
- *       fused  %112 <add 6 float32>
- *       fused  %113 <mul 6 float32>
- *       fused  %114 <sub 6 float32>
- *       stores %112 6 float32, fresh
- *       stores %114 6 float32, fresh
- *       border SLICE: it is read outside the slices: %115 <conv2d_weight_grad 16x6x5x5 float32 kernel_size=(5, 5) stride=(1, 1) padding=(0, 0) dilation=(1, 1) groups=1>
- *       fused  %117 <mul 16x6x5x5 float32>
- *       fused  %118 <add 16x6x5x5 float32>
- *       fused  %119 <mul 16x6x5x5 float32>
- *       fused  %120 <sub 16x6x5x5 float32>
- *       stores %118 16x6x5x5 float32, fresh
- *       stores %120 16x6x5x5 float32, fresh
+ *       border SLICE: it is read outside the slices: %100 <conv2d_weight_grad 6x1x5x5 float32 kernel_size=(5, 5) stride=(1, 1) padding=(2, 2) dilation=(1, 1) groups=1>
+ *       fused  %103 <mul 6x1x5x5 float32>
+ *       fused  %104 <add 6x1x5x5 float32>
+ *       fused  %106 <mul 6x1x5x5 float32>
+ *       fused  %107 <sub 6x1x5x5 float32>
+ *       stores %104 6x1x5x5 float32, fresh
+ *       stores %107 6x1x5x5 float32, fresh
+ *       border ALIAS: the value between them has a buffer already: %110 <reshape 6 float32 shape=(6,)>
+ *       fused  %112 <mul 6 float32>
+ *       fused  %113 <add 6 float32>
+ *       fused  %114 <mul 6 float32>
+ *       fused  %115 <sub 6 float32>
+ *       stores %113 6 float32, fresh
+ *       stores %115 6 float32, fresh
+ *       border SLICE: it is read outside the slices: %116 <conv2d_weight_grad 16x6x5x5 float32 kernel_size=(5, 5) stride=(1, 1) padding=(0, 0) dilation=(1, 1) groups=1>
+ *       fused  %118 <mul 16x6x5x5 float32>
+ *       fused  %119 <add 16x6x5x5 float32>
+ *       fused  %120 <mul 16x6x5x5 float32>
+ *       fused  %121 <sub 16x6x5x5 float32>
+ *       stores %119 16x6x5x5 float32, fresh
+ *       stores %121 16x6x5x5 float32, fresh
  */
 
-/* phase 0 */
 #define KERNEL check_label_ge_cast_sum__1fca02
 #define VEC 16
 static inline V_f32 NAME(element)(const size_t j, const int n, __global const long *xp0, __global const uchar *scalars, int xa2, int xa3, __global int *flags, int xa5)
@@ -262,56 +255,6 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define LANES 1
 #define UNROLL 1
 #include "reduce.cl"
-/* phase 1 */
-#define KERNEL check_label_eq_to_neg_sum__af0fe7
-#define VEC 16
-static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n, __global const long *xp0, __global const uchar *scalars, int xa2, int xa3, __global int *flags, int xa5, __global const float *xp1, int xa7)
-{
-    const V_i64 r0 = SPLAT_i64(LOAD1_long(xp0, k_0));  // int64
-    const V_i64 r1 = SPLAT_i64(SCALAR_i64(scalars, xa2));  // scalar int64
-    const V_i64 r2 = SPLAT_i64(SCALAR_i64(scalars, xa3));  // scalar int64
-    const V_i64 r3 = CHECK_LABEL(r0, r1, r2, flags, 1);  // check_label int64
-    const V_i64 r4 = INDEX_i64(j, 1);  // iota int64
-    const V_b r5 = EQUAL(r3, r4);  // eq bool
-    const V_f32 r6 = SPLAT_f32(SCALAR_f32(scalars, xa5));  // scalar float32
-    const V_f32 r7 = SPLAT_f32(LOAD1_float(xp1, 0));  // float32
-    const V_f32 r8 = r6 / r7;  // div float32
-    const V_f32 r9 = -r8;  // neg float32
-    const V_f32 r10 = SPLAT_f32(SCALAR_f32(scalars, xa7));  // scalar float32
-    const V_f32 r11 = SELECT_f32(r5, r9, r10);  // where float32
-    const V_f32 r12 = -r11;  // neg float32
-    return r12;
-}
-#define ELEMENT(j, n) NAME(element)(k_0, j, n, xp0, scalars, xa2, xa3, flags, xa5, xp1, xa7)
-#define UNRAVEL_KEPT(k) const size_t k_0 = k;
-#define UNRAVEL_FOLD(f)
-#define INNER
-#define KIND_T float
-#define KIND_V V_f32
-#define KIND_MASK MASK_f32
-#define KIND_SELECT SELECT_f32
-#define KIND_IDENTITY SPLAT_f32(IDENTITY_sum_f32)
-#define KIND_FOLD(acc, x) FOLD_sum_f32(acc, x)
-#define KIND_ACROSS(acc) HFOLD_sum_f32(acc)
-#define RESULT_T float
-#define RESULT_V V_f32
-static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, __global float *q0)
-{
-    const V_f32 r0 = value;
-    STOREP_float(r0, q0, j, n);
-}
-#define EPILOGUE(value, at, n) NAME(finish)(value, at, n, q0)
-#define PARAMS , __global const long *xp0, __global const uchar *scalars, int xa2, int xa3, __global int *flags, int xa5, __global const float *xp1, int xa7, __global float *q0
-#define LANES 1
-#define UNROLL 1
-#include "reduce.cl"
-#define KERNEL check_label_ge_cast_sum_to_check_label_eq_to_neg_sum__e15133
-#define VEC 1
-#define PARAMS , __global void *p0, __global void *scalars, __global void *flags, __global void *p3, __global void *p4
-#define PHASES  \
-    /* check_label_ge_cast_sum */ RUN(NAME(0), 1, 1, 1, 1, 1, T(0), T(1), T(0), 1, T(2), AT(p0, 0), scalars, T(3), T(4), flags, T(5), AT(p3, 0)) \
-    /* check_label_eq_to_neg_sum */ RUN(NAME(1), 1, 1, 1, T(0), 1, T(6), T(7), T(8), T(0), 1, AT(p0, 0), scalars, T(3), T(4), flags, T(9), AT(p3, 0), T(10), AT(p4, 0))
-#include "slices.cl"
 
 /* phase 0 */
 #define KERNEL conv_add_relu__71e236
@@ -468,6 +411,47 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define UNROLL 1
 #include "reduce.cl"
 /* phase 6 */
+#define KERNEL check_label_eq_sub_where_sum__f2d246
+#define VEC 16
+static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n, __global const long *xp0, __global const uchar *scalars, int xa2, int xa3, __global int *flags, __global const float *xp1, long xs0, __global const float *xp2, int xa8)
+{
+    const V_i64 r0 = SPLAT_i64(LOAD1_long(xp0, k_0));  // int64
+    const V_i64 r1 = SPLAT_i64(SCALAR_i64(scalars, xa2));  // scalar int64
+    const V_i64 r2 = SPLAT_i64(SCALAR_i64(scalars, xa3));  // scalar int64
+    const V_i64 r3 = CHECK_LABEL(r0, r1, r2, flags, 1);  // check_label int64
+    const V_i64 r4 = INDEX_i64(j, 1);  // iota int64
+    const V_b r5 = EQUAL(r3, r4);  // eq bool
+    const V_f32 r6 = LOADP_float(xp1, k_0 * xs0 + j, n);  // float32
+    const V_f32 r7 = SPLAT_f32(LOAD1_float(xp2, k_0));  // float32
+    const V_f32 r8 = r6 - r7;  // sub float32
+    const V_f32 r9 = SPLAT_f32(SCALAR_f32(scalars, xa8));  // scalar float32
+    const V_f32 r10 = SELECT_f32(r5, r8, r9);  // where float32
+    return r10;
+}
+#define ELEMENT(j, n) NAME(element)(k_0, j, n, xp0, scalars, xa2, xa3, flags, xp1, xs0, xp2, xa8)
+#define UNRAVEL_KEPT(k) const size_t k_0 = k;
+#define UNRAVEL_FOLD(f)
+#define INNER
+#define KIND_T float
+#define KIND_V V_f32
+#define KIND_MASK MASK_f32
+#define KIND_SELECT SELECT_f32
+#define KIND_IDENTITY SPLAT_f32(IDENTITY_sum_f32)
+#define KIND_FOLD(acc, x) FOLD_sum_f32(acc, x)
+#define KIND_ACROSS(acc) HFOLD_sum_f32(acc)
+#define RESULT_T float
+#define RESULT_V V_f32
+static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, __global float *q0)
+{
+    const V_f32 r0 = value;
+    STOREP_float(r0, q0, j, n);
+}
+#define EPILOGUE(value, at, n) NAME(finish)(value, at, n, q0)
+#define PARAMS , __global const long *xp0, __global const uchar *scalars, int xa2, int xa3, __global int *flags, __global const float *xp1, long xs0, __global const float *xp2, int xa8, __global float *q0
+#define LANES 1
+#define UNROLL 1
+#include "reduce.cl"
+/* phase 7 */
 #define KERNEL sub_exp_sum__ccd394
 #define VEC 16
 static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n, __global const float *xp0, long xs0, __global const float *xp1)
@@ -501,95 +485,26 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define LANES 1
 #define UNROLL 1
 #include "reduce.cl"
-/* phase 7 */
-#define KERNEL check_label_eq_to_add__0a0d03
-#define VEC 16
-static inline void NAME(body)(const size_t i0, const size_t j, const int n, __global const long *p0, __global const uchar *scalars, int a2, int a3, __global int *flags, int a5, __global const float *p1, int a7, __global const float *p2, __global const float *p3, __global const float *p4, long s0, __global const float *p5, __global float *q0, long s1)
-{
-    const V_i64 r0 = SPLAT_i64(LOAD1_long(p0, i0));  // int64
-    const V_i64 r1 = SPLAT_i64(SCALAR_i64(scalars, a2));  // scalar int64
-    const V_i64 r2 = SPLAT_i64(SCALAR_i64(scalars, a3));  // scalar int64
-    const V_i64 r3 = CHECK_LABEL(r0, r1, r2, flags, 1);  // check_label int64
-    const V_i64 r4 = INDEX_i64(j, 1);  // iota int64
-    const V_b r5 = EQUAL(r3, r4);  // eq bool
-    const V_f32 r6 = SPLAT_f32(SCALAR_f32(scalars, a5));  // scalar float32
-    const V_f32 r7 = SPLAT_f32(LOAD1_float(p1, 0));  // float32
-    const V_f32 r8 = r6 / r7;  // div float32
-    const V_f32 r9 = -r8;  // neg float32
-    const V_f32 r10 = SPLAT_f32(SCALAR_f32(scalars, a7));  // scalar float32
-    const V_f32 r11 = SELECT_f32(r5, r9, r10);  // where float32
-    const V_f32 r12 = SPLAT_f32(LOAD1_float(p2, i0));  // float32
-    const V_f32 r13 = SPLAT_f32(LOAD1_float(p3, i0));  // float32
-    const V_f32 r14 = r12 / r13;  // div float32
-    const V_f32 r15 = LOADP_float(p4, i0 * s0 + j, n);  // float32
-    const V_f32 r16 = SPLAT_f32(LOAD1_float(p5, i0));  // float32
-    const V_f32 r17 = r15 - r16;  // sub float32
-    const V_f32 r18 = exp(r17);  // exp float32
-    const V_f32 r19 = r14 * r18;  // mul float32
-    const V_f32 r20 = r11 + r19;  // add float32
-    STOREP_float(r20, q0, i0 * s1 + j, n);
-}
-#define LANES 1
-#define PARAMS , __global const long *p0, __global const uchar *scalars, int a2, int a3, __global int *flags, int a5, __global const float *p1, int a7, __global const float *p2, __global const float *p3, __global const float *p4, long s0, __global const float *p5, __global float *q0, long s1
-#define BODY_CALL(j, n) NAME(body)(i0, j, n, p0, scalars, a2, a3, flags, a5, p1, a7, p2, p3, p4, s0, p5, q0, s1)
-#define ROWS
-#define UNRAVEL(row) size_t i0 = row;
-#define NEXT_ROW i0++;
-#include "elementwise.cl"
 /* phase 8 */
-#define KERNEL check_label_eq_to_where_sum__0f09f7
+#define KERNEL check_label_ge_to_where_sum__d550bd
 #define VEC 16
-static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n, __global const long *xp0, __global const uchar *scalars, int xa2, int xa3, __global int *flags, __global const float *xp1, long xs0, __global const float *xp2, __global const float *xp3, int xa9)
+static inline V_f32 NAME(element)(const size_t j, const int n, __global const long *xp0, __global const uchar *scalars, int xa2, int xa3, __global int *flags, int xa5, __global const float *xp1, __global const float *xp2, int xa8)
 {
-    const V_i64 r0 = SPLAT_i64(LOAD1_long(xp0, k_0));  // int64
+    const V_i64 r0 = LOADP_long(xp0, j, n);  // int64
     const V_i64 r1 = SPLAT_i64(SCALAR_i64(scalars, xa2));  // scalar int64
     const V_i64 r2 = SPLAT_i64(SCALAR_i64(scalars, xa3));  // scalar int64
     const V_i64 r3 = CHECK_LABEL(r0, r1, r2, flags, 1);  // check_label int64
-    const V_i64 r4 = INDEX_i64(j, 1);  // iota int64
-    const V_b r5 = EQUAL(r3, r4);  // eq bool
-    const V_f32 r6 = LOADP_float(xp1, k_0 * xs0 + j, n);  // float32
-    const V_f32 r7 = SPLAT_f32(LOAD1_float(xp2, k_0));  // float32
-    const V_f32 r8 = r6 - r7;  // sub float32
-    const V_f32 r9 = SPLAT_f32(LOAD1_float(xp3, k_0));  // float32
-    const V_f32 r10 = log(r9);  // log float32
-    const V_f32 r11 = r8 - r10;  // sub float32
-    const V_f32 r12 = SPLAT_f32(SCALAR_f32(scalars, xa9));  // scalar float32
-    const V_f32 r13 = SELECT_f32(r5, r11, r12);  // where float32
-    return r13;
+    const V_i64 r4 = SPLAT_i64(SCALAR_i64(scalars, xa5));  // scalar int64
+    const V_b r5 = LESS_EQUAL_i64(r4, r3);  // ge bool
+    const V_f32 r6 = LOADP_float(xp1, j, n);  // float32
+    const V_f32 r7 = log(r6);  // log float32
+    const V_f32 r8 = LOADP_float(xp2, j, n);  // float32
+    const V_f32 r9 = r7 - r8;  // sub float32
+    const V_f32 r10 = SPLAT_f32(SCALAR_f32(scalars, xa8));  // scalar float32
+    const V_f32 r11 = SELECT_f32(r5, r9, r10);  // where float32
+    return r11;
 }
-#define ELEMENT(j, n) NAME(element)(k_0, j, n, xp0, scalars, xa2, xa3, flags, xp1, xs0, xp2, xp3, xa9)
-#define UNRAVEL_KEPT(k) const size_t k_0 = k;
-#define UNRAVEL_FOLD(f)
-#define INNER
-#define KIND_T float
-#define KIND_V V_f32
-#define KIND_MASK MASK_f32
-#define KIND_SELECT SELECT_f32
-#define KIND_IDENTITY SPLAT_f32(IDENTITY_sum_f32)
-#define KIND_FOLD(acc, x) FOLD_sum_f32(acc, x)
-#define KIND_ACROSS(acc) HFOLD_sum_f32(acc)
-#define RESULT_T float
-#define RESULT_V V_f32
-static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, __global float *q0)
-{
-    const V_f32 r0 = value;
-    STOREP_float(r0, q0, j, n);
-}
-#define EPILOGUE(value, at, n) NAME(finish)(value, at, n, q0)
-#define PARAMS , __global const long *xp0, __global const uchar *scalars, int xa2, int xa3, __global int *flags, __global const float *xp1, long xs0, __global const float *xp2, __global const float *xp3, int xa9, __global float *q0
-#define LANES 1
-#define UNROLL 1
-#include "reduce.cl"
-/* phase 9 */
-#define KERNEL neg_sum__b08d0e
-#define VEC 16
-static inline V_f32 NAME(element)(const size_t j, const int n, __global const float *xp0)
-{
-    const V_f32 r0 = LOADP_float(xp0, j, n);  // float32
-    const V_f32 r1 = -r0;  // neg float32
-    return r1;
-}
-#define ELEMENT(j, n) NAME(element)(j, n, xp0)
+#define ELEMENT(j, n) NAME(element)(j, n, xp0, scalars, xa2, xa3, flags, xa5, xp1, xp2, xa8)
 #define UNRAVEL_KEPT(k)
 #define UNRAVEL_FOLD(f)
 #define INNER
@@ -608,10 +523,48 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
     STOREP_float(r0, q0, j, n);
 }
 #define EPILOGUE(value, at, n) NAME(finish)(value, at, n, q0)
-#define PARAMS , __global const float *xp0, __global float *q0
+#define PARAMS , __global const long *xp0, __global const uchar *scalars, int xa2, int xa3, __global int *flags, int xa5, __global const float *xp1, __global const float *xp2, int xa8, __global float *q0
 #define LANES 1
 #define UNROLL 1
 #include "reduce.cl"
+/* phase 9 */
+#define KERNEL check_label_eq_to_add__f6edc0
+#define VEC 16
+static inline void NAME(body)(const size_t i0, const size_t j, const int n, __global const long *p0, __global const uchar *scalars, int a2, int a3, __global int *flags, int a5, int a6, __global const float *p1, int a8, int a9, __global const float *p2, __global const float *p3, long s0, __global const float *p4, __global float *q0, long s1)
+{
+    const V_i64 r0 = SPLAT_i64(LOAD1_long(p0, i0));  // int64
+    const V_i64 r1 = SPLAT_i64(SCALAR_i64(scalars, a2));  // scalar int64
+    const V_i64 r2 = SPLAT_i64(SCALAR_i64(scalars, a3));  // scalar int64
+    const V_i64 r3 = CHECK_LABEL(r0, r1, r2, flags, 1);  // check_label int64
+    const V_i64 r4 = INDEX_i64(j, 1);  // iota int64
+    const V_b r5 = EQUAL(r3, r4);  // eq bool
+    const V_i64 r6 = SPLAT_i64(SCALAR_i64(scalars, a5));  // scalar int64
+    const V_b r7 = LESS_EQUAL_i64(r6, r3);  // ge bool
+    const V_f32 r8 = SPLAT_f32(SCALAR_f32(scalars, a6));  // scalar float32
+    const V_f32 r9 = SPLAT_f32(LOAD1_float(p1, 0));  // float32
+    const V_f32 r10 = r8 / r9;  // div float32
+    const V_f32 r11 = SPLAT_f32(SCALAR_f32(scalars, a8));  // scalar float32
+    const V_f32 r12 = SELECT_f32(r7, r10, r11);  // where float32
+    const V_f32 r13 = -r12;  // neg float32
+    const V_f32 r14 = SPLAT_f32(SCALAR_f32(scalars, a9));  // scalar float32
+    const V_f32 r15 = SELECT_f32(r5, r13, r14);  // where float32
+    const V_f32 r16 = SPLAT_f32(LOAD1_float(p2, i0));  // float32
+    const V_f32 r17 = r12 / r16;  // div float32
+    const V_f32 r18 = LOADP_float(p3, i0 * s0 + j, n);  // float32
+    const V_f32 r19 = SPLAT_f32(LOAD1_float(p4, i0));  // float32
+    const V_f32 r20 = r18 - r19;  // sub float32
+    const V_f32 r21 = exp(r20);  // exp float32
+    const V_f32 r22 = r17 * r21;  // mul float32
+    const V_f32 r23 = r15 + r22;  // add float32
+    STOREP_float(r23, q0, i0 * s1 + j, n);
+}
+#define LANES 1
+#define PARAMS , __global const long *p0, __global const uchar *scalars, int a2, int a3, __global int *flags, int a5, int a6, __global const float *p1, int a8, int a9, __global const float *p2, __global const float *p3, long s0, __global const float *p4, __global float *q0, long s1
+#define BODY_CALL(j, n) NAME(body)(i0, j, n, p0, scalars, a2, a3, flags, a5, a6, p1, a8, a9, p2, p3, s0, p4, q0, s1)
+#define ROWS
+#define UNRAVEL(row) size_t i0 = row;
+#define NEXT_ROW i0++;
+#include "elementwise.cl"
 /* phase 10 */
 #define KERNEL matmul_le_where__6a1055
 #define VEC 16
@@ -807,9 +760,9 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define LINE 256
 #define DENSE 256
 #include "conv_weight.cl"
-#define KERNEL slices_conv_add_relu_to_conv_weight_grad_sum__8800f2
+#define KERNEL slices_conv_add_relu_to_conv_weight_grad_sum__740814
 #define VEC 1
-#define PARAMS , __global void *p0, __global void *p1, __global void *p2, __global void *p3, __global void *p4, __global void *p5, __global void *p6, __global void *p7, __global void *p8, __global void *p9, __global void *p10, __global void *p11, __global void *p12, __global void *p13, __global void *p14, __global void *scalars, __global void *flags, __global void *p17, __global void *p18, __global void *p19, __global void *p20, __global void *p21, __global void *p22
+#define PARAMS , __global void *p0, __global void *p1, __global void *p2, __global void *p3, __global void *p4, __global void *p5, __global void *p6, __global void *p7, __global void *p8, __global void *p9, __global void *p10, __global void *p11, __global void *p12, __global void *p13, __global void *p14, __global void *scalars, __global void *flags, __global void *p17, __global void *p18, __global void *p19, __global void *p20, __global void *p21
 #define PHASES  \
     /* conv_add_relu */ RUN(NAME(0), T(0), 1, 1, AT(mine, 0), AT(p0, slice * T(1)), AT(p1, 0), T(2), 1, 1, T(3), T(4), T(4), T(4), T(4), T(5), T(5), 1, 1, T(6), T(6), 1, 1, T(7), T(7), 1, 1, 1, 1, 1, T(3), T(4), T(4), T(8), T(9), T(10), T(11), 1, T(6), AT(p2, 0), AT(mine, 0), T(12), T(13)) \
     /* max_pool2d */ RUN(NAME(1), T(0), 1, 1, AT(mine, T(14)), AT(mine, 0), T(15), T(4), T(4), T(16), T(16), 0) \
@@ -819,25 +772,25 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
     /* matmul_add_relu */ RUN(NAME(3), 1, 1, 1, AT(p9, slice * T(31)), AT(p6, slice * T(26)), AT(p10, 0), T(2), T(32), T(27), 1, 1, 1, 0, 0, 0, 0, T(27), 0, 0, 0, 0, T(27), T(2), T(15), 1, AT(p11, 0), AT(p9, slice * T(31)), T(33), T(32)) \
     /* matmul_add */ RUN(NAME(4), 1, 1, 1, AT(mine, T(34)), AT(p9, slice * T(31)), AT(p12, 0), T(2), T(18), T(32), 1, 1, 1, 0, 0, 0, 0, T(32), 0, 0, 0, 0, T(32), T(2), T(2), 1, AT(p13, 0), AT(mine, T(34)), T(35), T(18)) \
     /* max */ RUN(NAME(5), 1, 1, 1, T(2), 1, T(18), T(36), T(2), T(2), 1, AT(mine, T(34)), T(18), AT(mine, T(37))) \
-    /* sub_exp_sum */ RUN(NAME(6), 1, 1, 1, T(2), 1, T(18), T(36), T(2), T(2), 1, AT(mine, T(34)), T(18), AT(mine, T(37)), AT(mine, T(38))) \
-    /* check_label_eq_to_add */ RUN(NAME(7), 1, 1, 1, T(2), T(18), T(36), AT(p14, slice * T(39)), scalars, T(40), T(41), flags, T(42), AT(p17, 0), T(43), AT(p18, slice * T(44)), AT(mine, T(38)), AT(mine, T(34)), T(18), AT(mine, T(37)), AT(p19, slice * T(45)), T(18)) \
-    /* check_label_eq_to_where_sum */ RUN(NAME(8), 1, 1, 1, T(2), 1, T(18), T(36), T(2), T(2), 1, AT(p14, slice * T(39)), scalars, T(40), T(41), flags, AT(mine, T(34)), T(18), AT(mine, T(37)), AT(mine, T(38)), T(46), AT(mine, T(47))) \
-    /* neg_sum */ RUN(NAME(9), 1, 1, 1, 1, 1, T(2), T(48), T(2), 1, 1, AT(mine, T(47)), AT(p20, slice * T(49))) \
-    /* matmul_le_where */ RUN(NAME(10), T(23), 1, 1, AT(p21, slice * T(31)), AT(p19, slice * T(45)), AT(p12, 0), T(2), T(32), T(18), 1, 1, 1, 0, 0, 0, 0, T(18), 1, 0, 0, 0, 0, T(32), 1, T(50), T(2), 1, 1, T(18), AT(p9, slice * T(31)), T(32), scalars, T(51), T(52), AT(p21, slice * T(31)), T(33), T(32)) \
-    /* matmul_le_where */ RUN(NAME(10), T(6), 1, 1, AT(p22, slice * T(26)), AT(p21, slice * T(31)), AT(p10, 0), T(2), T(27), T(32), 1, 1, 1, 0, 0, 0, 0, T(32), 1, 0, 0, 0, 0, T(27), 1, T(53), T(2), T(6), 1, T(32), AT(p6, slice * T(26)), T(27), scalars, T(54), T(55), AT(p22, slice * T(26)), T(30), T(27)) \
-    /* sum */ RUN(NAME(11), 1, 1, 1, 1, T(2), T(27), T(49), T(2), T(27), T(0), AT(p22, slice * T(26)), T(27), AT(p20, T(56) + slice * T(57))) \
-    /* sum */ RUN(NAME(11), 1, 1, 1, 1, T(2), T(32), T(3), T(2), T(32), T(3), AT(p21, slice * T(31)), T(32), AT(p20, T(58) + slice * T(59))) \
-    /* sum */ RUN(NAME(11), 1, 1, 1, 1, T(2), T(18), T(60), T(2), T(18), 1, AT(p19, slice * T(45)), T(18), AT(p20, T(61) + slice * T(62))) \
-    /* matmul */ RUN(NAME(12), T(23), 1, 1, AT(mine, T(63)), AT(p22, slice * T(26)), AT(p7, 0), T(2), T(28), T(27), 1, 1, 1, 0, 0, 0, 0, T(27), 1, 0, 0, 0, 0, T(28), 1, T(64), T(2), T(3), 1, T(27)) \
-    /* max_pool2d_grad_le_where */ RUN(NAME(13), T(23), 1, 1, AT(mine, T(34)), AT(mine, T(63)), AT(mine, T(17)), T(25), T(18), T(18), T(5), T(5), AT(mine, T(17)), scalars, T(65), T(66), AT(mine, T(34))) \
-    /* conv_weight_grad */ RUN(NAME(14), T(49), 1, 1, AT(mine, T(17)), AT(mine, T(14)), AT(mine, T(34)), T(2), T(3), T(2), T(16), T(16), T(18), T(18), T(5), T(5), 1, 1, 0, 0, 1, 1, 1, 1, T(6), T(18), T(3), T(2), T(5), T(16), T(3), T(49), 1) \
-    /* conv_weight_grad_sum */ RUN(NAME(15), 1, 1, 1, AT(p20, T(67) + slice * T(68)), AT(mine, T(17)), T(2), T(2), T(69), T(49), T(25)) \
-    /* sum */ RUN(NAME(16), T(49), 1, 1, T(2), T(2), T(22), T(5), T(2), T(2), T(70), AT(mine, T(34)), T(21), T(22), AT(p20, T(71) + slice * T(44))) \
-    /* conv_input_grad */ RUN(NAME(17), T(0), 1, 1, AT(mine, T(72)), AT(mine, T(34)), AT(p3, 0), T(2), 1, T(2), T(3), T(18), T(18), T(16), T(16), T(5), T(5), 1, 1, 0, 0, 1, 1, T(73), T(73), 1, 1, 1, 1, T(2), T(3), T(16), T(16), T(74), T(16), T(75), T(25), 1, T(6)) \
-    /* max_pool2d_grad_le_where */ RUN(NAME(13), T(0), 1, 1, AT(mine, T(17)), AT(mine, T(72)), AT(mine, 0), T(15), T(4), T(4), T(16), T(16), AT(mine, 0), scalars, T(76), T(77), AT(mine, T(17))) \
-    /* sum */ RUN(NAME(16), T(3), 1, 1, T(3), T(2), T(13), 1, T(2), T(3), T(78), AT(mine, T(17)), T(12), T(13), AT(p20, T(79) + slice * T(80))) \
-    /* conv_weight_grad */ RUN(NAME(18), T(0), 1, 1, AT(mine, 0), AT(p0, slice * T(1)), AT(mine, T(17)), T(2), 1, 1, T(3), T(4), T(4), T(4), T(4), T(5), T(5), 1, 1, T(6), T(6), 1, 1, T(7), T(7), 1, 1, 1, 1, 1, T(3), T(4), T(4), T(8), T(9), T(10), T(81), T(6), 1) \
-    /* conv_weight_grad_sum */ RUN(NAME(15), 1, 1, 1, AT(p20, T(39) + slice * T(82)), AT(mine, 0), T(3), T(3), T(83), T(0), T(25))
+    /* check_label_eq_sub_where_sum */ RUN(NAME(6), 1, 1, 1, T(2), 1, T(18), T(36), T(2), T(2), 1, AT(p14, slice * T(38)), scalars, T(39), T(40), flags, AT(mine, T(34)), T(18), AT(mine, T(37)), T(41), AT(mine, T(42))) \
+    /* sub_exp_sum */ RUN(NAME(7), 1, 1, 1, T(2), 1, T(18), T(36), T(2), T(2), 1, AT(mine, T(34)), T(18), AT(mine, T(37)), AT(mine, T(43))) \
+    /* check_label_ge_to_where_sum */ RUN(NAME(8), 1, 1, 1, 1, 1, T(2), T(44), T(2), 1, 1, AT(p14, slice * T(38)), scalars, T(39), T(40), flags, T(45), AT(mine, T(43)), AT(mine, T(42)), T(41), AT(p17, slice * T(46))) \
+    /* check_label_eq_to_add */ RUN(NAME(9), 1, 1, 1, T(2), T(18), T(36), AT(p14, slice * T(38)), scalars, T(39), T(40), flags, T(45), T(47), AT(p18, 0), T(48), T(49), AT(mine, T(43)), AT(mine, T(34)), T(18), AT(mine, T(37)), AT(p19, slice * T(50)), T(18)) \
+    /* matmul_le_where */ RUN(NAME(10), T(23), 1, 1, AT(p20, slice * T(31)), AT(p19, slice * T(50)), AT(p12, 0), T(2), T(32), T(18), 1, 1, 1, 0, 0, 0, 0, T(18), 1, 0, 0, 0, 0, T(32), 1, T(51), T(2), 1, 1, T(18), AT(p9, slice * T(31)), T(32), scalars, T(52), T(53), AT(p20, slice * T(31)), T(33), T(32)) \
+    /* matmul_le_where */ RUN(NAME(10), T(6), 1, 1, AT(p21, slice * T(26)), AT(p20, slice * T(31)), AT(p10, 0), T(2), T(27), T(32), 1, 1, 1, 0, 0, 0, 0, T(32), 1, 0, 0, 0, 0, T(27), 1, T(54), T(2), T(6), 1, T(32), AT(p6, slice * T(26)), T(27), scalars, T(55), T(56), AT(p21, slice * T(26)), T(30), T(27)) \
+    /* sum */ RUN(NAME(11), 1, 1, 1, 1, T(2), T(27), T(46), T(2), T(27), T(0), AT(p21, slice * T(26)), T(27), AT(p17, T(57) + slice * T(58))) \
+    /* sum */ RUN(NAME(11), 1, 1, 1, 1, T(2), T(32), T(3), T(2), T(32), T(3), AT(p20, slice * T(31)), T(32), AT(p17, T(59) + slice * T(60))) \
+    /* sum */ RUN(NAME(11), 1, 1, 1, 1, T(2), T(18), T(61), T(2), T(18), 1, AT(p19, slice * T(50)), T(18), AT(p17, T(62) + slice * T(63))) \
+    /* matmul */ RUN(NAME(12), T(23), 1, 1, AT(mine, T(64)), AT(p21, slice * T(26)), AT(p7, 0), T(2), T(28), T(27), 1, 1, 1, 0, 0, 0, 0, T(27), 1, 0, 0, 0, 0, T(28), 1, T(65), T(2), T(3), 1, T(27)) \
+    /* max_pool2d_grad_le_where */ RUN(NAME(13), T(23), 1, 1, AT(mine, T(34)), AT(mine, T(64)), AT(mine, T(17)), T(25), T(18), T(18), T(5), T(5), AT(mine, T(17)), scalars, T(66), T(67), AT(mine, T(34))) \
+    /* conv_weight_grad */ RUN(NAME(14), T(46), 1, 1, AT(mine, T(17)), AT(mine, T(14)), AT(mine, T(34)), T(2), T(3), T(2), T(16), T(16), T(18), T(18), T(5), T(5), 1, 1, 0, 0, 1, 1, 1, 1, T(6), T(18), T(3), T(2), T(5), T(16), T(3), T(46), 1) \
+    /* conv_weight_grad_sum */ RUN(NAME(15), 1, 1, 1, AT(p17, T(68) + slice * T(69)), AT(mine, T(17)), T(2), T(2), T(70), T(46), T(25)) \
+    /* sum */ RUN(NAME(16), T(46), 1, 1, T(2), T(2), T(22), T(5), T(2), T(2), T(71), AT(mine, T(34)), T(21), T(22), AT(p17, T(72) + slice * T(73))) \
+    /* conv_input_grad */ RUN(NAME(17), T(0), 1, 1, AT(mine, T(74)), AT(mine, T(34)), AT(p3, 0), T(2), 1, T(2), T(3), T(18), T(18), T(16), T(16), T(5), T(5), 1, 1, 0, 0, 1, 1, T(75), T(75), 1, 1, 1, 1, T(2), T(3), T(16), T(16), T(76), T(16), T(77), T(25), 1, T(6)) \
+    /* max_pool2d_grad_le_where */ RUN(NAME(13), T(0), 1, 1, AT(mine, T(17)), AT(mine, T(74)), AT(mine, 0), T(15), T(4), T(4), T(16), T(16), AT(mine, 0), scalars, T(78), T(79), AT(mine, T(17))) \
+    /* sum */ RUN(NAME(16), T(3), 1, 1, T(3), T(2), T(13), 1, T(2), T(3), T(80), AT(mine, T(17)), T(12), T(13), AT(p17, T(81) + slice * T(82))) \
+    /* conv_weight_grad */ RUN(NAME(18), T(0), 1, 1, AT(mine, 0), AT(p0, slice * T(1)), AT(mine, T(17)), T(2), 1, 1, T(3), T(4), T(4), T(4), T(4), T(5), T(5), 1, 1, T(6), T(6), 1, 1, T(7), T(7), 1, 1, 1, 1, 1, T(3), T(4), T(4), T(8), T(9), T(10), T(83), T(6), 1) \
+    /* conv_weight_grad_sum */ RUN(NAME(15), 1, 1, 1, AT(p17, T(38) + slice * T(84)), AT(mine, 0), T(3), T(3), T(85), T(0), T(25))
 #include "slices.cl"
 
 /* phase 0 */

@@ -292,13 +292,20 @@ def softmax(input: Tensor, dim: int | None = None, dtype: DType | str | None = N
     return wrap(apply(p.div, (e, total(e, (at,), True))))
 
 
+def log_softmax_parts(x: Node, dim: int) -> tuple[Node, Node]:
+    """Returns two nodes whose difference is `log_softmax`: x - m and log(sum(exp(x - m))).
+
+    m is the maximum along the dim, which the second node keeps with size 1.
+    """
+    if x.ndim == 0 or any_empty(x.shape, (dim,)):
+        return x, x
+    d = _centered(x, dim)
+    return d, apply(p.log, (total(apply(p.exp, (d,)), (dim,), True),))
+
+
 def log_softmax_node(x: Node, dim: int) -> Node:
     """Returns x - m - log(sum(exp(x - m))) along a dim, with m the maximum."""
-    if x.ndim == 0 or any_empty(x.shape, (dim,)):
-        return x - x
-    d = _centered(x, dim)
-    sums = total(apply(p.exp, (d,)), (dim,), True)
-    return apply(p.sub, (d, apply(p.log, (sums,))))
+    return apply(p.sub, log_softmax_parts(x, dim))
 
 
 def log_softmax(input: Tensor, dim: int | None = None, dtype: DType | str | None = None) -> Tensor:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tinygrad_cl.dtypes import int64
 from tinygrad_cl.errors import DTypeError, ShapeError
 from tinygrad_cl.functional import base
-from tinygrad_cl.functional.activation import log_softmax_node, softplus_node
+from tinygrad_cl.functional.activation import log_softmax_parts, softplus_node
 from tinygrad_cl.functional.base import unwrap, wrap
 from tinygrad_cl.functional.index import check_labels
 from tinygrad_cl.functional.reduce import average, total
@@ -91,7 +91,7 @@ def nll_loss(
     x = base.floating(unwrap("nll_loss", input))
     check_reduction("nll_loss", reduction)
     labels = _labels("nll_loss", x, unwrap("nll_loss", target))
-    return _picked("nll_loss", x, labels, weight, ignore_index, reduction, 0.0)
+    return _picked("nll_loss", x, labels, weight, ignore_index, reduction)
 
 
 def _labels(op: str, x: Node, target: Node) -> Node:
@@ -126,29 +126,40 @@ def _picked(
     weight: Tensor | None,
     ignore: int,
     reduction: str,
-    smoothing: float,
+    smoothing: float = 0.0,
+    norm: Node | None = None,
 ) -> Tensor:
-    """The loss for class indices; the class is picked by comparing, which fuses."""
+    """The loss for class indices; the class is picked by comparing, which fuses.
+
+    With `norm`, the log-probabilities are `logp - norm`. It is subtracted from what was picked, so
+    that the backward pass needs no sum over the classes.
+    """
     dim = _class_dim(logp)
     classes = logp.shape[dim]
     chosen = check_labels(op, labels, classes, ignore)
     column = m.reshape(chosen, shape=(*labels.shape[:dim], 1, *labels.shape[dim:]))
     numbers = m.iota(shape=(classes, *(1,) * (logp.ndim - 1 - dim)))
     mask = apply(p.eq, (column, numbers))  # nowhere true for an ignored target
-    nothing = base.constant(0, logp.dtype)
-    factors = None if weight is None else _class_weight(op, weight, logp, dim)
-    weighted = logp if factors is None else logp * factors
-    losses = -total(apply(p.where, (mask, weighted, nothing)), (dim,), False)
     valid = apply(p.ge, (chosen, base.constant(0, int64)))
-    if smoothing:
-        smooth = p.where(valid, total(weighted, (dim,), False), nothing)
-        losses = losses * (1 - smoothing) - smooth * (smoothing / classes)
+    nothing = base.constant(0, logp.dtype)
+
+    def pick(values: Node) -> Node:
+        return total(apply(p.where, (mask, values, nothing)), (dim,), False)
+
+    factors = None if weight is None else _class_weight(op, weight, logp, dim)
+    counted = base.cast(valid, logp.dtype) if factors is None else pick(factors)
+    if norm is not None:
+        lost = m.reshape(norm, shape=labels.shape) - pick(logp)
+        losses = apply(p.where, (valid, lost, nothing))
+        losses = losses if factors is None else losses * counted
+    else:
+        weighted = logp if factors is None else logp * factors
+        losses = -pick(weighted)
+        if smoothing:
+            smooth = p.where(valid, total(weighted, (dim,), False), nothing)
+            losses = losses * (1 - smoothing) - smooth * (smoothing / classes)
     if reduction != "mean":
         return reduced(op, losses, reduction)
-    if factors is None:
-        counted = base.cast(valid, logp.dtype)
-    else:
-        counted = total(p.where(mask, factors, nothing), (dim,), False)
     dims = tuple(range(losses.ndim))
     return wrap(total(losses, dims, False) / total(counted, dims, False))
 
@@ -201,10 +212,12 @@ def cross_entropy(
         raise DTypeError(f"{op}: label_smoothing must lie between 0 and 1, got {label_smoothing}")
     probabilities = t.dtype.is_floating_point and t.shape == x.shape and x.ndim > 0
     labels = t if probabilities else _labels(op, x, t)
-    logp = log_softmax_node(x, _class_dim(x))
+    d, norm = log_softmax_parts(x, _class_dim(x))
     if probabilities:
-        return _expected(logp, labels, weight, reduction, label_smoothing)
-    return _picked(op, logp, labels, weight, ignore_index, reduction, label_smoothing)
+        return _expected(d - norm, labels, weight, reduction, label_smoothing)
+    if label_smoothing or norm.shape == x.shape:  # of one class or none: nothing to gain
+        return _picked(op, d - norm, labels, weight, ignore_index, reduction, label_smoothing)
+    return _picked(op, d, labels, weight, ignore_index, reduction, norm=norm)
 
 
 def _expected(

@@ -302,7 +302,9 @@ alias = register(
     )
 )
 # The value of `x` once more: never `x` itself for the compiler, because of the number beside it.
-again = row("again", lambda x, number: x, "{0}", lambda g, y, x, number: g, None, kinds=ANY)
+again = row(
+    "again", lambda x, number: x, "((void)({1}), {0})", lambda g, y, x, number: g, None, kinds=ANY
+)
 where: Primitive = register(
     Primitive(
         "where",
