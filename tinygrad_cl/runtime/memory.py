@@ -261,7 +261,8 @@ class Pool:
 
 def _holders(device: Device, count: int = 8) -> list[str]:
     """Describes the largest living buffers of a device and the objects that hold them."""
-    living = [b for b in gc.get_objects() if isinstance(b, Buffer) and b.device is device]
+    # By type: asking other objects for their class may run their code.
+    living = [b for b in gc.get_objects() if type(b) is Buffer and b.device is device]
     living.sort(key=lambda b: b.nbytes, reverse=True)
     return [f"{_size(b.nbytes)} held by {_holder(b)}" for b in living[:count]]
 
