@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import random
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -41,6 +42,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="fail if no test ran on an OpenCL device",
     )
     group.addoption("--long", action="store_true", help="many more examples of property tests")
+    group.addoption(
+        "--every",
+        type=int,
+        default=1,
+        metavar="N",
+        help="of the table's rows, derive and repeat only each N-th on OpenCL (values: all rows)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -69,6 +77,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("opencl_device", [d for d in devices if d != "numpy"])
     if "device" in metafunc.fixturenames:
         metafunc.parametrize("device", devices)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    every = config.getoption("--every")
+    left_out = [item for item in items if _is_left_out(item, every)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not _is_left_out(item, every)]
+
+
+def _is_left_out(item: pytest.Item, every: int) -> bool:
+    """Whether a row of the table is not among each N-th; its values are looked at anyway."""
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    device = params.get("device") or params.get("opencl_device")
+    if every < 2 or "case" not in params or device in (None, "numpy"):
+        return False
+    if item.name.startswith("test_values"):
+        return False
+    return zlib.crc32(repr(params["case"]).encode()) % every != 0
 
 
 def _device_of(item: pytest.Item) -> str | None:
