@@ -2,7 +2,7 @@
  *
  * Twins: tinygrad_cl/compiler/slicing.py (which values), tinygrad_cl/compiler/gluing.py (which writes the phases).
  *
- * A phase is another template, compiled as a function (phase.cl): NAME(0), NAME(1), ... A work-item takes a run of
+ * A phase is another template, compiled as a function (phase.cl). A work-item takes a run of
  * slices through all phases; what lies between two phases stays in its own part of `scratch`, small enough for the
  * cache. Sizes, strides and the counts of a phase's work-items stand in `table`.
  *
@@ -30,8 +30,8 @@ VECTOR_KERNEL __kernel void KERNEL(__global const long *table, __global uchar *s
 {
     const size_t item = get_global_id(0), items = get_global_size(0);
     __global uchar *mine = scratch + item * scratch_size;
-    const size_t last = slices * (item + 1) / items;
-    for (size_t slice = slices * item / items; slice < last; slice++) {
+    const size_t first = slices * item / items, last = slices * (item + 1) / items;
+    for (size_t slice = first; slice < last; slice++) {
         PHASES
     }
 }

@@ -49,6 +49,13 @@ def softmax() -> Plan:
     return plan(e / reduce.sum(e, dim=(1,), keepdim=True))
 
 
+def softmax_rows() -> Plan:
+    """Softmax of a large tensor: a kernel takes some rows at a time through all passes."""
+    x = leaf(1024, 100)
+    e = exp(x - reduce.max(x, dim=(1,), keepdim=True))
+    return plan(e / reduce.sum(e, dim=(1,), keepdim=True), glued=True)
+
+
 def sgd() -> Plan:
     """Momentum over two parameters: one launch, in place."""
     rate, momentum = scalar(0.1, dtypes.float32), scalar(0.9, dtypes.float32)
@@ -115,6 +122,7 @@ GOLDENS: tuple[Callable[[], Plan], ...] = (
     chain_gpu,
     bias_rows,
     softmax,
+    softmax_rows,
     sgd,
     linear_relu,
     conv_relu,

@@ -1,14 +1,14 @@
 /*
  * A training step of LeNet-5 on 32 digits: nearly all of it is one launch, slice by slice.
  *
- * plan: 175 nodes, 18 groups, 7 launches, arena 1489920 bytes
+ * plan: 175 nodes, 18 groups, 7 launches, arena 1489408 bytes
  *   0 launch check_label_ge_cast_sum__1fca02 grid (1, 1)
  *       fused  %4 <check_label 32 int64 op=cross_entropy>
  *       fused  %5 <ge 32 bool>
  *       fused  %6 <cast 32 float32 dtype=tinygrad_cl.float32>
  *       anchor %7 <sum scalar float32 dim=(0,) keepdim=False>
  *       stores %7 scalar float32, arena
- *   1 launch slices_conv_add_relu_to_conv_weight_grad_sum__740814 grid (2,)
+ *   1 launch slices_conv_add_relu_to_conv_weight_grad_sum__9da83a grid (2,)
  *       border BETWEEN: another kernel lies between the two: %7 <sum scalar float32 dim=(0,) keepdim=False>
  *       slices 2 of 16 items, 678912 bytes between
  *         0 launch conv_add_relu__71e236 grid (8,)
@@ -48,11 +48,11 @@
  *             fused  %33 <add 16x10 float32>
  *             stores %33 16x10 float32, arena
  *         7 launch max__e89923 grid (1, 1)
- *             border FAN_OUT: 4 kernels read it: %33 <add 16x10 float32>
+ *             border FAN_OUT: 3 kernels read it: %33 <add 16x10 float32>
  *             anchor %34 <max 16x1 float32 dim=(1,) keepdim=True>
  *             stores %34 16x1 float32, arena
  *         8 launch check_label_eq_sub_where_sum__f2d246 grid (1, 1)
- *             border FAN_OUT: 4 kernels read it: %33 <add 16x10 float32>
+ *             border FAN_OUT: 3 kernels read it: %33 <add 16x10 float32>
  *             border DOMAIN: the two run over different numbers of elements: %34 <max 16x1 float32 dim=(1,) keepdim=True>
  *             fused  %40 <check_label 16 int64 op=cross_entropy>
  *             fused  %42 <eq 16x10 bool>
@@ -60,14 +60,17 @@
  *             fused  %43 <where 16x10 float32>
  *             anchor %44 <sum 16 float32 dim=(1,) keepdim=False>
  *             stores %44 16 float32, arena
- *         9 launch sub_exp_sum__ccd394 grid (1, 1)
- *             border FAN_OUT: 4 kernels read it: %33 <add 16x10 float32>
+ *         9 launch sub_exp__f7b466 grid (1,)
+ *             border FAN_OUT: 3 kernels read it: %33 <add 16x10 float32>
  *             border DOMAIN: the two run over different numbers of elements: %34 <max 16x1 float32 dim=(1,) keepdim=True>
  *             fused  %35 <sub 16x10 float32>
  *             fused  %45 <exp 16x10 float32>
+ *             stores %45 16x10 float32, arena
+ *        10 launch sum__1d1775 grid (1, 1)
+ *             border FAN_OUT: 2 kernels read it: %45 <exp 16x10 float32>
  *             anchor %46 <sum 16x1 float32 dim=(1,) keepdim=True>
  *             stores %46 16x1 float32, arena
- *        10 launch check_label_ge_to_where_sum__d550bd grid (1, 1)
+ *        11 launch check_label_ge_to_where_sum__d550bd grid (1, 1)
  *             border KERNEL: it has a kernel of its own: %44 <sum 16 float32 dim=(1,) keepdim=False>
  *             border DOMAIN: the two run over different numbers of elements: %46 <sum 16x1 float32 dim=(1,) keepdim=True>
  *             fused  %40 <check_label 16 int64 op=cross_entropy>
@@ -77,9 +80,8 @@
  *             fused  %52 <where 16 float32>
  *             anchor %53 <sum scalar float32 dim=(0,) keepdim=False>
  *             stores %53 scalar float32, fresh
- *        11 launch check_label_eq_to_add__f6edc0 grid (1,)
- *             border FAN_OUT: 4 kernels read it: %33 <add 16x10 float32>
- *             border DOMAIN: the two run over different numbers of elements: %34 <max 16x1 float32 dim=(1,) keepdim=True>
+ *        12 launch check_label_eq_to_add__dde0cc grid (1,)
+ *             border FAN_OUT: 2 kernels read it: %45 <exp 16x10 float32>
  *             border DOMAIN: the two run over different numbers of elements: %46 <sum 16x1 float32 dim=(1,) keepdim=True>
  *             fused  %40 <check_label 16 int64 op=cross_entropy>
  *             fused  %42 <eq 16x10 bool>
@@ -89,78 +91,76 @@
  *             fused  %67 <neg 16 float32>
  *             fused  %70 <where 16x10 float32>
  *             fused  %62 <div 16x1 float32>
- *             fused  %35 <sub 16x10 float32>
- *             fused  %45 <exp 16x10 float32>
  *             fused  %65 <mul 16x10 float32>
  *             fused  %71 <add 16x10 float32>
  *             stores %71 16x10 float32, fresh
- *        12 launch matmul_le_where__6a1055 grid (3,)
+ *        13 launch matmul_le_where__6a1055 grid (3,)
  *             border WANTED: it is asked for: %27 <relu 16x84 float32>
  *             border WANTED: it is asked for: %71 <add 16x10 float32>
  *             anchor %73 <matmul 16x84 float32>
  *             fused  %76 <le 16x84 bool>
  *             fused  %77 <where 16x84 float32>
  *             stores %77 16x84 float32, fresh
- *        13 launch matmul_le_where__6a1055 grid (2,)
+ *        14 launch matmul_le_where__6a1055 grid (2,)
  *             border WANTED: it is asked for: %21 <relu 16x120 float32>
  *             border WANTED: it is asked for: %77 <where 16x84 float32>
  *             anchor %79 <matmul 16x120 float32>
  *             fused  %82 <le 16x120 bool>
  *             fused  %83 <where 16x120 float32>
  *             stores %83 16x120 float32, fresh
- *        14 launch sum__00a230 grid (1, 1)
+ *        15 launch sum__00a230 grid (1, 1)
  *             border WANTED: it is asked for: %83 <where 16x120 float32>
  *             anchor %102 <sum 120 float32 dim=(0,) keepdim=False>
  *             stores %102 120 float32, fresh
- *        15 launch sum__00a230 grid (1, 1)
+ *        16 launch sum__00a230 grid (1, 1)
  *             border WANTED: it is asked for: %77 <where 16x84 float32>
  *             anchor %103 <sum 84 float32 dim=(0,) keepdim=False>
  *             stores %103 84 float32, fresh
- *        16 launch sum__00a230 grid (1, 1)
+ *        17 launch sum__00a230 grid (1, 1)
  *             border WANTED: it is asked for: %71 <add 16x10 float32>
  *             anchor %104 <sum 10 float32 dim=(0,) keepdim=False>
  *             stores %104 10 float32, fresh
- *        17 launch matmul__876a0e grid (3,)
+ *        18 launch matmul__876a0e grid (3,)
  *             border WANTED: it is asked for: %83 <where 16x120 float32>
  *             anchor %85 <matmul 16x400 float32>
  *             stores %85 16x400 float32, arena
- *        18 launch max_pool2d_grad_le_where__fca7ca grid (3,)
+ *        19 launch max_pool2d_grad_le_where__fca7ca grid (3,)
  *             border INPUT: max_pool2d_grad reads a buffer: %13 <relu 16x16x10x10 float32>
  *             border KERNEL: it has a kernel of its own: %85 <matmul 16x400 float32>
  *             anchor %87 <max_pool2d_grad 16x16x10x10 float32 kernel_size=(2, 2) stride=(2, 2) padding=(0, 0) dilation=(1, 1) ceil_mode=False>
  *             fused  %90 <le 16x16x10x10 bool>
  *             fused  %91 <where 16x16x10x10 float32>
  *             stores %91 16x16x10x10 float32, arena
- *        19 launch conv_weight_grad__e1ef9a grid (4,)
+ *        20 launch conv_weight_grad__e1ef9a grid (4,)
  *             border KERNEL: it has a kernel of its own: %10 <max_pool2d 16x6x14x14 float32 kernel_size=(2, 2) stride=(2, 2) padding=(0, 0) dilation=(1, 1) ceil_mode=False>
  *             border INPUT: conv2d_weight_grad reads a buffer: %91 <where 16x16x10x10 float32>
  *             anchor %100 <conv2d_weight_grad 16x6x5x5 float32 kernel_size=(5, 5) stride=(1, 1) padding=(0, 0) dilation=(1, 1) groups=1>
  *             stores %100 16x6x5x5 float32, fresh
- *        20 launch conv_weight_grad_sum__5c2034 grid (1,)
- *        21 launch sum__eeddc7 grid (4, 1)
+ *        21 launch conv_weight_grad_sum__5c2034 grid (1,)
+ *        22 launch sum__eeddc7 grid (4, 1)
  *             border INPUT: conv2d_weight_grad reads a buffer: %91 <where 16x16x10x10 float32>
  *             anchor %101 <sum 16 float32 dim=(0, 2, 3) keepdim=False>
  *             stores %101 16 float32, fresh
- *        22 launch conv_input_grad__853b46 grid (8,)
+ *        23 launch conv_input_grad__853b46 grid (8,)
  *             border INPUT: conv2d_weight_grad reads a buffer: %91 <where 16x16x10x10 float32>
  *             anchor %92 <conv2d_input_grad 16x6x14x14 float32 input_size=(14, 14) stride=(1, 1) padding=(0, 0) dilation=(1, 1) groups=1>
  *             stores %92 16x6x14x14 float32, arena
- *        23 launch max_pool2d_grad_le_where__fca7ca grid (8,)
+ *        24 launch max_pool2d_grad_le_where__fca7ca grid (8,)
  *             border INPUT: max_pool2d_grad reads a buffer: %9 <relu 16x6x28x28 float32>
  *             border KERNEL: it has a kernel of its own: %92 <conv2d_input_grad 16x6x14x14 float32 input_size=(14, 14) stride=(1, 1) padding=(0, 0) dilation=(1, 1) groups=1>
  *             anchor %93 <max_pool2d_grad 16x6x28x28 float32 kernel_size=(2, 2) stride=(2, 2) padding=(0, 0) dilation=(1, 1) ceil_mode=False>
  *             fused  %96 <le 16x6x28x28 bool>
  *             fused  %97 <where 16x6x28x28 float32>
  *             stores %97 16x6x28x28 float32, arena
- *        24 launch sum__eeddc7 grid (6, 1)
+ *        25 launch sum__eeddc7 grid (6, 1)
  *             border INPUT: conv2d_weight_grad reads a buffer: %97 <where 16x6x28x28 float32>
  *             anchor %99 <sum 6 float32 dim=(0, 2, 3) keepdim=False>
  *             stores %99 6 float32, fresh
- *        25 launch conv_weight_grad__39afd8 grid (8,)
+ *        26 launch conv_weight_grad__39afd8 grid (8,)
  *             border INPUT: conv2d_weight_grad reads a buffer: %97 <where 16x6x28x28 float32>
  *             anchor %98 <conv2d_weight_grad 6x1x5x5 float32 kernel_size=(5, 5) stride=(1, 1) padding=(2, 2) dilation=(1, 1) groups=1>
  *             stores %98 6x1x5x5 float32, fresh
- *        26 launch conv_weight_grad_sum__5c2034 grid (1,)
+ *        27 launch conv_weight_grad_sum__5c2034 grid (1,)
  *       stores %32 32x16x5x5 float32, arena
  *       stores %36 32x120 float32, arena
  *       stores %39 32x84 float32, arena
@@ -175,7 +175,7 @@
  *       stores %139 120 float32, fresh
  *       stores %154 84 float32, fresh
  *       stores %169 10 float32, fresh
- *   2 launch sum_partials__2c7d5c grid (1,)
+ *   2 launch sum_partials__55557f grid (1,)
  *   3 launch matmul__964fcf grid (5,)
  *       border SLICE: it is read outside the slices: %32 <max_pool2d 32x16x5x5 float32 kernel_size=(2, 2) stride=(2, 2) padding=(0, 0) dilation=(1, 1) ceil_mode=False>
  *       border SLICE: it is read outside the slices: %86 <where 32x120 float32>
@@ -186,7 +186,7 @@
  *       border SLICE: it is read outside the slices: %81 <where 32x84 float32>
  *       anchor %146 <matmul 84x120 float32>
  *       stores %148 84x120 float32, fresh
- *   5 launch div_to_matmul__5d6fbd grid (1,)
+ *   5 launch div_to_matmul__aae97e grid (1,)
  *       border BETWEEN: another kernel lies between the two: %7 <sum scalar float32 dim=(0,) keepdim=False>
  *       border SLICE: it is read outside the slices: %55 <sum scalar float32 dim=(0,) keepdim=False>
  *       fused  %56 <div scalar float32>
@@ -452,17 +452,32 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define UNROLL 1
 #include "reduce.cl"
 /* phase 7 */
-#define KERNEL sub_exp_sum__ccd394
+#define KERNEL sub_exp__f7b466
 #define VEC 16
-static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n, __global const float *xp0, long xs0, __global const float *xp1)
+static inline void NAME(body)(const size_t i0, const size_t j, const int n, __global const float *p0, long s0, __global const float *p1, __global float *q0, long s1)
 {
-    const V_f32 r0 = LOADP_float(xp0, k_0 * xs0 + j, n);  // float32
-    const V_f32 r1 = SPLAT_f32(LOAD1_float(xp1, k_0));  // float32
+    const V_f32 r0 = LOADP_float(p0, i0 * s0 + j, n);  // float32
+    const V_f32 r1 = SPLAT_f32(LOAD1_float(p1, i0));  // float32
     const V_f32 r2 = r0 - r1;  // sub float32
     const V_f32 r3 = exp(r2);  // exp float32
-    return r3;
+    STOREP_float(r3, q0, i0 * s1 + j, n);
 }
-#define ELEMENT(j, n) NAME(element)(k_0, j, n, xp0, xs0, xp1)
+#define LANES 1
+#define PARAMS , __global const float *p0, long s0, __global const float *p1, __global float *q0, long s1
+#define BODY_CALL(j, n) NAME(body)(i0, j, n, p0, s0, p1, q0, s1)
+#define ROWS
+#define UNRAVEL(row) size_t i0 = row;
+#define NEXT_ROW i0++;
+#include "elementwise.cl"
+/* phase 8 */
+#define KERNEL sum__1d1775
+#define VEC 16
+static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n, __global const float *xp0, long xs0)
+{
+    const V_f32 r0 = LOADP_float(xp0, k_0 * xs0 + j, n);  // float32
+    return r0;
+}
+#define ELEMENT(j, n) NAME(element)(k_0, j, n, xp0, xs0)
 #define UNRAVEL_KEPT(k) const size_t k_0 = k;
 #define UNRAVEL_FOLD(f)
 #define INNER
@@ -481,11 +496,11 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
     STOREP_float(r0, q0, j, n);
 }
 #define EPILOGUE(value, at, n) NAME(finish)(value, at, n, q0)
-#define PARAMS , __global const float *xp0, long xs0, __global const float *xp1, __global float *q0
+#define PARAMS , __global const float *xp0, long xs0, __global float *q0
 #define LANES 1
 #define UNROLL 1
 #include "reduce.cl"
-/* phase 8 */
+/* phase 9 */
 #define KERNEL check_label_ge_to_where_sum__d550bd
 #define VEC 16
 static inline V_f32 NAME(element)(const size_t j, const int n, __global const long *xp0, __global const uchar *scalars, int xa2, int xa3, __global int *flags, int xa5, __global const float *xp1, __global const float *xp2, int xa8)
@@ -527,10 +542,10 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define LANES 1
 #define UNROLL 1
 #include "reduce.cl"
-/* phase 9 */
-#define KERNEL check_label_eq_to_add__f6edc0
+/* phase 10 */
+#define KERNEL check_label_eq_to_add__dde0cc
 #define VEC 16
-static inline void NAME(body)(const size_t i0, const size_t j, const int n, __global const long *p0, __global const uchar *scalars, int a2, int a3, __global int *flags, int a5, int a6, __global const float *p1, int a8, int a9, __global const float *p2, __global const float *p3, long s0, __global const float *p4, __global float *q0, long s1)
+static inline void NAME(body)(const size_t i0, const size_t j, const int n, __global const long *p0, __global const uchar *scalars, int a2, int a3, __global int *flags, int a5, int a6, __global const float *p1, int a8, int a9, __global const float *p2, __global const float *p3, long s0, __global float *q0, long s1)
 {
     const V_i64 r0 = SPLAT_i64(LOAD1_long(p0, i0));  // int64
     const V_i64 r1 = SPLAT_i64(SCALAR_i64(scalars, a2));  // scalar int64
@@ -551,21 +566,18 @@ static inline void NAME(body)(const size_t i0, const size_t j, const int n, __gl
     const V_f32 r16 = SPLAT_f32(LOAD1_float(p2, i0));  // float32
     const V_f32 r17 = r12 / r16;  // div float32
     const V_f32 r18 = LOADP_float(p3, i0 * s0 + j, n);  // float32
-    const V_f32 r19 = SPLAT_f32(LOAD1_float(p4, i0));  // float32
-    const V_f32 r20 = r18 - r19;  // sub float32
-    const V_f32 r21 = exp(r20);  // exp float32
-    const V_f32 r22 = r17 * r21;  // mul float32
-    const V_f32 r23 = r15 + r22;  // add float32
-    STOREP_float(r23, q0, i0 * s1 + j, n);
+    const V_f32 r19 = r17 * r18;  // mul float32
+    const V_f32 r20 = r15 + r19;  // add float32
+    STOREP_float(r20, q0, i0 * s1 + j, n);
 }
 #define LANES 1
-#define PARAMS , __global const long *p0, __global const uchar *scalars, int a2, int a3, __global int *flags, int a5, int a6, __global const float *p1, int a8, int a9, __global const float *p2, __global const float *p3, long s0, __global const float *p4, __global float *q0, long s1
-#define BODY_CALL(j, n) NAME(body)(i0, j, n, p0, scalars, a2, a3, flags, a5, a6, p1, a8, a9, p2, p3, s0, p4, q0, s1)
+#define PARAMS , __global const long *p0, __global const uchar *scalars, int a2, int a3, __global int *flags, int a5, int a6, __global const float *p1, int a8, int a9, __global const float *p2, __global const float *p3, long s0, __global float *q0, long s1
+#define BODY_CALL(j, n) NAME(body)(i0, j, n, p0, scalars, a2, a3, flags, a5, a6, p1, a8, a9, p2, p3, s0, q0, s1)
 #define ROWS
 #define UNRAVEL(row) size_t i0 = row;
 #define NEXT_ROW i0++;
 #include "elementwise.cl"
-/* phase 10 */
+/* phase 11 */
 #define KERNEL matmul_le_where__6a1055
 #define VEC 16
 #define TAG f32
@@ -594,7 +606,7 @@ static inline void NAME(epilogue)(const V_f32 value, const size_t i0, const size
 #define EPILOGUE_ARGS , p0, s0, scalars, a3, a4, q0, s1, s2
 #define EPILOGUE(value, i0, i1, j, n) NAME(epilogue)(value, i0, i1, j, n EPILOGUE_ARGS)
 #include "matmul.cl"
-/* phase 11 */
+/* phase 12 */
 #define KERNEL sum__00a230
 #define VEC 16
 static inline V_f32 NAME(element)(const size_t f_0, const size_t j, const int n, __global const float *xp0, long xs0)
@@ -624,7 +636,7 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define LANES 1
 #define UNROLL 1
 #include "reduce.cl"
-/* phase 12 */
+/* phase 13 */
 #define KERNEL matmul__876a0e
 #define VEC 16
 #define TAG f32
@@ -640,7 +652,7 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define DEEP 0
 #define CHUNK 8
 #include "matmul.cl"
-/* phase 13 */
+/* phase 14 */
 #define KERNEL max_pool2d_grad_le_where__fca7ca
 #define VEC 16
 #define TAG f32
@@ -663,7 +675,7 @@ static inline void NAME(epilogue)(const V_f32 value, const size_t j, const int n
 #define EPILOGUE_ARGS , p0, scalars, a2, a3, q0
 #define EPILOGUE(value, j, n) NAME(epilogue)(value, j, n EPILOGUE_ARGS)
 #include "pool_unpool.cl"
-/* phase 14 */
+/* phase 15 */
 #define KERNEL conv_weight_grad__e1ef9a
 #define VEC 16
 #define TAG f32
@@ -678,7 +690,7 @@ static inline void NAME(epilogue)(const V_f32 value, const size_t j, const int n
 #define SUMS 4096
 #define LINE 512
 #include "conv_channels_weight.cl"
-/* phase 15 */
+/* phase 16 */
 #define KERNEL conv_weight_grad_sum__5c2034
 #define VEC 16
 #define TAG f32
@@ -687,7 +699,7 @@ static inline void NAME(epilogue)(const V_f32 value, const size_t j, const int n
 #define OUT_T float
 #define LANES 1
 #include "sum_slices.cl"
-/* phase 16 */
+/* phase 17 */
 #define KERNEL sum__eeddc7
 #define VEC 16
 static inline V_f32 NAME(element)(const size_t f_0, const size_t k_1, const size_t j, const int n, __global const float *xp0, long xs0, long xs1)
@@ -719,7 +731,7 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define LANES 1
 #define UNROLL 4
 #include "reduce.cl"
-/* phase 17 */
+/* phase 18 */
 #define KERNEL conv_input_grad__853b46
 #define VEC 16
 #define TAG f32
@@ -742,7 +754,7 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define DENSE 256
 #define WEIGHTS 4096
 #include "conv.cl"
-/* phase 18 */
+/* phase 19 */
 #define KERNEL conv_weight_grad__39afd8
 #define VEC 16
 #define TAG f32
@@ -760,37 +772,38 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define LINE 256
 #define DENSE 256
 #include "conv_weight.cl"
-#define KERNEL slices_conv_add_relu_to_conv_weight_grad_sum__740814
+#define KERNEL slices_conv_add_relu_to_conv_weight_grad_sum__9da83a
 #define VEC 1
 #define PARAMS , __global void *p0, __global void *p1, __global void *p2, __global void *p3, __global void *p4, __global void *p5, __global void *p6, __global void *p7, __global void *p8, __global void *p9, __global void *p10, __global void *p11, __global void *p12, __global void *p13, __global void *p14, __global void *scalars, __global void *flags, __global void *p17, __global void *p18, __global void *p19, __global void *p20, __global void *p21
 #define PHASES  \
-    /* conv_add_relu */ RUN(NAME(0), T(0), 1, 1, AT(mine, 0), AT(p0, slice * T(1)), AT(p1, 0), T(2), 1, 1, T(3), T(4), T(4), T(4), T(4), T(5), T(5), 1, 1, T(6), T(6), 1, 1, T(7), T(7), 1, 1, 1, 1, 1, T(3), T(4), T(4), T(8), T(9), T(10), T(11), 1, T(6), AT(p2, 0), AT(mine, 0), T(12), T(13)) \
-    /* max_pool2d */ RUN(NAME(1), T(0), 1, 1, AT(mine, T(14)), AT(mine, 0), T(15), T(4), T(4), T(16), T(16), 0) \
-    /* conv_add_relu */ RUN(NAME(2), T(0), 1, 1, AT(mine, T(17)), AT(mine, T(14)), AT(p3, 0), T(2), 1, T(3), T(2), T(16), T(16), T(18), T(18), T(5), T(5), 1, 1, 0, 0, 1, 1, 0, 0, 1, T(5), 1, 1, T(3), T(2), T(18), T(18), T(16), T(18), T(19), T(20), 1, T(6), AT(p4, 0), AT(mine, T(17)), T(21), T(22)) \
-    /* max_pool2d */ RUN(NAME(1), T(23), 1, 1, AT(p5, slice * T(24)), AT(mine, T(17)), T(25), T(18), T(18), T(5), T(5), 0) \
-    /* matmul_add_relu */ RUN(NAME(3), T(6), 1, 1, AT(p6, slice * T(26)), AT(p5, slice * T(24)), AT(p7, 0), T(2), T(27), T(28), 1, 1, 1, 0, 0, 0, 0, T(28), 0, 0, 0, 0, T(28), T(2), T(29), 1, AT(p8, 0), AT(p6, slice * T(26)), T(30), T(27)) \
-    /* matmul_add_relu */ RUN(NAME(3), 1, 1, 1, AT(p9, slice * T(31)), AT(p6, slice * T(26)), AT(p10, 0), T(2), T(32), T(27), 1, 1, 1, 0, 0, 0, 0, T(27), 0, 0, 0, 0, T(27), T(2), T(15), 1, AT(p11, 0), AT(p9, slice * T(31)), T(33), T(32)) \
-    /* matmul_add */ RUN(NAME(4), 1, 1, 1, AT(mine, T(34)), AT(p9, slice * T(31)), AT(p12, 0), T(2), T(18), T(32), 1, 1, 1, 0, 0, 0, 0, T(32), 0, 0, 0, 0, T(32), T(2), T(2), 1, AT(p13, 0), AT(mine, T(34)), T(35), T(18)) \
-    /* max */ RUN(NAME(5), 1, 1, 1, T(2), 1, T(18), T(36), T(2), T(2), 1, AT(mine, T(34)), T(18), AT(mine, T(37))) \
-    /* check_label_eq_sub_where_sum */ RUN(NAME(6), 1, 1, 1, T(2), 1, T(18), T(36), T(2), T(2), 1, AT(p14, slice * T(38)), scalars, T(39), T(40), flags, AT(mine, T(34)), T(18), AT(mine, T(37)), T(41), AT(mine, T(42))) \
-    /* sub_exp_sum */ RUN(NAME(7), 1, 1, 1, T(2), 1, T(18), T(36), T(2), T(2), 1, AT(mine, T(34)), T(18), AT(mine, T(37)), AT(mine, T(43))) \
-    /* check_label_ge_to_where_sum */ RUN(NAME(8), 1, 1, 1, 1, 1, T(2), T(44), T(2), 1, 1, AT(p14, slice * T(38)), scalars, T(39), T(40), flags, T(45), AT(mine, T(43)), AT(mine, T(42)), T(41), AT(p17, slice * T(46))) \
-    /* check_label_eq_to_add */ RUN(NAME(9), 1, 1, 1, T(2), T(18), T(36), AT(p14, slice * T(38)), scalars, T(39), T(40), flags, T(45), T(47), AT(p18, 0), T(48), T(49), AT(mine, T(43)), AT(mine, T(34)), T(18), AT(mine, T(37)), AT(p19, slice * T(50)), T(18)) \
-    /* matmul_le_where */ RUN(NAME(10), T(23), 1, 1, AT(p20, slice * T(31)), AT(p19, slice * T(50)), AT(p12, 0), T(2), T(32), T(18), 1, 1, 1, 0, 0, 0, 0, T(18), 1, 0, 0, 0, 0, T(32), 1, T(51), T(2), 1, 1, T(18), AT(p9, slice * T(31)), T(32), scalars, T(52), T(53), AT(p20, slice * T(31)), T(33), T(32)) \
-    /* matmul_le_where */ RUN(NAME(10), T(6), 1, 1, AT(p21, slice * T(26)), AT(p20, slice * T(31)), AT(p10, 0), T(2), T(27), T(32), 1, 1, 1, 0, 0, 0, 0, T(32), 1, 0, 0, 0, 0, T(27), 1, T(54), T(2), T(6), 1, T(32), AT(p6, slice * T(26)), T(27), scalars, T(55), T(56), AT(p21, slice * T(26)), T(30), T(27)) \
-    /* sum */ RUN(NAME(11), 1, 1, 1, 1, T(2), T(27), T(46), T(2), T(27), T(0), AT(p21, slice * T(26)), T(27), AT(p17, T(57) + slice * T(58))) \
-    /* sum */ RUN(NAME(11), 1, 1, 1, 1, T(2), T(32), T(3), T(2), T(32), T(3), AT(p20, slice * T(31)), T(32), AT(p17, T(59) + slice * T(60))) \
-    /* sum */ RUN(NAME(11), 1, 1, 1, 1, T(2), T(18), T(61), T(2), T(18), 1, AT(p19, slice * T(50)), T(18), AT(p17, T(62) + slice * T(63))) \
-    /* matmul */ RUN(NAME(12), T(23), 1, 1, AT(mine, T(64)), AT(p21, slice * T(26)), AT(p7, 0), T(2), T(28), T(27), 1, 1, 1, 0, 0, 0, 0, T(27), 1, 0, 0, 0, 0, T(28), 1, T(65), T(2), T(3), 1, T(27)) \
-    /* max_pool2d_grad_le_where */ RUN(NAME(13), T(23), 1, 1, AT(mine, T(34)), AT(mine, T(64)), AT(mine, T(17)), T(25), T(18), T(18), T(5), T(5), AT(mine, T(17)), scalars, T(66), T(67), AT(mine, T(34))) \
-    /* conv_weight_grad */ RUN(NAME(14), T(46), 1, 1, AT(mine, T(17)), AT(mine, T(14)), AT(mine, T(34)), T(2), T(3), T(2), T(16), T(16), T(18), T(18), T(5), T(5), 1, 1, 0, 0, 1, 1, 1, 1, T(6), T(18), T(3), T(2), T(5), T(16), T(3), T(46), 1) \
-    /* conv_weight_grad_sum */ RUN(NAME(15), 1, 1, 1, AT(p17, T(68) + slice * T(69)), AT(mine, T(17)), T(2), T(2), T(70), T(46), T(25)) \
-    /* sum */ RUN(NAME(16), T(46), 1, 1, T(2), T(2), T(22), T(5), T(2), T(2), T(71), AT(mine, T(34)), T(21), T(22), AT(p17, T(72) + slice * T(73))) \
-    /* conv_input_grad */ RUN(NAME(17), T(0), 1, 1, AT(mine, T(74)), AT(mine, T(34)), AT(p3, 0), T(2), 1, T(2), T(3), T(18), T(18), T(16), T(16), T(5), T(5), 1, 1, 0, 0, 1, 1, T(75), T(75), 1, 1, 1, 1, T(2), T(3), T(16), T(16), T(76), T(16), T(77), T(25), 1, T(6)) \
-    /* max_pool2d_grad_le_where */ RUN(NAME(13), T(0), 1, 1, AT(mine, T(17)), AT(mine, T(74)), AT(mine, 0), T(15), T(4), T(4), T(16), T(16), AT(mine, 0), scalars, T(78), T(79), AT(mine, T(17))) \
-    /* sum */ RUN(NAME(16), T(3), 1, 1, T(3), T(2), T(13), 1, T(2), T(3), T(80), AT(mine, T(17)), T(12), T(13), AT(p17, T(81) + slice * T(82))) \
-    /* conv_weight_grad */ RUN(NAME(18), T(0), 1, 1, AT(mine, 0), AT(p0, slice * T(1)), AT(mine, T(17)), T(2), 1, 1, T(3), T(4), T(4), T(4), T(4), T(5), T(5), 1, 1, T(6), T(6), 1, 1, T(7), T(7), 1, 1, 1, 1, 1, T(3), T(4), T(4), T(8), T(9), T(10), T(83), T(6), 1) \
-    /* conv_weight_grad_sum */ RUN(NAME(15), 1, 1, 1, AT(p17, T(38) + slice * T(84)), AT(mine, 0), T(3), T(3), T(85), T(0), T(25))
+    RUN(phase_conv_add_relu__71e236, T(0), 1, 1, AT(mine, 0), AT(p0, slice * T(1)), AT(p1, 0), T(2), 1, 1, T(3), T(4), T(4), T(4), T(4), T(5), T(5), 1, 1, T(6), T(6), 1, 1, T(7), T(7), 1, 1, 1, 1, 1, T(3), T(4), T(4), T(8), T(9), T(10), T(11), 1, T(6), AT(p2, 0), AT(mine, 0), T(12), T(13)) \
+    RUN(phase_max_pool2d__92bab2, T(0), 1, 1, AT(mine, T(14)), AT(mine, 0), T(15), T(4), T(4), T(16), T(16), 0) \
+    RUN(phase_conv_add_relu__78dab2, T(0), 1, 1, AT(mine, T(17)), AT(mine, T(14)), AT(p3, 0), T(2), 1, T(3), T(2), T(16), T(16), T(18), T(18), T(5), T(5), 1, 1, 0, 0, 1, 1, 0, 0, 1, T(5), 1, 1, T(3), T(2), T(18), T(18), T(16), T(18), T(19), T(20), 1, T(6), AT(p4, 0), AT(mine, T(17)), T(21), T(22)) \
+    RUN(phase_max_pool2d__92bab2, T(23), 1, 1, AT(p5, slice * T(24)), AT(mine, T(17)), T(25), T(18), T(18), T(5), T(5), 0) \
+    RUN(phase_matmul_add_relu__424436, T(6), 1, 1, AT(p6, slice * T(26)), AT(p5, slice * T(24)), AT(p7, 0), T(2), T(27), T(28), 1, 1, 1, 0, 0, 0, 0, T(28), 0, 0, 0, 0, T(28), T(2), T(29), 1, AT(p8, 0), AT(p6, slice * T(26)), T(30), T(27)) \
+    RUN(phase_matmul_add_relu__424436, 1, 1, 1, AT(p9, slice * T(31)), AT(p6, slice * T(26)), AT(p10, 0), T(2), T(32), T(27), 1, 1, 1, 0, 0, 0, 0, T(27), 0, 0, 0, 0, T(27), T(2), T(15), 1, AT(p11, 0), AT(p9, slice * T(31)), T(33), T(32)) \
+    RUN(phase_matmul_add__e35e49, 1, 1, 1, AT(mine, T(34)), AT(p9, slice * T(31)), AT(p12, 0), T(2), T(18), T(32), 1, 1, 1, 0, 0, 0, 0, T(32), 0, 0, 0, 0, T(32), T(2), T(2), 1, AT(p13, 0), AT(mine, T(34)), T(35), T(18)) \
+    RUN(phase_max__e89923, 1, 1, 1, T(2), 1, T(18), T(36), T(2), T(2), 1, AT(mine, T(34)), T(18), AT(mine, T(37))) \
+    RUN(phase_check_label_eq_sub_where_sum__f2d246, 1, 1, 1, T(2), 1, T(18), T(36), T(2), T(2), 1, AT(p14, slice * T(38)), scalars, T(39), T(40), flags, AT(mine, T(34)), T(18), AT(mine, T(37)), T(41), AT(mine, T(42))) \
+    RUN(phase_sub_exp__f7b466, 1, 1, 1, T(2), T(18), T(36), AT(mine, T(34)), T(18), AT(mine, T(37)), AT(mine, T(43)), T(18)) \
+    RUN(phase_sum__1d1775, 1, 1, 1, T(2), 1, T(18), T(36), T(2), T(2), 1, AT(mine, T(43)), T(18), AT(mine, T(34))) \
+    RUN(phase_check_label_ge_to_where_sum__d550bd, 1, 1, 1, 1, 1, T(2), T(44), T(2), 1, 1, AT(p14, slice * T(38)), scalars, T(39), T(40), flags, T(45), AT(mine, T(34)), AT(mine, T(42)), T(41), AT(p17, item * T(46))) \
+    RUN(phase_check_label_eq_to_add__dde0cc, 1, 1, 1, T(2), T(18), T(36), AT(p14, slice * T(38)), scalars, T(39), T(40), flags, T(45), T(47), AT(p18, 0), T(48), T(49), AT(mine, T(34)), AT(mine, T(43)), T(18), AT(p19, slice * T(50)), T(18)) \
+    RUN(phase_matmul_le_where__6a1055, T(23), 1, 1, AT(p20, slice * T(31)), AT(p19, slice * T(50)), AT(p12, 0), T(2), T(32), T(18), 1, 1, 1, 0, 0, 0, 0, T(18), 1, 0, 0, 0, 0, T(32), 1, T(51), T(2), 1, 1, T(18), AT(p9, slice * T(31)), T(32), scalars, T(52), T(53), AT(p20, slice * T(31)), T(33), T(32)) \
+    RUN(phase_matmul_le_where__6a1055, T(6), 1, 1, AT(p21, slice * T(26)), AT(p20, slice * T(31)), AT(p10, 0), T(2), T(27), T(32), 1, 1, 1, 0, 0, 0, 0, T(32), 1, 0, 0, 0, 0, T(27), 1, T(54), T(2), T(6), 1, T(32), AT(p6, slice * T(26)), T(27), scalars, T(55), T(56), AT(p21, slice * T(26)), T(30), T(27)) \
+    RUN(phase_sum__00a230, 1, 1, 1, 1, T(2), T(27), T(46), T(2), T(27), T(0), AT(p21, slice * T(26)), T(27), AT(p17, T(57) + item * T(58))) \
+    RUN(phase_sum__00a230, 1, 1, 1, 1, T(2), T(32), T(3), T(2), T(32), T(3), AT(p20, slice * T(31)), T(32), AT(p17, T(59) + item * T(60))) \
+    RUN(phase_sum__00a230, 1, 1, 1, 1, T(2), T(18), T(61), T(2), T(18), 1, AT(p19, slice * T(50)), T(18), AT(p17, T(62) + item * T(63))) \
+    RUN(phase_matmul__876a0e, T(23), 1, 1, AT(mine, T(64)), AT(p21, slice * T(26)), AT(p7, 0), T(2), T(28), T(27), 1, 1, 1, 0, 0, 0, 0, T(27), 1, 0, 0, 0, 0, T(28), 1, T(65), T(2), T(3), 1, T(27)) \
+    RUN(phase_max_pool2d_grad_le_where__fca7ca, T(23), 1, 1, AT(mine, T(34)), AT(mine, T(64)), AT(mine, T(17)), T(25), T(18), T(18), T(5), T(5), AT(mine, T(17)), scalars, T(66), T(67), AT(mine, T(34))) \
+    RUN(phase_conv_weight_grad__e1ef9a, T(46), 1, 1, AT(mine, T(17)), AT(mine, T(14)), AT(mine, T(34)), T(2), T(3), T(2), T(16), T(16), T(18), T(18), T(5), T(5), 1, 1, 0, 0, 1, 1, 1, 1, T(6), T(18), T(3), T(2), T(5), T(16), T(3), T(46), 1) \
+    RUN(phase_conv_weight_grad_sum__5c2034, 1, 1, 1, AT(p17, T(33) + item * T(68)), AT(mine, T(17)), T(2), T(2), T(69), T(46), T(25)) \
+    RUN(phase_sum__eeddc7, T(46), 1, 1, T(2), T(2), T(22), T(5), T(2), T(2), T(70), AT(mine, T(34)), T(21), T(22), AT(p17, T(71) + item * T(72))) \
+    RUN(phase_conv_input_grad__853b46, T(0), 1, 1, AT(mine, T(73)), AT(mine, T(34)), AT(p3, 0), T(2), 1, T(2), T(3), T(18), T(18), T(16), T(16), T(5), T(5), 1, 1, 0, 0, 1, 1, T(74), T(74), 1, 1, 1, 1, T(2), T(3), T(16), T(16), T(75), T(16), T(76), T(25), 1, T(6)) \
+    RUN(phase_max_pool2d_grad_le_where__fca7ca, T(0), 1, 1, AT(mine, T(17)), AT(mine, T(73)), AT(mine, 0), T(15), T(4), T(4), T(16), T(16), AT(mine, 0), scalars, T(77), T(78), AT(mine, T(17))) \
+    RUN(phase_sum__eeddc7, T(3), 1, 1, T(3), T(2), T(13), 1, T(2), T(3), T(79), AT(mine, T(17)), T(12), T(13), AT(p17, T(80) + item * T(81))) \
+    RUN(phase_conv_weight_grad__39afd8, T(0), 1, 1, AT(mine, 0), AT(p0, slice * T(1)), AT(mine, T(17)), T(2), 1, 1, T(3), T(4), T(4), T(4), T(4), T(5), T(5), 1, 1, T(6), T(6), 1, 1, T(7), T(7), 1, 1, 1, 1, 1, T(3), T(4), T(4), T(8), T(9), T(10), T(82), T(6), 1) \
+    RUN(phase_conv_weight_grad_sum__5c2034, 1, 1, 1, AT(p17, T(72) + item * T(83)), AT(mine, 0), T(3), T(3), T(84), T(0), T(25))
 #include "slices.cl"
 
 /* phase 0 */
@@ -801,18 +814,18 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define OUT_T float
 #define LANES 1
 #include "sum_slices.cl"
-#define KERNEL sum_partials__2c7d5c
+#define KERNEL sum_partials__55557f
 #define VEC 1
 #define PARAMS , __global void *p0, __global void *p1, __global void *p2, __global void *p3, __global void *p4, __global void *p5, __global void *p6, __global void *p7, __global void *p8
 #define PHASES  \
-    /* sum_float */ RUN(NAME(0), 1, 1, 1, AT(p0, 0), AT(p1, 0), 1, 1, 1, T(0), 1) \
-    /* sum_float */ RUN(NAME(0), 1, 1, 1, AT(p2, 0), AT(p1, T(1)), 1, 1, T(2), T(0), T(3)) \
-    /* sum_float */ RUN(NAME(0), 1, 1, 1, AT(p3, 0), AT(p1, T(4)), 1, 1, T(5), T(0), 1) \
-    /* sum_float */ RUN(NAME(0), 1, 1, 1, AT(p4, 0), AT(p1, T(6)), 1, 1, T(7), T(0), T(2)) \
-    /* sum_float */ RUN(NAME(0), 1, 1, 1, AT(p5, 0), AT(p1, T(8)), 1, 1, T(9), T(0), 1) \
-    /* sum_float */ RUN(NAME(0), 1, 1, 1, AT(p6, 0), AT(p1, T(10)), 1, 1, T(11), T(0), T(12)) \
-    /* sum_float */ RUN(NAME(0), 1, 1, 1, AT(p7, 0), AT(p1, T(13)), 1, 1, T(14), T(0), T(5)) \
-    /* sum_float */ RUN(NAME(0), 1, 1, 1, AT(p8, 0), AT(p1, T(15)), 1, 1, T(3), T(0), 1)
+    RUN(phase_sum_float__2b0407, 1, 1, 1, AT(p0, 0), AT(p1, 0), 1, 1, 1, T(0), 1) \
+    RUN(phase_sum_float__2b0407, 1, 1, 1, AT(p2, 0), AT(p1, T(1)), 1, 1, T(2), T(0), T(3)) \
+    RUN(phase_sum_float__2b0407, 1, 1, 1, AT(p3, 0), AT(p1, T(4)), 1, 1, T(5), T(0), 1) \
+    RUN(phase_sum_float__2b0407, 1, 1, 1, AT(p4, 0), AT(p1, T(6)), 1, 1, T(7), T(0), T(2)) \
+    RUN(phase_sum_float__2b0407, 1, 1, 1, AT(p5, 0), AT(p1, T(8)), 1, 1, T(9), T(0), 1) \
+    RUN(phase_sum_float__2b0407, 1, 1, 1, AT(p6, 0), AT(p1, T(10)), 1, 1, T(11), T(0), T(12)) \
+    RUN(phase_sum_float__2b0407, 1, 1, 1, AT(p7, 0), AT(p1, T(13)), 1, 1, T(14), T(0), T(5)) \
+    RUN(phase_sum_float__2b0407, 1, 1, 1, AT(p8, 0), AT(p1, T(15)), 1, 1, T(3), T(0), 1)
 #include "slices.cl"
 
 #define KERNEL matmul__964fcf
@@ -901,12 +914,12 @@ static inline void NAME(epilogue)(const V_f32 value, const size_t i0, const size
 #define EPILOGUE_ARGS , q0, s0, s1
 #define EPILOGUE(value, i0, i1, j, n) NAME(epilogue)(value, i0, i1, j, n EPILOGUE_ARGS)
 #include "matmul.cl"
-#define KERNEL div_to_matmul__5d6fbd
+#define KERNEL div_to_matmul__aae97e
 #define VEC 1
 #define PARAMS , __global void *p0, __global void *p1, __global void *p2, __global void *p3, __global void *p4, __global void *p5
 #define PHASES  \
-    /* div */ RUN(NAME(0), 1, 1, 1, 1, 1, T(0), AT(p0, 0), AT(p1, 0), AT(p2, 0)) \
-    /* matmul */ RUN(NAME(1), 1, 1, 1, AT(p3, 0), AT(p4, 0), AT(p5, 0), T(1), T(2), T(3), 1, 1, 1, 0, 0, 0, 0, 1, T(1), 0, 0, 0, 0, T(2), 1, T(4), T(5), 1, 1, T(3), AT(p3, 0), T(6), T(2))
+    RUN(phase_div__718f48, 1, 1, 1, 1, 1, T(0), AT(p0, 0), AT(p1, 0), AT(p2, 0)) \
+    RUN(phase_matmul__091b4a, 1, 1, 1, AT(p3, 0), AT(p4, 0), AT(p5, 0), T(1), T(2), T(3), 1, 1, 1, 0, 0, 0, 0, 1, T(1), 0, 0, 0, 0, T(2), 1, T(4), T(5), 1, 1, T(3), AT(p3, 0), T(6), T(2))
 #include "slices.cl"
 
 #define KERNEL mul_add_mul_sub_all__6fd552

@@ -16,6 +16,10 @@ What may join what is the table `JOINS` in groups.py. Every "no" is a `Border` w
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+
 from tinygrad_cl.compiler.body import Body, Refusal, Resolver
 from tinygrad_cl.compiler.choosing import Call, Choose, own_choice
 from tinygrad_cl.compiler.groups import (
@@ -27,6 +31,7 @@ from tinygrad_cl.compiler.groups import (
     in_order,
     reaches,
 )
+from tinygrad_cl.compiler.rowing import find_rows
 from tinygrad_cl.compiler.simplify import living
 from tinygrad_cl.compiler.sliceplan import Planner, Unsliced
 from tinygrad_cl.compiler.slicer import Slicer
@@ -50,7 +55,9 @@ MAX_INLINE = (
 )
 MAX_INLINE_FREE = 12  # the same, if they read none
 SPREAD_FROM = 65536  # elements of a domain in which a small value is not computed again and again
+SPREAD_FROM_NEAR = 1024  # the same where it costs no launch
 SPREAD_RATIO = 8  # how many times larger than the value the domain is
+_FUNCTION = re.compile(r"\b(exp|log|tanh|pow|sin|cos|erf|sqrt|rsqrt|ERF|POW|SIGMOID|PHILOX)")
 MAX_DEPTH = 24  # expressions inlined on top of one another
 
 
@@ -59,23 +66,46 @@ def fuse(
     traits: DeviceTraits,
     planner: Planner | None = None,
     choose: Choose = own_choice,
+    sliced: bool = True,
 ) -> Fusion:
     """Returns the groups of a structure.
 
     Args:
         structure: the graph.
         traits: of the device.
-        planner: makes the plan of a slice of the batch; without it nothing is sliced.
+        planner: makes the plan of a slice; without it nothing is sliced.
         choose: chooses the plan of each template call.
+        sliced: whether a slice may change the order of sums; rows alone are sliced otherwise.
     """
-    region = find_region(structure) if planner is not None and traits.kind == "cpu" else None
-    if region is not None and planner is not None:
+    slicers: list[Slicer] = []
+    if planner is not None and traits.kind == "cpu":
+        slicers = _slicers(structure, traits, planner, sliced, sliced)
+    while True:
         try:
-            slicer = Slicer(structure, region, traits, planner)
-            return _Fuser(structure, traits, choose, slicer).run()
-        except Unsliced:
-            pass
-    return _Fuser(structure, traits, choose).run()
+            return _Fuser(structure, traits, choose, slicers).run()
+        except Unsliced as refused:
+            assert planner is not None
+            if refused.slicer is not None and refused.slicer.region.rows:
+                slicers = [slicer for slicer in slicers if slicer is not refused.slicer]
+            else:  # what was the batch's may be rows
+                slicers = _slicers(structure, traits, planner, False, sliced)
+
+
+def _slicers(
+    structure: Structure, traits: DeviceTraits, planner: Planner, batch: bool, summed: bool
+) -> list[Slicer]:
+    """Returns a slicer per region: of the batch, if it may have one, and of rows."""
+    found: list[Slicer] = []
+    taken: frozenset[int] = frozenset()
+    region = find_region(structure) if batch else None
+    if region is not None:
+        with suppress(Unsliced):
+            found.append(Slicer(structure, region, traits, planner))
+            taken = region.values | region.sums
+    for region in find_rows(structure, taken, summed):
+        with suppress(Unsliced):
+            found.append(Slicer(structure, region, traits, planner))
+    return found
 
 
 class _Fuser:
@@ -84,12 +114,13 @@ class _Fuser:
         structure: Structure,
         traits: DeviceTraits,
         choose: Choose,
-        slicer: Slicer | None = None,
+        slicers: Sequence[Slicer] = (),
     ) -> None:
         self.structure = structure
         self.traits = traits
         self.choose = choose
-        self.slicer = slicer
+        self.near = traits.slices > 1  # what is stored is read from a cache, launches cost nothing
+        self.slicers = {at: slicer for slicer in slicers for at in slicer.members}
         self.users: list[list[int]] = [[] for _ in structure]
         self.living = living(structure)
         for at, value in enumerate(structure):
@@ -119,9 +150,10 @@ class _Fuser:
             value = structure[at]
             if value.is_data or value.is_scalar or at not in self.living:
                 continue
-            if self.slicer is not None and at in self.slicer.members:
-                sinks[at] = frozenset([-1])
-                if at in self.slicer.outputs:
+            slicer = self.slicers.get(at)
+            if slicer is not None:
+                sinks[at] = frozenset([-1 - min(slicer.members)])
+                if at in slicer.outputs:
                     self.realized.add(at)
                     self.borders[at] = "SLICE: it is read outside the slices"
                 continue
@@ -170,7 +202,10 @@ class _Fuser:
         """Whether a small value that reads a buffer is broadcast over a large domain."""
         value = self.structure[at]
         wide = max((self._width(user) for user in self.users[at]), default=0)
-        if wide < SPREAD_FROM or value.numel * SPREAD_RATIO > wide:
+        if (
+            wide < (SPREAD_FROM_NEAR if self.near else SPREAD_FROM)
+            or value.numel * SPREAD_RATIO > wide
+        ):
             return False
         return any(not self._is_number(i) for i in value.inputs)
 
@@ -205,13 +240,19 @@ class _Fuser:
             if stored or value.is_data or not isinstance(value.lowering, Expr | View):
                 loads += value.numel * 8 > size
                 continue
-            expressions += isinstance(value.lowering, Expr)
+            expressions += self._cost(value.lowering)
             if expressions > MAX_INLINE_FREE or loads > 1:
                 return False
             fresh = [i for i in value.inputs if i not in seen]
             seen.update(fresh)
             stack += fresh
         return loads == 0 or (loads <= 1 and expressions <= MAX_INLINE)
+
+    def _cost(self, lowering: object) -> int:
+        """Expressions that an expression counts for; functions count where memory is near."""
+        if not isinstance(lowering, Expr):
+            return 0
+        return 1 + self.near * MAX_INLINE * bool(_FUNCTION.search(lowering.text))
 
     def _ends_epilogue(self, at: int, size: int) -> bool:
         """Whether a value is the result of a kernel that its only user could finish at no cost."""
@@ -273,9 +314,10 @@ class _Fuser:
     def _group(self, at: int) -> Group:
         value = self.structure[at]
         lowering = value.lowering
-        if self.slicer is not None and at in self.slicer.members:
-            made = [self.producer[i] for i in self.slicer.outputs if i in self.producer]
-            return made[0] if made else self.slicer.group(self.realized)
+        slicer = self.slicers.get(at)
+        if slicer is not None:
+            made = [self.producer[i] for i in slicer.outputs if i in self.producer]
+            return made[0] if made else slicer.group(self.realized)
         if value.numel == 0:
             return Group("elementwise", None, [at], value.shape, Body(value.shape, (), ()))
         if isinstance(lowering, Reduction):

@@ -20,14 +20,24 @@ TASKS = 2  # work-items per compute unit, at most
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a phase finds a buffer: `offset` bytes into `buffer`, and `step` more per slice.
+    """Where a phase finds a buffer.
 
-    `buffer` is ("value", number), ("scratch", number), or None for the work-item's own scratch.
+    Attributes:
+        buffer: ("value", number), ("scratch", number), or None for the work-item's own scratch.
+        offset: bytes into it.
+        step: bytes more per slice.
+        item_step: bytes more per work-item.
     """
 
     buffer: KernelArgument | None
     offset: int = 0
     step: int = 0
+    item_step: int = 0
+
+
+FIRST: KernelArgument = ("first", 0)  # whether a slice is the first of its work-item
+LAST: KernelArgument = ("last", 0)  # whether it is the last
+_ENDS = {FIRST: "slice == first", LAST: "slice + 1 == last"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +52,28 @@ class Phase:
 class _Glue:
     """Gathers what the phases of one kernel need."""
 
-    functions: dict[str, int] = field(default_factory=dict)
-    kernels: list[Kernel] = field(default_factory=list)
+    kernels: dict[str, Kernel] = field(default_factory=dict)
     table: dict[KernelArgument, int] = field(default_factory=dict)
     buffers: dict[KernelArgument, str] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
 
     def add(self, phase: Phase) -> None:
         name = phase.kernel.name
-        if name not in self.functions:
-            self.functions[name] = len(self.kernels)
-            self.kernels.append(phase.kernel)
+        self.kernels.setdefault(name, phase.kernel)
         grid, local = phase.kernel.grid.size, phase.kernel.grid.local or ()
         if any(size != 1 for size in local):
             raise AssertionError(f"gluing: {name} has work-groups of {local}")
         counts = [self._number(("long", size)) for size in (*grid, 1, 1)[:3]]
         given = [self._argument(argument) for argument in phase.arguments]
-        call = ", ".join([f"NAME({self.functions[name]})", *counts, *given])
-        self.lines.append(f"/* {phase.kernel.label} */ RUN({call})")
+        call = ", ".join([phase.kernel.function, *counts, *given])
+        self.lines.append(f"RUN({call})")
 
     def _argument(self, argument: Place | KernelArgument) -> str:
         if isinstance(argument, Place):
             return self._place(argument)
         kind = argument[0]
+        if argument in _ENDS:
+            return _ENDS[argument]
         return self._buffer(argument) if kind in ("scalars", "flags") else self._number(argument)
 
     def _number(self, argument: KernelArgument) -> str:
@@ -79,6 +88,8 @@ class _Glue:
         terms = [] if place.offset == 0 else [self._number(("long", place.offset))]
         if place.step:
             terms.append(f"slice * {self._number(('long', place.step))}")
+        if place.item_step:
+            terms.append(f"item * {self._number(('long', place.item_step))}")
         return f"AT({base}, {' + '.join(terms)})" if terms else f"AT({base}, 0)"
 
     def _buffer(self, argument: KernelArgument) -> str:
@@ -119,6 +130,6 @@ def glue(
         1,
         (*head, *glued.buffers),
         Grid((items,), (1,)),
-        phases=tuple(glued.kernels),
+        phases=tuple(glued.kernels.values()),
         table=tuple(glued.table),
     )

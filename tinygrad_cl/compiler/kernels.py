@@ -21,7 +21,7 @@ from tinygrad_cl.compiler.render import (
     label,
     merge_dims,
 )
-from tinygrad_cl.compiler.sliceplan import render_slices
+from tinygrad_cl.compiler.slicerender import render_slices
 from tinygrad_cl.compiler.structure import DONOR, Structure
 from tinygrad_cl.compiler.tiles import crossed_rows, tile_kernel
 from tinygrad_cl.lowering import Assemble, DeviceTraits, Grid, Pass
@@ -100,10 +100,14 @@ def _elementwise_kernel(
 
 
 def _streams(structure: Structure, body: Body, traits: DeviceTraits) -> bool:
-    """Whether results go past the caches; not in place, where their lines are in a cache."""
-    size = sum(structure[at].numel * structure[at].dtype.itemsize for at, _ in body.outputs)
-    in_place = any(structure[load.value].flag == DONOR for load in body.loads)
-    return traits.kind == "cpu" and size >= STREAM_FROM and not in_place
+    """Whether results go past the caches: large ones that are not read soon, nor made in place."""
+    outputs = {at for at, _ in body.outputs}
+    size = sum(structure[at].numel * structure[at].dtype.itemsize for at in outputs)
+    if traits.kind != "cpu" or size * traits.slices < STREAM_FROM:
+        return False
+    if traits.slices > 1 and any(not outputs.isdisjoint(value.inputs) for value in structure):
+        return False
+    return all(structure[load.value].flag != DONOR for load in body.loads)
 
 
 # ---- templates

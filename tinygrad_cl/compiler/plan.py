@@ -100,11 +100,13 @@ def make_plan(
         structure: the graph.
         traits: of the device.
         sliced: whether values may be computed slice by slice of the batch.
-        glued: whether runs of small kernels become one launch; it changes no bit of a result.
+        glued: whether runs of small kernels, and those that go through the same rows, become one
+            launch; it changes no bit of a result.
         choose: chooses the plan of each template call that is not in a slice.
     """
     structure = simplified(structure)
-    fusion = fuse(structure, traits, _plan_slice if sliced else None, choose)
+    planner = _plan_slice if sliced or glued else None
+    fusion = fuse(structure, traits, planner, choose, sliced)
     aliases = _aliases(structure, fusion.groups)
     units = _units(structure, fusion.groups, aliases, traits)
     slots = {at: k for k, at in enumerate(i for i, v in enumerate(structure) if v.is_scalar)}

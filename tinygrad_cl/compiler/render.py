@@ -59,6 +59,11 @@ class Kernel:
         digest = hashlib.sha1("\n".join(parts).encode()).hexdigest()[:6]
         return f"{self.label}__{digest}"
 
+    @property
+    def function(self) -> str:
+        """The name of the function that it is as a phase of other kernels."""
+        return f"phase_{self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class Dims:

@@ -1,4 +1,4 @@
-"""Slice plans: the plan of one slice of the batch, and the kernel that runs it for every slice.
+"""Slice plans: the plan of one slice of a region.
 
 How many items a slice has is a compromise: its intermediate values should fit the cache, every
 compute unit should have a slice, and matrix products want a handful of rows.
@@ -10,28 +10,32 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tinygrad_cl.compiler.forms import Rendered, defines, vector_width
-from tinygrad_cl.compiler.gluing import TASKS, Phase, Place, glue
-from tinygrad_cl.compiler.groups import Group
-from tinygrad_cl.compiler.render import Kernel, KernelArgument
+from tinygrad_cl.compiler.gluing import TASKS
 from tinygrad_cl.compiler.slicing import Cut, Region, cut
 from tinygrad_cl.compiler.structure import Structure
-from tinygrad_cl.lowering import DeviceTraits, Grid
+from tinygrad_cl.lowering import DeviceTraits
 
 if TYPE_CHECKING:
-    from tinygrad_cl.compiler.plan import Launch, Plan
+    from tinygrad_cl.compiler.plan import Plan
+    from tinygrad_cl.compiler.slicer import Slicer
 
 CACHE = 1 << 20  # bytes of intermediate values of a slice: a second-level cache
 SIZE = 16  # items of a slice, at most: full registers of rows
 SHARED = 1 << 18  # bytes that every slice reads whole: beyond, slices wait for memory
 MAX_ITEMS = 32  # of a batch per compute unit: beyond, launches cost less than packing weights anew
-ALIGNMENT = 64
+NEAR_CACHE = 3 << 14  # bytes of a slice of rows, with what it reads and writes: a first-level cache
+ROW_CACHE = 1 << 18  # bytes of a row, at most
+WORK = 1024  # elements of a slice of rows that are worth the calls of its phases
+SUM_WORK = 4096  # the same, if its sums are added to those of other slices
+PROBE = 16  # rows of the slice by which the bytes of a row are judged
 
 Planner = Callable[[Structure, DeviceTraits], "Plan"]
 
 
 class Unsliced(Exception):
-    """A region is better computed kernel by kernel; says why."""
+    """A region is better computed kernel by kernel; says why, and of which `Slicer`."""
+
+    slicer: Slicer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +47,18 @@ class SlicePlan:
         size: items of a slice.
         cut: the structure of a slice, in terms of the whole structure.
         plan: its plan.
+        rest: the plan of the items that are left, fewer than a slice.
     """
 
     region: Region
     size: int
     cut: Cut
     plan: Plan
+    rest: SlicePlan | None = None
 
     @property
     def slices(self) -> int:
-        """How many slices there are."""
+        """How many slices there are, without the rest."""
         return self.region.items // self.size
 
 
@@ -70,17 +76,28 @@ def plan_slices(
         Refusal: naming a value outside that must be realized first.
         Unsliced: if there is no good size.
     """
-    if region.items > MAX_ITEMS * traits.units:
-        raise Unsliced("whole batches keep the units busy, and weights are packed once for all")
-    alone = replace(traits, units=1)
 
     def of_size(size: int) -> SlicePlan:
         made = cut(structure, region, outputs, realized, size)
-        shared = sum(_bytes(structure, at) for at, is_cut in made.leaves.values() if not is_cut)
+        shared = sum(byte_size(structure, at) for at, is_cut in made.leaves.values() if not is_cut)
         if shared > SHARED:
             raise Unsliced(f"every slice would read {shared} bytes")
+        alone = replace(traits, units=1, slices=-(-region.items // size))
         return SlicePlan(region, size, made, planner(tuple(made.structure), alone))
 
+    sized = _sized_rows if region.rows else _sized_batch
+    found = sized(structure, region, traits, of_size)
+    if any(not hasattr(step, "kernel") for step in found.plan.steps):
+        raise Unsliced("a step runs on the host")
+    return found
+
+
+def _sized_batch(
+    structure: Structure, region: Region, traits: DeviceTraits, of_size: Callable[[int], SlicePlan]
+) -> SlicePlan:
+    """A slice for every compute unit, with intermediate values that fit a cache."""
+    if region.items > MAX_ITEMS * traits.units:
+        raise Unsliced("whole batches keep the units busy, and weights are packed once for all")
     most = min(SIZE, region.items // min(traits.units, region.items))
     sizes = [size for size in range(1, most + 1) if region.items % size == 0]
     found = of_size(sizes[-1])
@@ -90,88 +107,36 @@ def plan_slices(
         if not fitting:
             raise Unsliced(f"one item needs {item} bytes between its kernels")
         found = of_size(fitting[-1])
-    if any(not hasattr(step, "kernel") for step in found.plan.steps):
-        raise Unsliced("a step runs on the host")
     return found
 
 
-def _bytes(structure: Structure, at: int) -> int:
+def _sized_rows(
+    structure: Structure, region: Region, traits: DeviceTraits, of_size: Callable[[int], SlicePlan]
+) -> SlicePlan:
+    """As many rows as a cache holds, with all that they read and write, and the rows left over."""
+    probe = of_size(min(PROBE, region.items))
+    made = [at for at in probe.cut.outputs.values() if at in region.values]
+    large = {at for at, is_cut in probe.cut.leaves.values() if is_cut} | set(made)
+    row = sum(byte_size(structure, at) for at in large) / region.items
+    row += probe.plan.arena / probe.size
+    if row > ROW_CACHE:
+        raise Unsliced(f"a row needs {int(row)} bytes")
+    widest = max(structure[at].numel for at in large) / region.items
+    work = SUM_WORK if region.sums else WORK
+    most = min(max(NEAR_CACHE / row, work / widest), ROW_CACHE / row)
+    most = max(1, min(most, region.items / (traits.units * TASKS)))
+    size = _even(region.items, int(most))
+    found, left = of_size(size), region.items % size
+    return replace(found, rest=of_size(left)) if left else found
+
+
+def _even(items: int, most: int) -> int:
+    """A size of up to `most` items that leaves no rest, or not one item, whose kernels differ."""
+    near = range(most, max(1, most // 2), -1)
+    divisor = next((size for size in near if items % size == 0), None)
+    return divisor or next((size for size in near if items % size != 1), most)
+
+
+def byte_size(structure: Structure, at: int) -> int:
+    """Returns the bytes of a value."""
     return structure[at].numel * structure[at].dtype.itemsize
-
-
-# ---- kernels
-
-
-def render_slices(structure: Structure, group: Group, traits: DeviceTraits) -> Rendered:
-    """Returns the launches of a region: all slices, then the sums over them."""
-    assert group.slices is not None
-    return _Renderer(structure, group.slices, traits).rendered()
-
-
-class _Renderer:
-    def __init__(self, structure: Structure, slices: SlicePlan, traits: DeviceTraits) -> None:
-        self.structure = structure
-        self.made = slices
-        self.traits = traits
-        self.items = min(slices.slices, traits.units * TASKS)
-        self.sums: dict[int, int] = {}  # where the partial sums of a value begin, in scratch 1
-        self.partial = 0
-        for place, at in slices.cut.outputs.items():
-            if at in slices.region.sums:
-                self.sums[place] = self.partial
-                size = slices.slices * _bytes(structure, at)
-                self.partial += -(-size // ALIGNMENT) * ALIGNMENT + ALIGNMENT
-
-    def rendered(self) -> Rendered:
-        """Returns the launches and the sizes of their scratch buffers."""
-        made, arena = self.made, max(self.made.plan.arena, ALIGNMENT)
-        phases = [self._phase(step) for step in made.plan.steps]  # type: ignore[arg-type]
-        label = f"slices_{phases[0].kernel.label}_to_{phases[-1].kernel.label}"
-        kernels = [glue(label, phases, made.slices, self.items, arena, 0)]
-        scratch = [self.items * arena]
-        if self.sums:
-            sums = [self._sum(place, begin) for place, begin in self.sums.items()]
-            kernels.append(glue("sum_partials", sums, 1, 1, ALIGNMENT, 0))
-            scratch.append(self.partial)
-        return Rendered(tuple(kernels), tuple(scratch))
-
-    def _phase(self, step: Launch) -> Phase:
-        return Phase(step.kernel, tuple(self._argument(step, a) for a in step.kernel.arguments))
-
-    def _argument(self, step: Launch, argument: KernelArgument) -> Place | KernelArgument:
-        kind, number = argument
-        if kind == "value":
-            return self._place(self.made.plan.home(number))
-        if kind == "scratch":
-            return Place(None, step.scratch[number][0])
-        return ("slot", self.made.cut.numbers[number]) if kind == "slot" else argument
-
-    def _place(self, value: int) -> Place:
-        made = self.made
-        storage, size = made.plan.storage[value], _bytes(made.plan.structure, value)
-        if storage.kind == "arena":
-            return Place(None, storage.at)
-        if storage.kind == "leaf":
-            at, is_cut = made.cut.leaves[value]
-            return Place(("value", at), 0, size if is_cut else 0)
-        if value in self.sums:
-            return Place(("scratch", 1), self.sums[value], size)
-        return Place(("value", made.cut.outputs[value]), 0, size)
-
-    def _sum(self, place: int, begin: int) -> Phase:
-        """Adds up the partial sums of a value, in the order of the slices."""
-        at = self.made.cut.outputs[place]
-        value, vec = self.structure[at], vector_width(self.traits)
-        storage = value.dtype.storage
-        text = defines(
-            ("TAG", value.dtype.tag), ("IN_T", storage), ("OUT_T", storage), ("LANES", 1)
-        )
-        numbers: list[KernelArgument] = [
-            ("int", 1),
-            ("long", 1),
-            ("long", value.numel),
-            ("long", self.made.slices),
-            ("long", -(-value.numel // vec)),
-        ]
-        kernel = Kernel(f"sum_{storage}", "sum_slices", text, vec, (), Grid((1,), (1,)))
-        return Phase(kernel, (Place(("value", at)), Place(("scratch", 1), begin), *numbers))

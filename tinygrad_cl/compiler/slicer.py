@@ -8,7 +8,7 @@ from tinygrad_cl.compiler.simplify import living
 from tinygrad_cl.compiler.sliceplan import Planner, Unsliced, plan_slices
 from tinygrad_cl.compiler.slicing import Region
 from tinygrad_cl.compiler.structure import KEEP, WANTED, Structure
-from tinygrad_cl.lowering import DeviceTraits, View
+from tinygrad_cl.lowering import DeviceTraits, Expr, Reduction, View
 from tinygrad_cl.shapes import Layout
 
 
@@ -53,13 +53,41 @@ class Slicer:
             value = structure[at]
             if at in self.members or (at in self.region.values and value.flag != WANTED):
                 continue  # a view of the region counts where it is read
-            for i in value.inputs:
-                base = i
-                while base in self.region.values and base not in self.members:
-                    base = structure[base].inputs[0]
-                if base in self.members:
-                    found.add(base)
+            found |= {base for base in map(self._base, value.inputs) if base in self.members}
+        return self._least(found) if self.region.rows else found
+
+    def _base(self, at: int) -> int:
+        """What a view of the region shows."""
+        while at in self.region.values and at not in self.members:
+            at = self.structure[at].inputs[0]
+        return at
+
+    def _least(self, outputs: set[int]) -> set[int]:
+        """What has to be stored for others, if they compute again what is cheap to compute."""
+        found, waiting = set(), list(outputs)
+        while waiting:
+            at = waiting.pop()
+            if at in found:
+                continue
+            if self._is_cheap(at):
+                inputs = [self._base(i) for i in self.structure[at].inputs]
+                waiting += [i for i in inputs if i in self.members]
+            else:
+                found.add(at)
         return found
+
+    def _is_cheap(self, at: int) -> bool:
+        """Whether readers outside can compute a value from statistics of rows and one tensor."""
+        structure, value = self.structure, self.structure[at]
+        if value.flag == WANTED or not isinstance(value.lowering, Expr):
+            return False
+        large = {i for i in map(self._base, value.inputs) if structure[i].numel * 8 > value.numel}
+        fusing = all(
+            isinstance(other.lowering, Expr | View | Reduction)
+            for other in structure
+            if at in other.inputs
+        )
+        return fusing and len(large) == 1 and large.isdisjoint(self.members)
 
     def group(self, realized: set[int]) -> Group:
         """Returns the group.
@@ -69,9 +97,12 @@ class Slicer:
             Unsliced: if the region is better computed kernel by kernel.
         """
         outputs = sorted(self.outputs)
-        made = plan_slices(
-            self.structure, self.region, outputs, realized, self.traits, self.planner
-        )
+        given = (self.structure, self.region, outputs, realized, self.traits, self.planner)
+        try:
+            made = plan_slices(*given)
+        except Unsliced as refused:
+            refused.slicer = self
+            raise
         reads = dict.fromkeys(at for at, _ in made.cut.leaves.values())
         inputs = [(at, Layout.contiguous(self.structure[at].shape)) for at in reads]
         body = Body((), (), ())

@@ -13,6 +13,7 @@ is planned like any other. Dim 0 of a value of the region holds the batch: `item
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tinygrad_cl import graph
@@ -35,11 +36,13 @@ class Region:
         items: the size of the batch.
         values: those that hold the batch in dim 0.
         sums: those that are sums over it.
+        rows: whether the items are rows of large tensors, of which a slice has as many as fit.
     """
 
     items: int
     values: frozenset[int]
     sums: frozenset[int]
+    rows: bool = False
 
 
 def find_region(structure: Structure) -> Region | None:
@@ -66,7 +69,31 @@ def _candidates(structure: Structure) -> list[int]:
 
 
 def _grow(structure: Structure, items: int) -> Region:
-    """Marks what follows from the first cut templates on, value by value."""
+    """Marks what follows from the first cut templates on."""
+
+    def starts(at: int) -> bool:
+        lowering = structure[at].lowering
+        return isinstance(lowering, Template) and lowering.cut is not None
+
+    return grow(structure, items, starts)
+
+
+def grow(
+    structure: Structure,
+    items: int,
+    starts: Callable[[int], bool],
+    stops: Callable[[int], bool] = lambda at: False,
+    summed: bool = True,
+) -> Region:
+    """Marks what can be computed slice by slice, value by value from the first ones on.
+
+    Args:
+        structure: the graph.
+        items: the size of the batch.
+        starts: whether a value may be the first.
+        stops: whether a value must not belong to the region.
+        summed: whether slices may add up sums over the batch.
+    """
     values: set[int] = set()
     sums: set[int] = set()
     outside: set[int] = set()  # depends on the region, and is not in it
@@ -75,11 +102,13 @@ def _grow(structure: Structure, items: int) -> Region:
             outside.add(at)
             continue
         inner = [i for i in value.inputs if i in values]
-        starts = isinstance(value.lowering, Template) and value.lowering.cut is not None
-        if not (inner or starts):
+        if not (inner or starts(at)):
             continue
-        if _is_sum(structure, at, items, values):
-            (sums if inner else outside).add(at)
+        if stops(at):
+            outside.add(at)
+            continue
+        if is_sum(structure, at, items):
+            (sums if inner and summed else outside).add(at)
             continue
         modes = input_modes(structure, at, items)
         fits = modes is not None and all(
@@ -92,7 +121,7 @@ def _grow(structure: Structure, items: int) -> Region:
     return Region(items, frozenset(values), frozenset(sums))
 
 
-def _is_sum(structure: Structure, at: int, items: int, values: set[int]) -> bool:
+def is_sum(structure: Structure, at: int, items: int) -> bool:
     """Whether a value is a sum over the batch, so that slices may add up their own."""
     value = structure[at]
     if not value.dtype.is_floating_point or value.dtype.storage == "half":

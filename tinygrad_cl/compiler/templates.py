@@ -27,12 +27,15 @@ def program_source(kernels: Iterable[Kernel]) -> str:
         parts.append(template_source("random"))
     special = any("special_" in text for text in texts)
     widths: set[int] = set()
+    phases: set[str] = set()  # kernels of one program share them
     for kernel in unique.values():
         for vec in dict.fromkeys(part.vec for part in (*kernel.phases, kernel)):
             if vec not in widths:
                 widths.add(vec)
                 parts.append(register_source(vec, special))
-        parts.append(kernel_source(kernel))
+        parts += [_phase_source(p) for p in kernel.phases if p.name not in phases]
+        phases.update(phase.name for phase in kernel.phases)
+        parts.append(_filled(kernel, f"KERNEL {kernel.name}"))
     return "\n".join(parts)
 
 
@@ -56,15 +59,14 @@ def _common_macros() -> frozenset[str]:
 
 def kernel_source(kernel: Kernel) -> str:
     """Returns the part of a program that belongs to one kernel, with its template in full."""
-    phases = [_phase_source(kernel, k) for k in range(len(kernel.phases))]
-    return "".join(phases) + _filled(kernel, f"KERNEL {kernel.name}")
+    phases = {phase.name: _phase_source(phase) for phase in kernel.phases}
+    return "".join(phases.values()) + _filled(kernel, f"KERNEL {kernel.name}")
 
 
-def _phase_source(kernel: Kernel, number: int) -> str:
-    """Returns a phase of a kernel: the template as a function."""
-    name = f"{kernel.name}_{number}"
-    head = template_source("phase") + f"#undef NAME\n#define NAME(x) NAME_({name}, x)\n"
-    text = _filled(kernel.phases[number], f"KERNEL(...) {name} PHASE_HEAD(__VA_ARGS__)")
+def _phase_source(phase: Kernel) -> str:
+    """Returns a phase of other kernels: the template as a function."""
+    head = template_source("phase") + f"#undef NAME\n#define NAME(x) NAME_({phase.function}, x)\n"
+    text = _filled(phase, f"KERNEL(...) {phase.function} PHASE_HEAD(__VA_ARGS__)")
     undone = "".join(f"#undef {name}\n" for name in _DEFINE.findall(template_source("phase")))
     return f"{head}{text}{undone}#undef NAME\n#define NAME(x) NAME_(KERNEL, x)\n"
 

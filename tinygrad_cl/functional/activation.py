@@ -16,6 +16,7 @@ from tinygrad_cl.graph import Node, apply
 from tinygrad_cl.primitives import elementwise as p
 from tinygrad_cl.primitives import reduce as r
 from tinygrad_cl.primitives import special
+from tinygrad_cl.primitives.normalize import share
 from tinygrad_cl.shapes import normalize_dim
 
 if TYPE_CHECKING:
@@ -289,7 +290,7 @@ def softmax(input: Tensor, dim: int | None = None, dtype: DType | str | None = N
     if x.ndim == 0 or any_empty(x.shape, (at,)):
         return wrap(p.exp(x - x))
     e = apply(p.exp, (_centered(x, at),))
-    return wrap(apply(p.div, (e, total(e, (at,), True))))
+    return wrap(apply(share, (x, e, total(e, (at,), True))))
 
 
 def log_softmax_parts(x: Node, dim: int) -> tuple[Node, Node]:

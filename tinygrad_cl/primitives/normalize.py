@@ -1,4 +1,4 @@
-"""Normalizing by a mean and a deviation.   User side: functional/{norm,channel_norm}.py.
+"""Normalizing by statistics.   User side: functional/{norm,channel_norm,activation}.py.
 
     standardize   y = (x - mean) * rstd
     normalize     y = (x - mean) * rstd * weight + bias
@@ -11,6 +11,10 @@ get none of their own. With c = x - mean:
     dweight = sum(g * c) * rstd    dbias = sum(g)
 
 `weight` and `bias` have the shape of the statistics. The two sums are made once for all rules.
+
+    share         y = e / total
+
+is softmax: e = exp(x - max(x)) and its sums are statistics of x, too. dx = y * (g - sum(g * y)).
 """
 
 from __future__ import annotations
@@ -68,3 +72,11 @@ normalize = row(
     "(({0} - {1}) * {2} * {3} + {4})",
     *(_x_vjp, None, None, _weight_vjp, _bias_vjp),
 )
+
+
+def _share_vjp(g: Node, y: Node, x: Node, e: Node, sums: Node) -> Node:
+    dims = tuple(d for d, size in enumerate(sums.shape) if size == 1)
+    return (g - total(g * y, dim=dims, keepdim=True)) * y
+
+
+share = row("share", lambda x, e, sums: e / sums, "({1} / {2})", _share_vjp, None, None)

@@ -1,0 +1,142 @@
+"""Row regions: runs of reductions and expressions over the rows of large tensors.
+
+A softmax reads its rows three times, a layer norm with its gradient six times. A kernel that takes
+some rows at a time through all of that reads them once from memory and then from the cache. Such
+regions start at a reduction within rows and end where rows meet: at templates, which have slices of
+their own, and at reductions over the rows, whose partial sums they leave.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tinygrad_cl.compiler.simplify import living
+from tinygrad_cl.compiler.slicing import Region, grow, is_sum
+from tinygrad_cl.compiler.structure import WANTED, Structure
+from tinygrad_cl.lowering import Assemble, Expr, Host, Reduction, Template, View
+
+LARGE = 1 << 18  # bytes of a tensor whose rows are worth a region: caches hold smaller ones anyway
+MAX_REGIONS = 16  # of a plan
+MAX_TRIES = 48  # reductions from which a region is grown, at most: each try looks at all values
+FUSING = Expr | View | Reduction  # what computes the expressions that it reads
+
+
+def find_rows(
+    structure: Structure, taken: frozenset[int] = frozenset(), summed: bool = True
+) -> list[Region]:
+    """Returns the row regions of a structure, first come first served.
+
+    Args:
+        structure: the graph.
+        taken: values that belong to another region.
+        summed: whether slices may add up sums over the rows, which changes their order.
+    """
+    regions: list[Region] = []
+    needed, tries = _ancestors(structure, taken), 0
+    for at in range(len(structure)):
+        if at in taken or at in needed or not _is_seed(structure, at):
+            continue
+        if len(regions) == MAX_REGIONS or tries == MAX_TRIES:
+            break
+        tries += 1
+        items = structure[structure[at].inputs[0]].shape[0]
+        region = _grown(structure, items, taken | needed, summed)
+        if region is None or at not in region.values:
+            continue
+        regions.append(region)
+        taken |= region.values | region.sums
+        needed |= _ancestors(structure, region.values | region.sums)
+    return regions
+
+
+def _grown(structure: Structure, items: int, barred: frozenset[int], summed: bool) -> Region | None:
+    """The region of all seeds with so many rows, if it saves a pass over memory.
+
+    Values that an earlier region waits for are barred: the two would wait for each other.
+    """
+
+    def starts(at: int) -> bool:
+        if at in barred or not _is_seed(structure, at):
+            return False
+        return structure[structure[at].inputs[0]].shape[0] == items
+
+    def stops(at: int) -> bool:
+        kind = isinstance(structure[at].lowering, Template | Assemble | Host)
+        return kind or at in barred
+
+    region = _pruned(structure, grow(structure, items, starts, stops, summed))
+    if not _saves(structure, region):
+        return None
+    sums = region.sums | (_sums_beside(structure, region, barred) if summed else frozenset())
+    return replace(region, sums=sums, rows=True)
+
+
+def _pruned(structure: Structure, region: Region) -> Region:
+    """Without expressions that only kernels outside read, which can compute them as they read."""
+    users: dict[int, list[int]] = {}
+    for at in living(structure):
+        for i in structure[at].inputs:
+            users.setdefault(i, []).append(at)
+    values = set(region.values)
+    for at in sorted(values, reverse=True):
+        readers = users.get(at, [])
+        inside = any(user in values or user in region.sums for user in readers)
+        fusing = all(isinstance(structure[user].lowering, FUSING) for user in readers)
+        movable = isinstance(structure[at].lowering, Expr | View) and structure[at].flag != WANTED
+        if movable and not inside and fusing:
+            values.discard(at)
+    return replace(region, values=frozenset(values))
+
+
+def _sums_beside(structure: Structure, region: Region, barred: frozenset[int]) -> frozenset[int]:
+    """Sums over the rows of what the region reads anyway: a bias's gradient beside the input's."""
+    read = {i for at in region.values | region.sums for i in structure[at].inputs}
+    needed = _ancestors(structure, region.values)
+    return frozenset(
+        at
+        for at, value in enumerate(structure)
+        if is_sum(structure, at, region.items)
+        and isinstance(value.lowering, Reduction)
+        and value.inputs[0] in read - region.values
+        and at not in barred
+        and at not in needed
+        and _is_large(structure, value.inputs[0])
+    )
+
+
+def _is_seed(structure: Structure, at: int) -> bool:
+    """Whether a value is a reduction within the rows of a large tensor."""
+    value = structure[at]
+    if not isinstance(value.lowering, Reduction) or 0 in value.signature.kwargs["dim"]:
+        return False
+    return _is_large(structure, value.inputs[0]) and structure[value.inputs[0]].shape[0] > 1
+
+
+def _is_large(structure: Structure, at: int) -> bool:
+    return structure[at].numel * structure[at].dtype.itemsize >= LARGE
+
+
+def _saves(structure: Structure, region: Region) -> bool:
+    """Whether something large comes after a reduction of the region."""
+    after: set[int] = set()
+    for at in sorted(region.values | region.sums):
+        value = structure[at]
+        follows = any(i in after for i in value.inputs)
+        if isinstance(value.lowering, Reduction):
+            after.add(at)
+            follows = follows and _is_large(structure, value.inputs[0])
+        elif follows:
+            after.add(at)
+            follows = isinstance(value.lowering, Expr) and _is_large(structure, at)
+        if follows:
+            return True
+    return False
+
+
+def _ancestors(structure: Structure, values: frozenset[int]) -> frozenset[int]:
+    """What some values need, without themselves."""
+    found: set[int] = set()
+    for at in range(len(structure) - 1, -1, -1):
+        if at in values or at in found:
+            found.update(structure[at].inputs)
+    return frozenset(found) - values
