@@ -10,21 +10,21 @@ import time
 from pathlib import Path
 from typing import Any
 
-import matplotlib.figure
 import numpy as np
+from matplotlib.figure import Figure
 
 import tinygrad_cl as tg
-from tinygrad_cl.data import datasets
+from tinygrad_cl.data.datasets import FashionMNIST
 
 SIZES = (784, 512, 256, 128, 10)
 
 
 def load(options: argparse.Namespace) -> tuple[np.ndarray, ...]:
     """Pixels with mean 0 and variance 1, and labels: to learn from, and to validate on."""
-    parts = [datasets.fashion_mnist(options.data, part) for part in (True, False)]
+    parts = [FashionMNIST(options.data, p, download=not options.data) for p in (True, False)]
     x, v = (p.images[: options.limit].reshape(-1, 784).astype(np.float32) for p in parts)
-    y, w = (part.labels[: options.limit] for part in parts)
-    return (x - x.mean()) / x.std(), y, (v - x.mean()) / x.std(), w
+    labels = (part.labels[: options.limit] for part in parts)
+    return (x - x.mean()) / x.std(), (v - x.mean()) / x.std(), *labels
 
 
 def make_net(lib: Any, dropout: float) -> Any:
@@ -37,7 +37,7 @@ def make_net(lib: Any, dropout: float) -> Any:
 
 def learn(lib: Any, weights: dict[str, np.ndarray], data: Any, options: Any) -> dict[str, Any]:
     """Trains the net in one library; returns its history."""
-    x, y, v, w = data
+    x, v, y, w = data
     lib.manual_seed(options.seed)
     net = make_net(lib, options.dropout)
     net.load_state_dict({name: lib.tensor(value) for name, value in weights.items()})
@@ -61,11 +61,10 @@ def learn(lib: Any, weights: dict[str, np.ndarray], data: Any, options: Any) -> 
         for part in np.split(order[: steps * size], steps):
             losses.append(step(lib.tensor(x[part]), lib.tensor(y[part])))
             rate.step()
-        history["loss"].append(float(np.mean([loss.item() for loss in losses])))
+        history["loss"].append(sum(loss.item() for loss in losses) / steps)
         history["seconds"].append(time.perf_counter() - start)
         net.eval()
-        with lib.no_grad():
-            found = [net(lib.tensor(part)).argmax(1).numpy() for part in np.array_split(v, 10)]
+        found = [net(lib.tensor(part)).detach().argmax(1).numpy() for part in np.array_split(v, 10)]
         history["val_acc"].append(float((np.concatenate(found) == w).mean()))
         print(lib.__name__, epoch + 1, *(f"{k} {history[k][-1]:.4f}" for k in list(history)[1:]))
     return history
@@ -74,16 +73,14 @@ def learn(lib: Any, weights: dict[str, np.ndarray], data: Any, options: Any) -> 
 def main(options: argparse.Namespace) -> None:
     tg.manual_seed(options.seed)
     data, first = load(options), make_net(tg, 0.0).state_dict()
-    weights = {name: np.array(value.detach().numpy()) for name, value in first.items()}
+    weights = {name: np.array(value.numpy()) for name, value in first.items()}
     there = ["tinygrad_cl", *(["torch"] if importlib.util.find_spec("torch") else [])]
     found = [learn(importlib.import_module(name), weights, data, options) for name in there]
     options.json.write_text(json.dumps(found, indent=1))
     if options.plot:
-        figure = matplotlib.figure.Figure(figsize=(8, 3.5))
+        figure = Figure(figsize=(8, 3.5))
         for axes, key in zip(figure.subplots(1, 2), ("loss", "val_acc"), strict=True):
-            axes.plot(np.array([one[key] for one in found]).T, label=there)
-            axes.set_title(key)
-            axes.legend()
+            axes.legend(axes.plot(np.array([one[key] for one in found]).T), there, title=key)
         figure.savefig(options.plot)
 
 
@@ -96,4 +93,7 @@ if __name__ == "__main__":
     settings = {"epochs": 15, "batch-size": 128, "seed": 0, "lr": 5e-3, "dropout": 0.25}
     for key, value in settings.items():
         parser.add_argument(f"--{key}", type=type(value), default=value)
-    main(parser.parse_args())
+    try:
+        main(parser.parse_args())
+    except tg.TinygradError as error:
+        parser.exit(2, f"fashion_comparison: {error}\n")

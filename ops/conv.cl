@@ -22,11 +22,13 @@
  *   PANEL     1: each weight's columns are first copied to a dense run through all images: for small maps
  *   PACK_A    1: the block's weights are packed (and converted) first, in the order in which the tile reads them
  *   DEEP      1: a block may have less than all source channels, so its sums are kept
+ *   STREAM    1: the output is too large for any cache
  * Tunables
  *   ROWS, COLS   register tile: result channels, vectors
  *   TAIL         up to so many vectors at the end of a run are made one by one
  *   IMAGE, TABLE, KEPT, LINE, DENSE, WEIGHTS   elements of private memory: packed image, offsets (pairs),
  *                sums of a block, one channel's pixels of a block (PHASES > 1), panel (PANEL), packed weights (PACK_A)
+ * Shared CONV_TILES: TAG ACC IN_T ROWS COLS TAIL DEEP PACK_A PANEL
  * Hole
  *   EPILOGUE(value, image, channel, pixel, n)  takes n pixels
  */
@@ -58,9 +60,17 @@
 #define DENSE 32768
 #define WEIGHTS 16384
 #endif
+#ifndef STREAM
+#define STREAM 0
+#endif
+#if STREAM
+#define STORE_OUT CAT(STREAMP_, OUT_T)
+#else
+#define STORE_OUT CAT(STOREP_, OUT_T)
+#endif
 #ifndef EPILOGUE
-#define EPILOGUE(value, image, channel, pixel, n)                                                                  \
-    CAT(STOREP_, OUT_T)(value, out, ((image) * groups * results + (channel)) * out_height * out_width + (pixel), n)
+#define EPILOGUE(value, image, channel, pixel, n) \
+    STORE_OUT(value, out, ((image) * groups * results + (channel)) * out_height * out_width + (pixel), n)
 #endif
 #ifndef EPILOGUE_PARAMS
 #define EPILOGUE_PARAMS
@@ -73,13 +83,20 @@
 #else
 #define WEIGHT_ROWS __global const IN_T *const *weights
 #endif
-#define TILE NAME(tile)
+#ifndef CONV_TILES
+#define CONV_TILES KERNEL
+#define CONV_TILES_FIRST 1
+#endif
+#define TILES(x) NAME_(CONV_TILES, x)
+#if CONV_TILES_FIRST
+#define TILE TILES(tile)
 #define TILE_COLS COLS
 #include "conv_tile.cl"
 #if TAIL
-#define TILE NAME(tail)
+#define TILE TILES(tail)
 #define TILE_COLS 1
 #include "conv_tile.cl"
+#endif
 #endif
 
 /* Interleaves the phases' runs of one channel: `high` rows of `wide` pixels, in increasing order, because a row may
@@ -137,7 +154,7 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
 
     int taps[PHASES], entries = 0;
     for (int p = 0; p < up_h * up_w; p++) {
-        taps[p] = NAME(offsets)(table + entries, block_sources, p / up_w, p % up_w, kernel_h, kernel_w, dilation_h,
+        taps[p] = TAPS(offsets)(table + entries, block_sources, p / up_w, p % up_w, kernel_h, kernel_w, dilation_h,
                                 dilation_w, stride_h, stride_w, padding_h, padding_w, low_h, low_w, phases_w,
                                 rows_in, pitch, plane, (int)weight_step);
         entries += block_sources * taps[p];
@@ -162,17 +179,21 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
         const size_t group = rest / blocks_o, group_weights = group * sources * results * kernel_h * kernel_w;
         const int runs = PANEL ? 1 : images_here;
         const int length = PANEL ? images_here * rows * columns : (rows - 1) * pitch + columns;
+#if PHASES == 1
+        /* Rows that follow one another without a gap, here and in the output, leave as one. */
+        const int joined = !PANEL && pitch == columns && columns == out_width;
+#endif
         int c0 = 0;
         do {
             const int count = min(block_sources, sources - c0), image_size = count * plane;
             const size_t first_weight = group_weights + c0 * weight_step;
             for (int m = 0; m < images_here; m++)
-                NAME(pack)(image + m * image_size, x, x_end, ((n0 + m) * groups + group) * sources + c0, count,
+                PACKING(pack)(image + m * image_size, x, x_end, ((n0 + m) * groups + group) * sources + c0, count,
                            height, width, y0 * step_h + low_h, x0 * step_w + low_w, step_h, step_w, phases_h,
                            phases_w, phase_step, rows_in, pitch, plane);
 #if PANEL
             for (int k = 0; k < count * taps[0]; k++)
-                NAME(densify)(dense + k * run, image + table[k].x, images_here, image_size, rows, columns, pitch);
+                PACKING(densify)(dense + k * run, image + table[k].x, images_here, image_size, rows, columns, pitch);
 #endif
 #if PACK_A
             const size_t wanted = (group * results + o0) * sources + c0;
@@ -216,25 +237,27 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
 #if TAIL
                             if (length - q <= TAIL * VEC) {
                                 step = VEC;
-                                NAME(tail)(sums + q, row_sums, c0 > 0, from, offset, depth, run, weights);
+                                TILES(tail)(sums + q, row_sums, c0 > 0, from, offset, depth, run, weights);
                             } else
 #endif
-                                NAME(tile)(sums + q, row_sums, c0 > 0, from, offset, depth, run, weights);
+                                TILES(tile)(sums + q, row_sums, c0 > 0, from, offset, depth, run, weights);
 #if PHASES == 1
                             /* Rows (PANEL: images) that are complete leave now, while the next tile computes.
                              * */
                             if (DEEP && c0 + block_sources < sources)
                                 continue;
-                            const int unit = PANEL ? rows * columns : columns, apart = PANEL ? unit : pitch;
-                            const int units = PANEL ? images_here : rows, until = q + step;
+                            const int unit = PANEL ? rows * columns : joined ? VEC : columns;
+                            const int apart = PANEL || joined ? unit : pitch, until = q + step;
+                            const int units = PANEL ? images_here : joined ? (length + VEC - 1) / VEC : rows;
+                            const int apart_out = PANEL ? 0 : joined ? VEC : out_width;
                             const int ready = until < unit ? 0 : min(units, (until - unit) / apart + 1);
                             for (int r = 0; r < ROWS && o + r < o1; r++)
                                 for (int u = done; u < ready; u++)
                                     for (int s = 0; s < unit; s += VEC) {
                                         const V value = VLOAD(sums + r * row_sums + u * apart + s);
                                         const size_t i0 = n0 + (PANEL ? u : m), i1 = group * results + o + r;
-                                        const size_t j = (size_t)(y0 + (PANEL ? 0 : u)) * out_width + x0 + s;
-                                        const int n = min(VEC, unit - s);
+                                        const size_t j = (size_t)y0 * out_width + x0 + u * apart_out + s;
+                                        const int n = min(VEC, (joined ? length - u * VEC : unit) - s);
                                         EPILOGUE(value, i0, i1, j, n);
                                     }
                             done = ready;

@@ -6,6 +6,8 @@
  *   MODE    FORWARD or INPUT_GRAD: which way the taps shift
  *   SHIFT   1: the image has a part for every column shift, so that its rows are as long as those of the block and
  *           no wrap-around is computed; 0: it has one for every phase of the stride
+ * Shared CONV_PACKING: TAG ACC IN_T
+ * Shared CONV_TAPS: MODE SHIFT
  */
 #include "dense_tile.cl"
 #define FORWARD 0
@@ -30,7 +32,19 @@
         const int block_columns, const int rows_in, const int pitch, const int plane, const int run,                 \
         const int chunk, const int per
 
-static inline void NAME(zeros)(ACC *to, int from, int end)
+#ifndef CONV_PACKING
+#define CONV_PACKING KERNEL
+#define CONV_PACKING_FIRST 1
+#endif
+#ifndef CONV_TAPS
+#define CONV_TAPS KERNEL
+#define CONV_TAPS_FIRST 1
+#endif
+#define PACKING(x) NAME_(CONV_PACKING, x)
+#define TAPS(x) NAME_(CONV_TAPS, x)
+
+#if CONV_PACKING_FIRST
+static inline void PACKING(zeros)(ACC *to, int from, int end)
 {
     for (int j = from; j < end; j += VEC)
         VSTORE((V)(0), to + j);
@@ -39,7 +53,7 @@ static inline void NAME(zeros)(ACC *to, int from, int end)
 /* Copies `count` rows of `length` elements that lie `step` apart in x to rows that lie `pitch` apart, with
  * zeros between them. Up to VEC - 1 elements beyond are overwritten, so images are filled in increasing order.
  * */
-FUNCTION void NAME(rows)(ACC *to, __global const IN_T *x, size_t at, size_t end, int count, int length, size_t step,
+FUNCTION void PACKING(rows)(ACC *to, __global const IN_T *x, size_t at, size_t end, int count, int length, size_t step,
                               int pitch)
 {
     if (pitch == length && step == (size_t)length) {
@@ -58,13 +72,13 @@ FUNCTION void NAME(rows)(ACC *to, __global const IN_T *x, size_t at, size_t end,
         for (int i = 0; i < count; i++, at += step, to += pitch) {
             for (int j = 0; j < length; j += VEC)
                 VSTORE(NAME(load)(x, at + j, end), to + j);
-            NAME(zeros)(to, length, pitch);
+            PACKING(zeros)(to, length, pitch);
         }
     }
 }
 
 /* The same for every step-th element of a row. */
-FUNCTION void NAME(sparse_rows)(ACC *to, __global const IN_T *x, size_t at, size_t end, int count, int length,
+FUNCTION void PACKING(sparse_rows)(ACC *to, __global const IN_T *x, size_t at, size_t end, int count, int length,
                                      size_t row_step, int pitch, int step)
 {
     for (int i = 0; i < count; i++, at += row_step, to += pitch) {
@@ -80,39 +94,39 @@ FUNCTION void NAME(sparse_rows)(ACC *to, __global const IN_T *x, size_t at, size
             for (int j = 0; j < length; j++)
                 to[j] = CAT(LOAD1_, IN_T)(x, at + (size_t)j * step);
         }
-        NAME(zeros)(to, length, pitch);
+        PACKING(zeros)(to, length, pitch);
     }
 }
 
 /* How many of `count` steps from `first` lie before 0 (x) and before `size` (y). */
-static inline int2 NAME(inside)(int first, int step, int count, int size)
+static inline int2 PACKING(inside)(int first, int step, int count, int size)
 {
     const int before = first < 0 ? min(count, (-first + step - 1) / step) : 0;
     return (int2)(before, size > first ? max(before, min(count, (size - first + step - 1) / step)) : before);
 }
 
-/* Packs `count` channels of one image, from channel `first` on: [channel][row part][column part][rows_in][pitch]. The VEC
- * elements beyond a channel are zero. */
-FUNCTION void NAME(pack)(ACC *image, __global const IN_T *x, size_t end, size_t first, int count, int height, int width,
-                         int top, int left, int step_h, int step_w, int phases_h, int phases_w, int phase_step,
-                         int rows_in, int pitch, int plane)
+/* Packs `count` channels of one image, from channel `first` on: [channel][row part][column part][rows_in][pitch]. The
+ * VEC elements beyond a channel are zero. */
+FUNCTION void PACKING(pack)(ACC *image, __global const IN_T *x, size_t end, size_t first, int count, int height,
+                            int width, int top, int left, int step_h, int step_w, int phases_h, int phases_w,
+                            int phase_step, int rows_in, int pitch, int plane)
 {
     const size_t channel_size = (size_t)height * width, row_step = (size_t)step_h * width;
     for (int a = 0; a < phases_h; a++)
         for (int b = 0; b < phases_w; b++) {
-            const int2 y = NAME(inside)(top + a, step_h, rows_in, height);
-            const int2 z = NAME(inside)(left + b * phase_step, step_w, pitch, width);
+            const int2 y = PACKING(inside)(top + a, step_h, rows_in, height);
+            const int2 z = PACKING(inside)(left + b * phase_step, step_w, pitch, width);
             const int row = top + a + y.x * step_h, column = left + b * phase_step + z.x * step_w;
             const int before = y.x * pitch + z.x, after = y.y * pitch + z.x, length = z.y - z.x;
             size_t at = first * channel_size + (size_t)row * width + column;
             ACC *to = image + (a * phases_w + b) * rows_in * pitch;
             for (int c = 0; c < count; c++, at += channel_size, to += plane) {
-                NAME(zeros)(to, 0, before);
+                PACKING(zeros)(to, 0, before);
                 if (step_w == 1)
-                    NAME(rows)(to + before, x, at, end, y.y - y.x, length, row_step, pitch);
+                    PACKING(rows)(to + before, x, at, end, y.y - y.x, length, row_step, pitch);
                 else
-                    NAME(sparse_rows)(to + before, x, at, end, y.y - y.x, length, row_step, pitch, step_w);
-                NAME(zeros)(to, after, rows_in * pitch);
+                    PACKING(sparse_rows)(to + before, x, at, end, y.y - y.x, length, row_step, pitch, step_w);
+                PACKING(zeros)(to, after, rows_in * pitch);
             }
         }
     const int size = phases_h * phases_w * rows_in * pitch;
@@ -121,7 +135,7 @@ FUNCTION void NAME(pack)(ACC *image, __global const IN_T *x, size_t end, size_t 
 }
 
 /* Copies the columns that weight `offset` meets to one dense run: all rows of all images. */
-FUNCTION ACC *NAME(densify)(ACC *to, const ACC *from, int images, int image_size, int rows, int columns, int pitch)
+FUNCTION ACC *PACKING(densify)(ACC *to, const ACC *from, int images, int image_size, int rows, int columns, int pitch)
 {
     if (pitch == columns) {
         columns *= rows;
@@ -133,10 +147,12 @@ FUNCTION ACC *NAME(densify)(ACC *to, const ACC *from, int images, int image_size
                 VSTORE(VLOAD(from + m * image_size + i * pitch + j), to + j);
     return to;
 }
+#endif
 
+#if CONV_TAPS_FIRST
 /* Where a tap reads along one dim: the phase of the image (-1: this output phase has no such tap), the shift in
  * it. */
-static inline int2 NAME(tap)(int tap, int phase, int dilation, int stride, int padding, int low)
+static inline int2 TAPS(tap)(int tap, int phase, int dilation, int stride, int padding, int low)
 {
 #if MODE == INPUT_GRAD
     const int t = phase + padding - tap * dilation;
@@ -149,16 +165,16 @@ static inline int2 NAME(tap)(int tap, int phase, int dilation, int stride, int p
 
 /* Fills the table of one output phase with (offset in the image, offset in the weights) per source channel and
  * tap, and returns the number of taps. */
-FUNCTION int NAME(offsets)(int2 *table, int count, int phase_h, int phase_w, int kernel_h, int kernel_w,
+FUNCTION int TAPS(offsets)(int2 *table, int count, int phase_h, int phase_w, int kernel_h, int kernel_w,
                                 int dilation_h, int dilation_w, int stride_h, int stride_w, int padding_h,
                                 int padding_w, int low_h, int low_w, int phases_w, int rows_in, int pitch,
                                 int plane, int weight_step)
 {
     int taps = 0;
     for (int i = 0; i < kernel_h; i++) {
-        const int2 y = NAME(tap)(i, phase_h, dilation_h, stride_h, padding_h, low_h);
+        const int2 y = TAPS(tap)(i, phase_h, dilation_h, stride_h, padding_h, low_h);
         for (int j = 0; j < kernel_w && y.x >= 0; j++) {
-            int2 x = NAME(tap)(j, phase_w, dilation_w, stride_w, padding_w, low_w);
+            int2 x = TAPS(tap)(j, phase_w, dilation_w, stride_w, padding_w, low_w);
             if (SHIFT && x.x >= 0)
                 x = (int2)(MODE == INPUT_GRAD ? x.y : j, 0);
             if (x.x >= 0)
@@ -170,3 +186,4 @@ FUNCTION int NAME(offsets)(int2 *table, int count, int phase_h, int phase_w, int
             table[c * taps + t] = table[t] + (int2)(c * plane, c * weight_step);
     return taps;
 }
+#endif

@@ -74,7 +74,7 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
 #if PANEL
     PRIVATE(ACC, dense, DENSE);
 #endif
-    const int taps = NAME(offsets)(table, block_sources, 0, 0, kernel_h, kernel_w, dilation_h, dilation_w, stride_h,
+    const int taps = TAPS(offsets)(table, block_sources, 0, 0, kernel_h, kernel_w, dilation_h, dilation_w, stride_h,
                                    stride_w, padding_h, padding_w, 0, 0, phases_w, rows_in, pitch, plane, 0);
     const size_t x_end = (size_t)images * groups * sources * height * width;
     const size_t g_end = (size_t)images * groups * results * out_height * out_width;
@@ -97,14 +97,14 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
                     const int images_here = min(block_images, end - n0), rows = min(block_rows, out_height - y0);
                     const int columns = min(block_columns, out_width - x0), image_size = count * plane;
                     for (int m = 0; m < images_here; m++)
-                        NAME(pack)(image + m * image_size, x, x_end, ((n0 + m) * groups + group) * sources + c0, count,
-                                   height, width, y0 * stride_h + low_h, x0 * stride_w + low_w, stride_h, stride_w,
-                                   phases_h, phases_w, phase_step, rows_in, pitch, plane);
-                    NAME(zeros)(image, images_here * image_size, images_here * image_size + VEC);
+                        PACKING(pack)(image + m * image_size, x, x_end, ((n0 + m) * groups + group) * sources + c0,
+                                   count, height, width, y0 * stride_h + low_h, x0 * stride_w + low_w, stride_h,
+                                   stride_w, phases_h, phases_w, phase_step, rows_in, pitch, plane);
+                    PACKING(zeros)(image, images_here * image_size, images_here * image_size + VEC);
 #if PANEL
                     for (int k = 0; k < depth; k++) {
-                        ACC *const beyond = NAME(densify)(dense + k * run, image + table[k].x, images_here, image_size,
-                                                          rows, columns, pitch);
+                        ACC *const beyond = PACKING(densify)(dense + k * run, image + table[k].x, images_here,
+                                                          image_size, rows, columns, pitch);
                         VSTORE((V)(0), beyond);
                     }
 #endif
@@ -114,7 +114,7 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
                         for (int m = 0; m < images_here; m++) {
                             const size_t channel = ((n0 + m) * groups + group) * results + o0 + o;
                             ACC *const to = cotangent + o * channel_size + m * apart;
-                            NAME(rows)(to, g, (channel * out_height + y0) * out_width + x0, g_end, rows, columns,
+                            PACKING(rows)(to, g, (channel * out_height + y0) * out_width + x0, g_end, rows, columns,
                                        out_width, between);
                             VSTORE((V)(0), to + rows * between);
                         }

@@ -36,7 +36,7 @@ FUNCTION void NAME(across)(ACC *panel, ACC *strip, const ACC *image, const int2 
     for (int k = 0; k < depth; k += VEC) {
         for (int i = 0; i < VEC; i++) {
             const ACC *const from = image + table[min(k + i, depth - 1)].x;
-            NAME(densify)(strip + i * run, from, images, image_size, rows, columns, pitch);
+            PACKING(densify)(strip + i * run, from, images, image_size, rows, columns, pitch);
         }
         ACC *const to = panel + (size_t)(k / WIDTH) * run * WIDTH + k % WIDTH;
         for (int q = 0; q < length; q += VEC) {
@@ -83,7 +83,7 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
     PRIVATE(ACC, strip, STRIP);
     PRIVATE(int2, table, TABLE);
     PRIVATE(ACC, sums, ROWS * WIDTH);
-    const int taps = NAME(offsets)(table, block_sources, 0, 0, kernel_h, kernel_w, dilation_h, dilation_w, stride_h,
+    const int taps = TAPS(offsets)(table, block_sources, 0, 0, kernel_h, kernel_w, dilation_h, dilation_w, stride_h,
                                    stride_w, padding_h, padding_w, 0, 0, phases_w, rows_in, pitch, plane, 0);
     const size_t x_end = (size_t)images * groups * sources * height * width;
     const int chunks = (images + chunk - 1) / chunk;
@@ -104,7 +104,7 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
                 const int images_here = min(block_images, end - n0), rows = min(block_rows, out_height - y0);
                 const int image_size = count * plane;
                 for (int m = 0; m < images_here; m++)
-                    NAME(pack)(image + m * image_size, x, x_end, ((n0 + m) * groups + group) * sources + c0, count,
+                    PACKING(pack)(image + m * image_size, x, x_end, ((n0 + m) * groups + group) * sources + c0, count,
                                height, width, y0 * stride_h + low_h, low_w, stride_h, stride_w, phases_h, phases_w,
                                phase_step, rows_in, pitch, plane);
                 NAME(across)(panel, strip, image, table, depth, images_here, image_size, rows, out_width, pitch,

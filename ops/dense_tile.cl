@@ -15,8 +15,8 @@
 #endif
 
 #define V CAT(V_, TAG)
-#define VLOAD(p) CAT(vload, VEC)(0, p)
-#define VSTORE(value, p) CAT(vstore, VEC)(value, 0, p)
+#define VLOAD(p) WIDE(vload)(0, p)
+#define VSTORE(value, p) WIDE(vstore)(value, 0, p)
 #define UNROLLED(n) __attribute__((opencl_unroll_hint(n)))
 #define FUNCTION __attribute__((noinline)) static  /* compiled once, however often it is called */
 #define PRIVATE(type, name, size) type name[size] __attribute__((aligned(64)))

@@ -25,7 +25,7 @@ static inline void NAME(copy)(__global T *to, __global const T *from, size_t n, 
     size_t i = 0;
 #if VEC > 1
     for (; i + VEC <= n; i += VEC)
-        CAT(vstore, VEC)(inside ? CAT(vload, VEC)(0, from + i) : (CAT(T, VEC))(0), 0, to + i);
+        WIDE(vstore)(inside ? WIDE(vload)(0, from + i) : (CAT(T, VEC))(0), 0, to + i);
 #endif
     for (; i < n; i++)
         to[i] = inside ? from[i] : 0;

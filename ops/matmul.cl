@@ -2,10 +2,9 @@
  *
  * Twins: tinygrad_cl/primitives/matmul.py (plans: plans_matmul.py), tinygrad_cl/functional/matmul.py.
  *
- * The output is cut into tiles of `chunk` rows and COLS * VEC columns; a work-group makes `per` of them. For
- * each it packs its panel of B (up to KC deep) into private memory, then walks down the rows of A, ROWS at a
- * time: one vector of B serves ROWS multiply-adds, one number of A serves COLS. Sums over K run in order, in
- * ACC.
+ * The output is cut into tasks of `chunk` rows and `wide` tiles of COLS * VEC columns; a work-group makes `per` of
+ * them. For each tile it packs its panel of B (up to KC deep) into private memory, then walks down the rows of A, ROWS
+ * at a time: one vector of B serves ROWS multiply-adds, one number of A serves COLS. Sums over K run in order, in ACC.
  *
  * Sizes: M, N, K, batch0..2 (a batch index is split over three dims, because A and B may be broadcast or
  * permuted), strides and first elements in elements; `b_end` is one past the last element of B that may be
@@ -15,12 +14,19 @@
  *   IN_T, OUT_T   storage types
  *   TRANSPOSED    1: B's neighbors along K are neighbors in memory; 0: those along N
  *   DIRECT        1: rows of B are read where they lie, not packed: for few rows of A (TRANSPOSED = 0)
- *   PACK_A        1: rows of A are converted to ACC first (a storage type that is dear to read one by one)
+ *   PACK_A        1: the chunk of A is packed, too: a storage type that is dear to read one by one, or (2) rows whose
+ *                 neighbors along K lie far apart
+ *   FLIPPED       1: the product is stored transposed: A and B are the transposed operands of what is asked for
+ *                 (VEC is a multiple of ROWS)
+ *   TAIL          1: the last tile of columns has no more than VEC
  * Tunables
  *   ROWS, COLS    register tile, in rows and vectors; ROWS * COLS + COLS registers
  *   KC            depth of the panel, a multiple of VEC
- *   CHUNK         rows whose sums stay in private memory between panels (DEEP); ROWS if K is at most KC
+ *   CHUNK, ABREAST rows and tiles of a task, at most, whose sums stay in private memory between panels (DEEP), or whose
+ *                 rows are packed (PACK_A)
  *   DEEP          1: K may be more than KC
+ * Shared MATMUL_PANEL: TAG ACC IN_T TRANSPOSED COLS
+ * Shared MATMUL_TILES: TAG ACC IN_T PACK_A DIRECT TAIL ROWS COLS DEEP
  * Hole
  *   EPILOGUE(value, batch, row, column, n)  takes n sums of a row
  */
@@ -34,6 +40,12 @@
 #ifndef PACK_A
 #define PACK_A 0
 #endif
+#ifndef FLIPPED
+#define FLIPPED 0
+#endif
+#ifndef TAIL
+#define TAIL 0
+#endif
 #ifndef ROWS
 #define ROWS 8
 #define COLS 2
@@ -44,10 +56,16 @@
 #ifndef DEEP
 #define DEEP 0
 #define CHUNK ROWS
+#define ABREAST 1
 #endif
 #ifndef EPILOGUE
+#if FLIPPED
+#define EPILOGUE(value, batch, row, column, n) \
+    CAT(STOREP_, OUT_T)(value, out, ((batch) * N + (row)) * M + (column), n)
+#else
 #define EPILOGUE(value, batch, row, column, n) \
     CAT(STOREP_, OUT_T)(value, out, ((batch) * M + (row)) * N + (column), n)
+#endif
 #endif
 #ifndef EPILOGUE_PARAMS
 #define EPILOGUE_PARAMS
@@ -56,9 +74,21 @@
 
 #define WIDTH (COLS * VEC)
 
+#ifndef MATMUL_PANEL
+#define MATMUL_PANEL KERNEL
+#define MATMUL_PANEL_FIRST 1
+#endif
+#ifndef MATMUL_TILES
+#define MATMUL_TILES KERNEL
+#define MATMUL_TILES_FIRST 1
+#endif
+#define PANELS(x) NAME_(MATMUL_PANEL, x)
+#define TILES(x) NAME_(MATMUL_TILES, x)
+
+#if MATMUL_PANEL_FIRST
 #if TRANSPOSED
 /* Packs a panel of columns that lie along K: VEC x VEC blocks are transposed in registers. */
-FUNCTION void NAME(pack)(ACC *panel, __global const IN_T *b, size_t first, size_t b_k, size_t b_n, size_t end,
+FUNCTION void PANELS(pack)(ACC *panel, __global const IN_T *b, size_t first, size_t b_k, size_t b_n, size_t end,
                               int depth, int columns)
 {
     for (int v = 0; v < COLS && v * VEC < columns; v++)
@@ -82,34 +112,94 @@ FUNCTION void NAME(pack)(ACC *panel, __global const IN_T *b, size_t first, size_
 }
 #else
 /* Packs a panel of rows. */
-FUNCTION void NAME(pack)(ACC *panel, __global const IN_T *b, size_t first, size_t b_k, size_t b_n, size_t end,
+FUNCTION void PANELS(pack)(ACC *panel, __global const IN_T *b, size_t first, size_t b_k, size_t b_n, size_t end,
                               int depth, int columns)
 {
     const int inside = first + (depth - 1) * b_k + WIDTH <= end;
     for (int k = 0; k < depth; k++, first += b_k, panel += WIDTH)
-        UNROLLED(COLS) for (int v = 0; v < COLS; v++) {
+        for (int v = 0; v < COLS && v * VEC < columns; v++) {
             const size_t at = first + v * VEC;
             VSTORE(inside ? CAT(LOADP_, IN_T)(b, at, VEC) : NAME(load)(b, at, end), panel + v * VEC);
         }
 }
 #endif
+#endif
 
 #if PACK_A
 #define ROW_POINTER const ACC *
+#define PITCH (KC * ROWS + VEC) /* of the packed rows of a tile, which do not all lie in one set of a cache */
+
+/* Packs rows of A: those of a tile lie side by side. Rows beyond the last one repeat it. */
+FUNCTION void NAME(pack_rows)(ACC *packed, __global const IN_T *a, size_t first, size_t a_m, size_t a_k, int rows,
+                              int depth)
+{
+    int t = 0;
+#if PACK_A == 2
+    const int whole = rows / ROWS;
+    for (size_t k = 0, at = first; k < (size_t)depth; k++, at += a_k)
+        for (int i = 0; i < whole; i++)
+            CAT(vstore, ROWS)(CAT(vload, ROWS)(0, a + at + i * ROWS), 0, packed + i * PITCH + k * ROWS);
+    t = whole;
+#endif
+    for (; t * ROWS < rows; t++)
+        for (int r = 0; r < ROWS; r++) {
+            const size_t at = first + min(t * ROWS + r, rows - 1) * a_m;
+            for (int k = 0; k < depth; k++)
+                packed[t * PITCH + k * ROWS + r] = CAT(LOAD1_, IN_T)(a, at + k * a_k);
+        }
+}
 #else
 #define ROW_POINTER __global const IN_T *
 #endif
-#define TILE NAME(tile)
+#if MATMUL_TILES_FIRST
+#define TILE TILES(tile)
+#define TILE_COLS COLS
 #define TILE_PANEL const ACC *panel
 #define TILE_LOAD(k, v) VLOAD(panel + ((k) * COLS + (v)) * VEC)
 #include "matmul_tile.cl"
+#if TAIL
+#define TILE TILES(tail)
+#define TILE_COLS 1
+#define TILE_PANEL const ACC *panel
+#define TILE_LOAD(k, v) VLOAD(panel + (k) * COLS * VEC)
+#include "matmul_tile.cl"
+#endif
 #if DIRECT
-#define TILE NAME(direct)
+#define TILE TILES(direct)
+#define TILE_COLS COLS
 #define TILE_PANEL __global const IN_T *panel
 #define TILE_LOAD(k, v) CAT(LOADP_, IN_T)(panel, (k) * panel_step + (v) * VEC, VEC)
 #include "matmul_tile.cl"
 #endif
+#endif
 
+#if FLIPPED
+/* Turns VEC rows of one vector of a tile: those of the output. */
+FUNCTION void NAME(turn)(ACC *block, const ACC *from)
+{
+    V t[VEC];
+    UNROLLED(VEC) for (int i = 0; i < VEC; i++)
+        t[i] = VLOAD(from + i * WIDTH);
+    STAGES(EXCHANGE)
+    UNROLLED(VEC) for (int i = 0; i < VEC; i++)
+        VSTORE(t[i], block + i * VEC);
+}
+
+#define KEPT VEC
+/* Hands the tiles of rows m to end, at most VEC, to the epilogue. */
+#define EMIT(from, m, end)                                                                                  \
+    for (int v = 0; v < COLS && n0 + v * VEC < N; v++) {                                                    \
+        PRIVATE(ACC, block, VEC * VEC);                                                                     \
+        NAME(turn)(block, (from) + v * VEC);                                                                \
+        for (int c = 0; c < VEC && n0 + v * VEC + c < N; c++) {                                             \
+            const V value = VLOAD(block + c * VEC);                                                         \
+            const size_t i0 = slice * batches + batch, i1 = n0 + v * VEC + c, j = m;                        \
+            const int n = (end) - (m);                                                                      \
+            EPILOGUE(value, i0, i1, j, n);                                                                  \
+        }                                                                                                   \
+    }
+#else
+#define KEPT ROWS
 /* Hands rows m to end of the tile to the epilogue. */
 #define EMIT(from, m, end)                                                                                  \
     for (int row = m; row < end; row++)                                                                     \
@@ -119,64 +209,77 @@ FUNCTION void NAME(pack)(ACC *panel, __global const IN_T *b, size_t first, size_
             const int n = min(VEC, N - n0 - v * VEC);                                                       \
             EPILOGUE(value, i0, i1, j, n);                                                                  \
         }
+#endif
 
 VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *a, __global const IN_T *b, const int M,
                                    const int N, const int K, const int batches, const int batch1, const int batch2,
                                    const long a_first, const long a_0, const long a_1, const long a_2, const long a_m,
                                    const long a_k, const long b_first, const long b_0, const long b_1, const long b_2,
-                                   const long b_k, const long b_n, const long b_end, const int chunk, const int per,
-                                   const int slices, const int split EPILOGUE_PARAMS)
+                                   const long b_k, const long b_n, const long b_end, const int chunk, const int wide,
+                                   const int per, const int slices, const int split EPILOGUE_PARAMS)
 {
     PRIVATE(ACC, panel, KC * WIDTH);
-    PRIVATE(ACC, sums, CHUNK * WIDTH);
+    PRIVATE(ACC, sums, (DEEP ? CHUNK * ABREAST : KEPT) * WIDTH);
 #if PACK_A
-    PRIVATE(ACC, packed, ROWS * KC);
+    PRIVATE(ACC, packed, CHUNK / ROWS * PITCH);
 #endif
-    const int across = (N + WIDTH - 1) / WIDTH, down = (M + chunk - 1) / chunk;
-    const size_t tiles = (size_t)batches * slices * across * down;
-    const size_t last = min(tiles, (get_global_id(0) + 1) * per);
-    for (size_t tile = get_global_id(0) * per; tile < last; tile++) {
-        const int m0 = (int)(tile % down) * chunk, m1 = min(M, m0 + chunk);
-        const int n0 = (int)(tile / down % across) * WIDTH;
-        const size_t batch = tile / down / across % batches, slice = tile / down / across / batches;
+    const int columns = wide * WIDTH, across = (N + columns - 1) / columns, down = (M + chunk - 1) / chunk;
+    const size_t tasks = (size_t)batches * slices * across * down;
+    const size_t last = min(tasks, (get_global_id(0) + 1) * per);
+    size_t held = tasks; /* whose panel is packed */
+    for (size_t task = get_global_id(0) * per; task < last; task++) {
+        const int m0 = (int)(task % down) * chunk, m1 = min(M, m0 + chunk);
+        const int first = (int)(task / down % across) * columns, end = min(N, first + columns);
+        const size_t batch = task / down / across % batches, slice = task / down / across / batches;
         const size_t i2 = batch % batch2, i1 = batch / batch2 % batch1, i0 = batch / batch2 / batch1;
         const size_t left = a_first + i0 * a_0 + i1 * a_1 + i2 * a_2;
-        const size_t right = b_first + i0 * b_0 + i1 * b_1 + i2 * b_2 + n0 * b_n;
+        const size_t right = b_first + i0 * b_0 + i1 * b_1 + i2 * b_2;
         const int k1 = min(K, (int)(slice + 1) * split);
         int k0 = (int)slice * split;
         do {
-            const int depth = min(KC, k1 - k0);
-#if DIRECT
-            const int direct = right + (k0 + depth - 1) * b_k + WIDTH <= b_end;
-            if (!direct)
-#endif
-                NAME(pack)(panel, b, right + k0 * b_k, b_k, b_n, b_end, depth, N - n0);
-            for (int m = m0; m < m1; m += ROWS) {
-                ACC *const kept = sums + (DEEP ? (m - m0) * WIDTH : 0);
-                /* Rows beyond the last one repeat it and are dropped below. */
-                ROW_POINTER row[ROWS];
+            const int depth = min(KC, k1 - k0), more = k0 > (int)slice * split;
 #if PACK_A
-                const size_t step = 1;
-                for (int r = 0; r < ROWS; r++) {
-                    const size_t at = left + min(m + r, m1 - 1) * a_m + k0 * a_k;
-                    for (int k = 0; k < depth; k++)
-                        packed[r * KC + k] = CAT(LOAD1_, IN_T)(a, at + k * a_k);
-                    row[r] = packed + r * KC;
-                }
-#else
-                const size_t step = a_k;
-                for (int r = 0; r < ROWS; r++)
-                    row[r] = a + left + min(m + r, m1 - 1) * a_m + k0 * a_k;
+            NAME(pack_rows)(packed, a, left + m0 * a_m + k0 * a_k, a_m, a_k, m1 - m0, depth);
 #endif
-                const int more = k0 > (int)slice * split;
+            for (int n0 = first; n0 < end; n0 += WIDTH) {
+                const size_t corner = right + n0 * b_n + k0 * b_k;
 #if DIRECT
-                if (direct)
-                    NAME(direct)(kept, more, b + right + k0 * b_k, b_k, depth, row, step);
-                else
+                const int direct = corner + (depth - 1) * b_k + WIDTH <= b_end;
+                if (!direct)
 #endif
-                    NAME(tile)(kept, more, panel, 0, depth, row, step);
-                if (k0 + KC >= k1)
-                    EMIT(kept, m, min(m + ROWS, m1));
+                    if (DEEP || wide > 1 || task / down != held)
+                        PANELS(pack)(panel, b, corner, b_k, b_n, b_end, depth, N - n0);
+                held = task / down;
+                for (int m = m0; m < m1; m += ROWS) {
+                    const int at = DEEP ? (n0 - first) / WIDTH * CHUNK + m - m0 : (m - m0) % KEPT;
+                    ACC *const kept = sums + at * WIDTH;
+                    ROW_POINTER row[ROWS];
+#if PACK_A
+                    const size_t step = ROWS;
+                    for (int r = 0; r < ROWS; r++)
+                        row[r] = packed + (m - m0) / ROWS * PITCH + r;
+#else
+                    /* Rows beyond the last one repeat it and are dropped below. */
+                    const size_t step = a_k;
+                    for (int r = 0; r < ROWS; r++)
+                        row[r] = a + left + min(m + r, m1 - 1) * a_m + k0 * a_k;
+#endif
+#if DIRECT
+                    if (direct)
+                        TILES(direct)(kept, more, b + corner, b_k, depth, row, step);
+                    else
+#endif
+#if TAIL
+                    if (n0 + VEC >= N)
+                        TILES(tail)(kept, more, panel, 0, depth, row, step);
+                    else
+#endif
+                        TILES(tile)(kept, more, panel, 0, depth, row, step);
+                    if (k0 + KC >= k1 && ((m - m0) % KEPT + ROWS == KEPT || m + ROWS >= m1)) {
+                        const int top = m - (m - m0) % KEPT;
+                        EMIT(kept - (m - top) * WIDTH, top, min(top + KEPT, m1));
+                    }
+                }
             }
             k0 += KC;
         } while (k0 < k1);

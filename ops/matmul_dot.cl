@@ -11,6 +11,7 @@
  * Tunables
  *   ROWS, COLS, GROUP   see dense_fold.cl
  *   LINE                elements of private memory for the sums of a row: `wide` and a register more
+ * Shared DOT_TILE: TAG ACC IN_T ROWS COLS GROUP LINE
  * Hole
  *   EPILOGUE(value, batch, row, column, n)  takes n sums of a row
  */
@@ -33,6 +34,12 @@
 #endif
 #include "dense_fold.cl"
 
+#ifndef DOT_TILE
+#define DOT_TILE KERNEL
+#define DOT_TILE_FIRST 1
+#endif
+#define DOTS(x) NAME_(DOT_TILE, x)
+#if DOT_TILE_FIRST
 #define STEP(LOADED_A, LOADED_B)                                                      \
     do {                                                                              \
         V y[COLS];                                                                    \
@@ -47,7 +54,7 @@
 
 /* The dot products of ROWS rows of A with COLS columns of B. Less than a register is left at the end of a sum: the
  * last register is read once more, without the lanes that were counted. */
-FUNCTION void NAME(tile)(ACC *line, __global const IN_T *a, __global const IN_T *b, const size_t *row,
+FUNCTION void DOTS(tile)(ACC *line, __global const IN_T *a, __global const IN_T *b, const size_t *row,
                          const size_t *column, size_t depth)
 {
     V acc[ROWS * COLS];
@@ -67,6 +74,7 @@ FUNCTION void NAME(tile)(ACC *line, __global const IN_T *a, __global const IN_T 
     }
     NAME(fold)(acc, line, LINE);
 }
+#endif
 
 VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *a, __global const IN_T *b, const int M,
                                    const int N, const int K, const int batches, const int batch1, const int batch2,
@@ -92,7 +100,7 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *a, 
             for (int n = n0; n < n1; n += COLS) {
                 for (int c = 0; c < COLS; c++)
                     column[c] = right + min(n + c, n1 - 1) * b_n;
-                NAME(tile)(line + n - n0, a, b, row, column, K);
+                DOTS(tile)(line + n - n0, a, b, row, column, K);
             }
             for (int r = 0; r < ROWS && m + r < m1; r++)
                 for (int n = n0; n < n1; n += VEC) {

@@ -6,12 +6,14 @@
  *   TILE              the function's name
  *   TILE_PANEL        the parameter `panel`, of which neighbors along K lie `panel_step` apart if it is not packed
  *   TILE_LOAD(k, v)   register v of its row k
+ *   TILE_COLS         vectors of the tile, of COLS that its sums and the panel have room for
  *   the others        see matmul.cl
  */
 #ifndef TILE
 #define TILE NAME(tile)
 #include "dense_tile.cl"
 #define TILE_PANEL const ACC *panel
+#define TILE_COLS COLS
 #define TILE_LOAD(k, v) VLOAD(panel + ((k) * COLS + (v)) * VEC)
 #define ROW_POINTER __global const IN_T *
 #define ROWS 8
@@ -25,25 +27,28 @@ FUNCTION void TILE(ACC *sums, int more, TILE_PANEL, size_t panel_step, int depth
     ROW_POINTER row[ROWS];
     UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
         row[r] = rows[r];
-    V acc[ROWS * COLS];
-    UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
+    V acc[ROWS * TILE_COLS];
+    UNROLLED(ROWS * TILE_COLS) for (int i = 0; i < ROWS * TILE_COLS; i++)
         acc[i] = (V)(0);
     if (DEEP && more)
-        UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
-            acc[i] = VLOAD(sums + i * VEC);
+        UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
+            UNROLLED(TILE_COLS) for (int v = 0; v < TILE_COLS; v++)
+                acc[r * TILE_COLS + v] = VLOAD(sums + (r * COLS + v) * VEC);
     for (size_t k = 0, at = 0; k < (size_t)depth; k++, at += step) {
-        V x[COLS];
-        UNROLLED(COLS) for (int v = 0; v < COLS; v++)
+        V x[TILE_COLS];
+        UNROLLED(TILE_COLS) for (int v = 0; v < TILE_COLS; v++)
             x[v] = TILE_LOAD(k, v);
         UNROLLED(ROWS) for (int r = 0; r < ROWS; r++) {
             const V y = (V)(row[r][at]);
-            UNROLLED(COLS) for (int v = 0; v < COLS; v++)
-                acc[r * COLS + v] = fma(y, x[v], acc[r * COLS + v]);
+            UNROLLED(TILE_COLS) for (int v = 0; v < TILE_COLS; v++)
+                acc[r * TILE_COLS + v] = fma(y, x[v], acc[r * TILE_COLS + v]);
         }
     }
-    UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
-        VSTORE(acc[i], sums + i * VEC);
+    UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
+        UNROLLED(TILE_COLS) for (int v = 0; v < TILE_COLS; v++)
+            VSTORE(acc[r * TILE_COLS + v], sums + (r * COLS + v) * VEC);
 }
 #undef TILE
+#undef TILE_COLS
 #undef TILE_PANEL
 #undef TILE_LOAD

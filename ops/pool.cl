@@ -38,8 +38,8 @@
 #endif
 
 #define V CAT(V_, TAG)
-#define VLOAD(p) CAT(vload, VEC)(0, p)
-#define VSTORE(value, p) CAT(vstore, VEC)(value, 0, p)
+#define VLOAD(p) WIDE(vload)(0, p)
+#define VSTORE(value, p) WIDE(vstore)(value, 0, p)
 #if AVERAGE
 #define IDENTITY 0
 #define FOLD(a, b) ((a) + (b))

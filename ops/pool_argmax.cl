@@ -32,7 +32,7 @@ static inline void NAME(scatter)(__global SCALAR *sums, __global const IN_T *g, 
                                  size_t limit, GEOMETRY)
 {
     const size_t base = plane * height * width;
-    const P lane = (P)(CAT(LANES_, VEC));
+    const P lane = (P)(LANE_NUMBERS);
     for (int oh = 0; oh < out_height; oh++) {
         for (int ow = 0; ow < out_width; ow += VEC) {
             const int n = min(VEC, out_width - ow);
@@ -78,7 +78,7 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out,
     const size_t rows = (size_t)planes * out_height, limit = (size_t)planes * height * width;
     const size_t first = rows * get_global_id(0) / get_global_size(0);
     const size_t last = rows * (get_global_id(0) + 1) / get_global_size(0);
-    const P lane = (P)(CAT(LANES_, VEC));
+    const P lane = (P)(LANE_NUMBERS);
     for (size_t row = first; row < last; row++) {
         const size_t base = row / out_height * height * width;
         const int oh = (int)(row % out_height);

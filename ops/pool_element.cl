@@ -36,6 +36,13 @@
 #define WANT_VALUE 3        /* v, x: v at that position */
 #define WANT_SUM 4          /* g, positions: g of the windows whose maximum lies here */
 #define WANT_SPREAD 5       /* g: shares of g of the windows that hold this pixel */
+#define WANT_PLACE 6        /* x: the place in the window of the first maximum, 255 if there is none */
+#define WANT_BOTH 7         /* x: the window's maximum, and in `out1` its place */
+#define WANT_TAKE 8         /* v, places: v there */
+#define WANT_COLLECT 9      /* g, places: g of the windows whose maximum lies here */
+#define OF_PIXELS (WANT == WANT_SUM || WANT == WANT_SPREAD || WANT == WANT_COLLECT)
+#define BY_PLACES (WANT == WANT_TAKE || WANT == WANT_COLLECT)
+#define NONE 255
 
 #define GEOMETRY                                                                                              \
     const int height, const int width, const int out_height, const int out_width, const int kernel_h,         \
@@ -63,8 +70,9 @@ static inline int NAME(divisor)(int oh, int ow, GEOMETRY)
 }
 #endif
 
-#if WANT <= WANT_VALUE
-/* Folds the window (oh, ow) of the plane that starts at x[base]; `place` receives where its first maximum lies. */
+#if !OF_PIXELS && !BY_PLACES
+/* Folds the window (oh, ow) of the plane that starts at x[base]; `place` receives where its first maximum lies: in the
+ * plane, or in the window. */
 static inline SCALAR NAME(window)(__global const IN_T *x, size_t base, int oh, int ow, int *place, GEOMETRY)
 {
     SCALAR acc = WANT == WANT_AVERAGE ? (SCALAR)0 : LOWEST;
@@ -81,18 +89,20 @@ static inline SCALAR NAME(window)(__global const IN_T *x, size_t base, int oh, i
 #else
             if (*place < 0 || tap > acc || (tap != tap && acc == acc)) {
                 acc = tap;
-                *place = h * width + w;
+                *place = WANT >= WANT_PLACE ? i * kernel_w + j : h * width + w;
             }
 #endif
         }
     }
     return acc;
 }
-#else
+#elif OF_PIXELS
 /* Sums what the windows that hold pixel (h, w) give to it; `base` is where their plane starts in g. */
 static inline SCALAR NAME(collect)(__global const IN_T *g,
 #if WANT == WANT_SUM
                                    __global const int *places,
+#elif WANT == WANT_COLLECT
+                                   __global const uchar *places,
 #endif
                                    size_t base, int h, int w, GEOMETRY)
 {
@@ -110,6 +120,9 @@ static inline SCALAR NAME(collect)(__global const IN_T *g,
 #if WANT == WANT_SUM
             if (places[at] == h * width + w)
                 sum += CAT(LOAD1_, IN_T)(g, at);
+#elif WANT == WANT_COLLECT
+            if (places[at] == i * kernel_w + j)
+                sum += CAT(LOAD1_, IN_T)(g, at);
 #else
             sum += CAT(LOAD1_, IN_T)(g, at) / NAME(divisor)(oh, ow, SIZES);
 #endif
@@ -119,22 +132,28 @@ static inline SCALAR NAME(collect)(__global const IN_T *g,
 }
 #endif
 
-VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *in0,
-#if WANT == WANT_VALUE
+VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out,
+#if WANT == WANT_BOTH
+                                   __global uchar *out1,
+#endif
+                                   __global const IN_T *in0,
+#if BY_PLACES
+                                   __global const uchar *in1,
+#elif WANT == WANT_VALUE
                                    __global const IN_T *in1,
 #elif WANT == WANT_SUM
                                    __global const int *in1,
 #endif
                                    const int planes, GEOMETRY EPILOGUE_PARAMS)
 {
-    const int rows = WANT <= WANT_VALUE ? out_height : height, cols = WANT <= WANT_VALUE ? out_width : width;
+    const int rows = OF_PIXELS ? height : out_height, cols = OF_PIXELS ? width : out_width;
     const size_t pixels = (size_t)rows * cols, total = planes * pixels;
     const size_t chunk = (total + get_global_size(0) - 1) / get_global_size(0);
     const size_t end = min(total, (get_global_id(0) + 1) * chunk);
     for (size_t at = get_global_id(0) * chunk; at < end; at++) {
         const size_t plane = at / pixels;
         const int row = (int)(at % pixels / cols), col = (int)(at % cols);
-#if WANT <= WANT_VALUE
+#if !OF_PIXELS
         const size_t base = plane * height * width;
         int place;
 #endif
@@ -149,7 +168,20 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *in0
         NAME(window)(in1, base, row, col, &place, SIZES);
         const SCALAR value = place < 0 ? (SCALAR)0 : (SCALAR)CAT(LOAD1_, IN_T)(in0, base + max(place, 0));
         EPILOGUE(value, at, 1);
-#elif WANT == WANT_SUM
+#elif WANT == WANT_PLACE
+        NAME(window)(in0, base, row, col, &place, SIZES);
+        out[at] = place < 0 ? NONE : place;
+#elif WANT == WANT_BOTH
+        const SCALAR value = NAME(window)(in0, base, row, col, &place, SIZES);
+        out1[at] = place < 0 ? NONE : place;
+        EPILOGUE(value, at, 1);
+#elif WANT == WANT_TAKE
+        place = in1[at];
+        const int h = row * stride_h - padding_h + place / kernel_w * dilation_h;
+        const int w = col * stride_w - padding_w + place % kernel_w * dilation_w;
+        const SCALAR value = place == NONE ? (SCALAR)0 : (SCALAR)CAT(LOAD1_, IN_T)(in0, base + (size_t)h * width + w);
+        EPILOGUE(value, at, 1);
+#elif WANT == WANT_SUM || WANT == WANT_COLLECT
         EPILOGUE(NAME(collect)(in0, in1, plane * out_height * out_width, row, col, SIZES), at, 1);
 #else
         EPILOGUE(NAME(collect)(in0, plane * out_height * out_width, row, col, SIZES), at, 1);
@@ -172,5 +204,12 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *in0
 #undef WANT_VALUE
 #undef WANT_SUM
 #undef WANT_SPREAD
+#undef WANT_PLACE
+#undef WANT_BOTH
+#undef WANT_TAKE
+#undef WANT_COLLECT
+#undef OF_PIXELS
+#undef BY_PLACES
+#undef NONE
 #undef GEOMETRY
 #undef SIZES

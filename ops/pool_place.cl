@@ -24,8 +24,8 @@
 
 #define V CAT(V_, TAG)
 #define P CAT(PLACE, VEC)
-#define VLOAD(p) CAT(vload, VEC)(0, p)
-#define VSTORE(value, p) CAT(vstore, VEC)(value, 0, p)
+#define VLOAD(p) WIDE(vload)(0, p)
+#define VSTORE(value, p) WIDE(vstore)(value, 0, p)
 #define GEOMETRY                                                                                              \
     const int height, const int width, const int out_height, const int out_width, const int kernel_h,         \
         const int kernel_w, const int stride_h, const int stride_w, const int padding_h, const int padding_w, \
@@ -137,8 +137,8 @@ static inline PLACE NAME(argmax_wide)(__global const IN_T *x, size_t base, size_
     }
     SCALAR values[VEC];
     PLACE places[VEC];
-    CAT(vstore, VEC)(best, 0, values);
-    CAT(vstore, VEC)(place, 0, places);
+    WIDE(vstore)(best, 0, values);
+    WIDE(vstore)(place, 0, places);
     int first = 0;
     for (int l = 1; l < VEC; l++) {
         const int over = !(values[l] <= values[first]) && values[first] == values[first];
@@ -175,5 +175,5 @@ static inline void NAME(find)(PLACE *places, __global const IN_T *x, size_t base
         for (int l = 0; l < n; l++)
             places[l] = NAME(argmax_wide)(x, base, limit, oh, ow + l, lane, SIZES);
     else
-        CAT(vstore, VEC)(NAME(narrow)(x, base, limit, oh, ow, n, lane, SIZES), 0, places);
+        WIDE(vstore)(NAME(narrow)(x, base, limit, oh, ow, n, lane, SIZES), 0, places);
 }

@@ -36,8 +36,8 @@
 #endif
 
 #define V CAT(V_, TAG)
-#define VLOAD(p) CAT(vload, VEC)(0, p)
-#define VSTORE(value, p) CAT(vstore, VEC)(value, 0, p)
+#define VLOAD(p) WIDE(vload)(0, p)
+#define VSTORE(value, p) WIDE(vstore)(value, 0, p)
 #define BEATS(a, b) (!((a) <= (b)) & ((b) == (b)))
 
 /* Writes even[0], odd[0], even[1], ... of the left or the right half of two registers. */

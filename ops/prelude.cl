@@ -59,30 +59,20 @@
 #endif
 
 /* A type or built-in of VEC lanes (not by CAT, which then could not be used around it). OpenCL C has no names for one
- * lane: */
-#define WIDE__(name, n) name##n
+ * lane, so nothing is appended then. A runtime may rename its built-ins by macros; that of vload is in the way here. */
+#define PASTED(name, suffix) name##suffix
+#define SUFFIXED(name, suffix) PASTED(name, suffix)
+#define WIDE__(name, n) SUFFIXED(name, SUFFIX_##n)
 #define WIDE_(name, n) WIDE__(name, n)
 #define WIDE(name) WIDE_(name, VEC)
-#define float1 float
-#define double1 double
-#define int1 int
-#define long1 long
-#define uchar1 uchar
-#define char1 char
-#define ushort1 ushort
-#define uint1 uint
-#define ulong1 ulong
-#define vload1(i, p) ((p)[i])
-#define vstore1(value, i, p) ((p)[i] = (value))
-#define vload_half1 vload_half
-#define vstore_half1_rte vstore_half_rte
-#define convert_float1 convert_float
-#define convert_double1 convert_double
-#define convert_int1 convert_int
-#define convert_long1 convert_long
-#define convert_uchar1 convert_uchar
-#define convert_char1 convert_char
-#define convert_uint1 convert_uint
+#define SUFFIX_1
+#define SUFFIX_4 4
+#define SUFFIX_8 8
+#define SUFFIX_16 16
+#undef vload
+#undef vstore
+#define vload(i, p) ((p)[i])
+#define vstore(value, i, p) ((p)[i] = (value))
 
 #define V_f32 WIDE(float)
 #define V_f64 WIDE(double)
@@ -97,8 +87,11 @@
 #define LANES_4 0, 1, 2, 3
 #define LANES_8 LANES_4, 4, 5, 6, 7
 #define LANES_16 LANES_8, 8, 9, 10, 11, 12, 13, 14, 15
-#define LANES_BELOW(n) as_mask((V_b)(WIDE(LANES_)) < (int)(n))
-#define INDEX_i64(base, stride) ((V_i64)((long)(base)) + (V_i64)((long)(stride)) * (V_i64)(WIDE(LANES_)))
+#define NUMBERS_(n) LANES_##n
+#define NUMBERS(n) NUMBERS_(n)
+#define LANE_NUMBERS NUMBERS(VEC)
+#define LANES_BELOW(n) as_mask((V_b)(LANE_NUMBERS) < (int)(n))
+#define INDEX_i64(base, stride) ((V_i64)((long)(base)) + (V_i64)((long)(stride)) * (V_i64)(LANE_NUMBERS))
 
 /* Where bounds cut a register that starts at index j: its lanes first..last-1 lie in low..high-1. */
 #define INSIDE(i, low, high) ((long)(i) >= (long)(low) && (long)(i) < (long)(high))
@@ -123,12 +116,16 @@
 /* ---- Loads and stores: a full register in one run is one instruction; nothing outside the lanes is touched ---- */
 
 #define IS_RUN(stride, first, last) ((stride) == 1 && (first) == 0 && (last) == VEC)
-#define LOAD_LANES(T, p, at, stride, first, last)                  \
-    (IS_RUN(stride, first, last) ? WIDE(vload)(0, (p) + (at))      \
-                                 : WIDE(part_load_##T)((p) + (at), stride, first, last))
-#define STORE_LANES(T, value, p, at, stride, n)                            \
-    (IS_RUN(stride, 0, n) ? (void)(WIDE(vstore)(value, 0, (p) + (at)))     \
-                          : WIDE(part_store_##T)(value, (p) + (at), stride, n))
+#define LOAD_RUN(T, p, at, n) ((n) == VEC ? WIDE(vload)(0, (p) + (at)) : WIDE(part_load_##T)((p) + (at), n))
+#define STORE_RUN(T, value, p, at, n)                        \
+    ((n) == VEC ? (void)(WIDE(vstore)(value, 0, (p) + (at))) \
+                : WIDE(part_store_##T)(value, (p) + (at), n))
+#define LOAD_LANES(T, p, at, stride, first, last)             \
+    (IS_RUN(stride, first, last) ? WIDE(vload)(0, (p) + (at)) \
+                                 : WIDE(load_lanes_##T)((p) + (at), stride, first, last))
+#define STORE_LANES(T, value, p, at, stride, n)                        \
+    (IS_RUN(stride, 0, n) ? (void)(WIDE(vstore)(value, 0, (p) + (at))) \
+                          : WIDE(store_lanes_##T)(value, (p) + (at), stride, n))
 
 #define FROM_half(bits) WIDE(bits_to_float)(bits)
 #define TO_half(value) WIDE(float_to_bits)(value)
@@ -138,13 +135,13 @@
 #define FROM_bool(bytes) as_mask((bytes) != (V_u8)(0))
 #define TO_bool(mask) WIDE(convert_uchar)((mask) & (V_b)(1))
 
-#define LOADP_float(p, at, n) LOAD_LANES(float, p, at, 1, 0, n)
-#define LOADP_double(p, at, n) LOAD_LANES(double, p, at, 1, 0, n)
-#define LOADP_int(p, at, n) LOAD_LANES(int, p, at, 1, 0, n)
-#define LOADP_long(p, at, n) LOAD_LANES(long, p, at, 1, 0, n)
-#define LOADP_uchar(p, at, n) LOAD_LANES(uchar, p, at, 1, 0, n)
-#define LOADP_half(p, at, n) FROM_half(LOAD_LANES(ushort, HALF_BITS(p), at, 1, 0, n))
-#define LOADP_bool(p, at, n) FROM_bool(LOAD_LANES(uchar, p, at, 1, 0, n))
+#define LOADP_float(p, at, n) LOAD_RUN(float, p, at, n)
+#define LOADP_double(p, at, n) LOAD_RUN(double, p, at, n)
+#define LOADP_int(p, at, n) LOAD_RUN(int, p, at, n)
+#define LOADP_long(p, at, n) LOAD_RUN(long, p, at, n)
+#define LOADP_uchar(p, at, n) LOAD_RUN(uchar, p, at, n)
+#define LOADP_half(p, at, n) FROM_half(LOAD_RUN(ushort, HALF_BITS(p), at, n))
+#define LOADP_bool(p, at, n) FROM_bool(LOAD_RUN(uchar, p, at, n))
 
 #define LOADSP_float(p, at, stride, n) LOAD_LANES(float, p, at, stride, 0, n)
 #define LOADSP_double(p, at, stride, n) LOAD_LANES(double, p, at, stride, 0, n)
@@ -170,22 +167,22 @@
 #define LOAD1_half(p, at) vload_half((size_t)(at), p)
 #define LOAD1_bool(p, at) (-(int)((p)[at] != 0))
 
-#define STOREP_float(value, p, at, n) STORE_LANES(float, value, p, at, 1, n)
-#define STOREP_double(value, p, at, n) STORE_LANES(double, value, p, at, 1, n)
-#define STOREP_int(value, p, at, n) STORE_LANES(int, value, p, at, 1, n)
-#define STOREP_long(value, p, at, n) STORE_LANES(long, value, p, at, 1, n)
-#define STOREP_uchar(value, p, at, n) STORE_LANES(uchar, value, p, at, 1, n)
-#define STOREP_half(value, p, at, n) STORE_LANES(ushort, TO_half(value), HALF_PLACE(p), at, 1, n)
-#define STOREP_bool(value, p, at, n) STORE_LANES(uchar, TO_bool(value), p, at, 1, n)
+#define STOREP_float(value, p, at, n) STORE_RUN(float, value, p, at, n)
+#define STOREP_double(value, p, at, n) STORE_RUN(double, value, p, at, n)
+#define STOREP_int(value, p, at, n) STORE_RUN(int, value, p, at, n)
+#define STOREP_long(value, p, at, n) STORE_RUN(long, value, p, at, n)
+#define STOREP_uchar(value, p, at, n) STORE_RUN(uchar, value, p, at, n)
+#define STOREP_half(value, p, at, n) STORE_RUN(ushort, TO_half(value), HALF_PLACE(p), at, n)
+#define STOREP_bool(value, p, at, n) STORE_RUN(uchar, TO_bool(value), p, at, n)
 
 /* Results that no cache will hold: full registers at their own boundaries go past the caches. */
 #ifdef INTEL_CPU
 #define STREAM_LANES(T, value, p, at, n)                                                          \
-    (IS_RUN(1, 0, n) && ((ulong)((p) + (at)) & (sizeof(WIDE(T)) - 1)) == 0                        \
+    ((n) == VEC && ((ulong)((p) + (at)) & (sizeof(WIDE(T)) - 1)) == 0                        \
          ? (void)__builtin_nontemporal_store(value, (__global WIDE(T) *)((p) + (at)))             \
-         : STORE_LANES(T, value, p, at, 1, n))
+         : STORE_RUN(T, value, p, at, n))
 #else
-#define STREAM_LANES(T, value, p, at, n) STORE_LANES(T, value, p, at, 1, n)
+#define STREAM_LANES(T, value, p, at, n) STORE_RUN(T, value, p, at, n)
 #endif
 #define STREAMP_float(value, p, at, n) STREAM_LANES(float, value, p, at, n)
 #define STREAMP_double(value, p, at, n) STREAM_LANES(double, value, p, at, n)

@@ -49,24 +49,51 @@ OVERLOAD V_b as_mask(WIDE(char) c)
 #define LANE_LOOP __attribute__((opencl_unroll_hint))
 #endif
 
-/* Lanes first..last-1 of a register whose lane i lies at p[i * stride]; the others are 0, and not touched in memory. */
-#define DEFINE_PARTS(T)                                                                                             \
-    static inline WIDE(T) WIDE(part_load_##T)(__global const T *p, const long stride, const int first, const int last) \
-    {                                                                                                               \
-        union { WIDE(T) all; T lanes[VEC]; } out;                                                                   \
-        LANE_LOOP                                                                                                   \
-        for (int i = 0; i < VEC; i++)                                                                               \
-            out.lanes[i] = i >= first && i < last ? p[i * stride] : (T)(0);                                         \
-        return out.all;                                                                                             \
-    }                                                                                                               \
-    static inline void WIDE(part_store_##T)(const WIDE(T) value, __global T *p, const long stride, const int n)     \
-    {                                                                                                               \
-        union { WIDE(T) all; T lanes[VEC]; } in;                                                                    \
-        in.all = value;                                                                                             \
-        LANE_LOOP                                                                                                   \
-        for (int i = 0; i < VEC; i++)                                                                               \
-            if (i < n)                                                                                              \
-                p[i * stride] = in.lanes[i];                                                                        \
+/* Compiled once, however often they are called: functions that are long and seldom needed. (With one lane they are
+ * short.) */
+#undef RARE
+#if VEC == 1
+#define RARE static inline
+#else
+#define RARE __attribute__((noinline)) static
+#endif
+
+/* The first n lanes of a register at p; lanes first..last-1 of one whose lane i lies at p[i * stride]. The others are
+ * 0, and not touched in memory. Rows often end in a part of a register, so storing one is worth its length. */
+#define DEFINE_PARTS(T)                                                                                        \
+    RARE WIDE(T) WIDE(part_load_##T)(__global const T *p, const int n)                                         \
+    {                                                                                                          \
+        union { WIDE(T) all; T lanes[VEC]; } out;                                                              \
+        LANE_LOOP                                                                                              \
+        for (int i = 0; i < VEC; i++)                                                                          \
+            out.lanes[i] = i < n ? p[i] : (T)(0);                                                              \
+        return out.all;                                                                                        \
+    }                                                                                                          \
+    static inline void WIDE(part_store_##T)(const WIDE(T) value, __global T *p, const int n)                   \
+    {                                                                                                          \
+        union { WIDE(T) all; T lanes[VEC]; } in;                                                               \
+        in.all = value;                                                                                        \
+        LANE_LOOP                                                                                              \
+        for (int i = 0; i < VEC; i++)                                                                          \
+            if (i < n)                                                                                         \
+                p[i] = in.lanes[i];                                                                            \
+    }                                                                                                          \
+    RARE WIDE(T) WIDE(load_lanes_##T)(__global const T *p, const long stride, const int first, const int last) \
+    {                                                                                                          \
+        union { WIDE(T) all; T lanes[VEC]; } out;                                                              \
+        LANE_LOOP                                                                                              \
+        for (int i = 0; i < VEC; i++)                                                                          \
+            out.lanes[i] = i >= first && i < last ? p[i * stride] : (T)(0);                                    \
+        return out.all;                                                                                        \
+    }                                                                                                          \
+    RARE void WIDE(store_lanes_##T)(const WIDE(T) value, __global T *p, const long stride, const int n)        \
+    {                                                                                                          \
+        union { WIDE(T) all; T lanes[VEC]; } in;                                                               \
+        in.all = value;                                                                                        \
+        LANE_LOOP                                                                                              \
+        for (int i = 0; i < VEC; i++)                                                                          \
+            if (i < n)                                                                                         \
+                p[i * stride] = in.lanes[i];                                                                   \
     }
 DEFINE_PARTS(float)
 DEFINE_PARTS(int)
@@ -174,39 +201,45 @@ OVERLOAD V_f32 rational_erf(const V_f32 x)
 
 /* ---- Indices ---- */
 
+/* Reports the last lane whose index is bad. */
+RARE void WIDE(report_bad)(const V_i64 index, const V_i64 size, const V_i64 bad, __global int *flags, const int code)
+{
+    union { V_i64 all; long lanes[VEC]; } at, end, is_bad;
+    at.all = index;
+    end.all = size;
+    is_bad.all = bad;
+    for (int i = 0; i < VEC; i++)
+        if (is_bad.lanes[i])
+            REPORT_INDEX(flags, code, at.lanes[i], end.lanes[i]);
+}
+
+OVERLOAD int any_lane(const V_i64 mask)
+{
+#if VEC == 1
+    return mask != 0;
+#else
+    return any(mask);
+#endif
+}
+
 /* Negative indices count from the end; one out of range is reported and becomes 0. */
 OVERLOAD V_i64 check_index(const V_i64 index, const V_i64 size, __global int *flags, const int code)
 {
-    union { V_i64 all; long lanes[VEC]; } at, end;
-    at.all = index;
-    end.all = size;
-    for (int i = 0; i < VEC; i++) {
-        const long given = at.lanes[i];
-        at.lanes[i] = given < 0 ? given + end.lanes[i] : given;
-        if (at.lanes[i] < 0 || at.lanes[i] >= end.lanes[i]) {
-            REPORT_INDEX(flags, code, given, end.lanes[i]);
-            at.lanes[i] = 0;
-        }
-    }
-    return at.all;
+    const V_i64 at = index < 0 ? index + size : index, bad = (V_i64)((at < 0) | (at >= size));
+    if (any_lane(bad))
+        WIDE(report_bad)(index, size, bad, flags, code);
+    return bad ? (V_i64)(0) : at;
 }
 
 /* Labels from 0 to size - 1 pass, `ignore` becomes -1; any other is reported and becomes -1. */
 OVERLOAD V_i64 check_label(
     const V_i64 label, const V_i64 size, const V_i64 ignore, __global int *flags, const int code)
 {
-    union { V_i64 all; long lanes[VEC]; } at, end, skip;
-    at.all = label;
-    end.all = size;
-    skip.all = ignore;
-    for (int i = 0; i < VEC; i++) {
-        const long given = at.lanes[i];
-        const int bad = given < 0 || given >= end.lanes[i];
-        if (bad && given != skip.lanes[i])
-            REPORT_INDEX(flags, code, given, end.lanes[i]);
-        at.lanes[i] = bad || given == skip.lanes[i] ? -1 : given;
-    }
-    return at.all;
+    const V_i64 outside = (V_i64)((label < 0) | (label >= size)), skipped = (V_i64)(label == ignore);
+    const V_i64 bad = outside & (V_i64)(label != ignore);
+    if (any_lane(bad))
+        WIDE(report_bad)(label, size, bad, flags, code);
+    return (outside | skipped) ? (V_i64)(-1) : label;
 }
 
 /* ---- Folds of the lanes of one register ---- */

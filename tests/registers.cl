@@ -1,6 +1,6 @@
 /* registers.cl: runs every expression, load, store and fold over arrays, for test_registers.py.
  *
- * Comes after prelude.cl, random.cl and vector.cl. Buffers are bytes; offsets in bytes are part of the text.
+ * Comes after prelude.cl, random.cl, bfloat.cl and vector.cl. Buffers are bytes; offsets in bytes are part of the text.
  *
  * Hole
  *   CASES  `case 7: RUN(...) break;` for each expression: a work-item runs it over n elements, a multiple of VEC
@@ -44,6 +44,7 @@ DEFINE_MEMORY(int, int)
 DEFINE_MEMORY(long, long)
 DEFINE_MEMORY(uchar, uchar)
 DEFINE_MEMORY(half, half)
+DEFINE_MEMORY(bfloat, bfloat)
 DEFINE_MEMORY(bool, uchar)
 #ifdef HAVE_FP64
 DEFINE_MEMORY(double, double)

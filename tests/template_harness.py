@@ -39,6 +39,7 @@ class Job:
     attrs: Mapping[str, Any]
     plan: TemplatePlan
     spec: TensorSpec
+    twin: str = ""  # the primitive whose value the last pass writes too
 
     @property
     def expected(self) -> Array:
@@ -51,6 +52,7 @@ class Result:
     """What a job's kernels wrote."""
 
     value: Array
+    second: Array | None  # that of the twin
     flags: tuple[int, ...]
     intact: bool  # the guards around the output
 
@@ -72,6 +74,18 @@ def job(
     plan = primitive.lowering.plan(tuple(seen), spec.shape, tags, attrs, traits)
     assert isinstance(plan, TemplatePlan), plan
     return Job(name, arrays, attrs, plan, spec)
+
+
+def with_twin(given: Job, traits: DeviceTraits = CPU) -> Job | None:
+    """The job by the plan that computes the template's twin too, if there is one."""
+    primitive = PRIMITIVES[given.name]
+    assert isinstance(primitive.lowering, Template)
+    twin = primitive.lowering.twin
+    assert twin is not None
+    tags = (*(dtype(a.dtype).storage for a in given.arrays), given.spec.dtype.storage)
+    inputs = tuple(Layout.contiguous(a.shape) for a in given.arrays)
+    plan = twin.plan(inputs, given.spec.shape, tags, given.attrs, traits)
+    return None if plan is None else replace(given, plan=plan, twin=twin.name)
 
 
 def with_epilogue(given: Job, defines: Sequence[tuple[str, str]]) -> Job:
@@ -108,11 +122,10 @@ class Harness:
         """Runs one job."""
         device = self.device
         inputs = [_guarded(device, np.ascontiguousarray(a)) for a in given.arrays]
-        blank = np.full(given.spec.shape, 0, given.spec.dtype.numpy)
-        out, whole = _guarded(device, blank)
+        outputs = [_guarded(device, np.zeros(s.shape, s.dtype.numpy)) for s in _specs(given)]
         flags = device.upload(np.zeros(4, np.int32))
         scratch = [_guarded(device, np.full(max(1, n), 0xFF, np.uint8)) for n in given.plan.scratch]
-        named = {"in": inputs, "scratch": scratch, "out": [(out, whole)], "flags": [(flags, flags)]}
+        named = {"in": inputs, "scratch": scratch, "out": outputs, "flags": [(flags, flags)]}
         for step in given.plan.passes:
             kernel = self.program.kernel(_kernel(step).name)
             for position, (kind, number) in enumerate(step.arguments):
@@ -122,19 +135,31 @@ class Harness:
                     kernel.set_int(position, number, 64 if kind == "long" else 32)
             device.run([(kernel, step.grid.size, step.grid.local)])
         device.finish()
-        return self._result(given, whole, flags, [w for _, w in [*scratch, *inputs]])
+        return self._result(given, outputs, flags, [w for _, w in [*scratch, *inputs]])
 
-    def _result(self, given: Job, whole: Buffer, flags: Buffer, others: list[Buffer]) -> Result:
-        nbytes = given.spec.dtype.itemsize * int(np.prod(given.spec.shape, dtype=np.int64))
+    def _result(
+        self, given: Job, outputs: list[tuple[Buffer, Buffer]], flags: Buffer, others: list[Buffer]
+    ) -> Result:
         intact = True
-        for buffer in (whole, *others):
+        for buffer in (*(whole for _, whole in outputs), *others):
             content = self.device.view(buffer, (buffer.nbytes,), dtype("uint8"))
             intact &= bool((content[:GUARD] == 0xFF).all() and (content[-GUARD:] == 0xFF).all())
-        content = self.device.view(whole, (whole.nbytes,), dtype("uint8"))
-        raw = content[GUARD : GUARD + nbytes].copy()
-        value = raw.view(given.spec.dtype.numpy).reshape(given.spec.shape)
+        values = []
+        for spec, (_, whole) in zip(_specs(given), outputs, strict=True):
+            nbytes = spec.dtype.itemsize * int(np.prod(spec.shape, dtype=np.int64))
+            content = self.device.view(whole, (whole.nbytes,), dtype("uint8"))
+            raw = content[GUARD : GUARD + nbytes].copy()
+            values.append(raw.view(spec.dtype.numpy).reshape(spec.shape))
         found = self.device.view(flags, (4,), dtype("int32")).tolist()
-        return Result(value, tuple(found), intact)
+        return Result(values[0], values[1] if given.twin else None, tuple(found), intact)
+
+
+def _specs(given: Job) -> list[TensorSpec]:
+    """The specs of what the job writes."""
+    if not given.twin:
+        return [given.spec]
+    specs = [TensorSpec(a.shape, dtype(a.dtype)) for a in given.arrays]
+    return [given.spec, PRIMITIVES[given.twin].spec(*specs, **given.attrs)]
 
 
 def check(jobs: Sequence[Job], device: str, rtol: float = 1e-5, atol: float = 1e-5) -> None:
@@ -150,3 +175,6 @@ def check(jobs: Sequence[Job], device: str, rtol: float = 1e-5, atol: float = 1e
         np.testing.assert_allclose(
             result.value, given.expected, loose, atol if rtol else 0, err_msg=where
         )
+        if given.twin:
+            second = PRIMITIVES[given.twin].reference(*given.arrays, **given.attrs)
+            np.testing.assert_array_equal(result.second, second, err_msg=f"{where}: {given.twin}")

@@ -18,6 +18,7 @@ import tinygrad_cl as tg
 TOOLS = Path(__file__).parents[1] / "tools"
 sys.path.insert(0, str(TOOLS))
 try:
+    import bench
     from benchmarks import kernel_ops, kernels, modules, nets, plot, race, ratios, tables
     from benchmarks.libraries import LIBRARIES, Setup, absent, workers
 finally:
@@ -255,6 +256,21 @@ def test_a_run_can_be_drawn(results: dict[str, Any], tmp_path: Path) -> None:
     assert str(path) in plot.draw(results, path)
     assert path.stat().st_size > 10_000
     assert "nothing was measured" in plot.draw({"machine": results["machine"]}, path)
+
+
+def test_numbers_of_earlier_runs_are_read_again(
+    results: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    old.write_text(json.dumps(results))
+    faster = [row | {"case": "a newer row"} for row in results["steps"]]
+    new.write_text(json.dumps({"libraries": {}, "machine": {}, "steps": faster}))
+    found = bench.read([old, new], ["b", "c"])
+    assert [row["case"] for row in found["steps"]] == ["a newer row"]
+    assert "kernels" not in found  # part a was not asked for
+    assert "startup" not in found  # part c was not measured
+    assert set(found["libraries"]) == set(results["libraries"])
+    assert "a newer row" in capsys.readouterr().out
 
 
 def test_a_start_that_fails_has_no_time() -> None:

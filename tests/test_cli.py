@@ -432,9 +432,109 @@ def test_convert(tool: Any) -> None:
         np.testing.assert_array_equal(value.numpy(), net.state_dict()[name].detach().numpy())
     refused(tool("convert", "a.npz", "d.npz"), "d.npz is there already; --force overwrites it")
     assert tool("convert", "a.npz", "d.npz", "--force")[0] == 0
-    refused(tool("convert", "a.npz", "e.pyn"), "give net=")
+    refused(tool("convert", "a.npz", "e.pyn"), "say of which net they are: --net NET")
+    refused(tool("convert", "a.npz", "e.txt"), "e.txt must end in one of .pyn")
     words = ["convert", "a.npz", "e.pyn", "--net", "mlp", "--set", "sizes=3,4,2"]
     assert tool(*words)[0] == 0
     assert tool("convert", "e.pyn", "f.json")[0] == 0
     assert [layer["class"] for layer in json.loads(Path("f.json").read_text())].count("Dense") == 2
     refused(tool("convert", "a.npz", "no/b.npz"), "there is no folder no")
+
+
+def test_convert_what_train_wrote(tool: Any) -> None:
+    """The file knows its net."""
+    tool("train", "lenet5", "digits", "--epochs", 1, "--save", "a.npz", "--quiet")
+    assert tool("convert", "a.npz", "b.json")[0] == 0
+    raw = [tool("predict", name, "digits", "--raw")[1] for name in ("a.npz", "b.json")]
+    rows = [[list(map(float, line.split(","))) for line in text.splitlines()[1:]] for text in raw]
+    assert np.shape(rows[0]) == (360, 10)
+    np.testing.assert_allclose(rows[1], rows[0], rtol=1e-3, atol=1e-4)
+
+
+# ------------------------------------------------------------------------------------ real formats
+
+
+def cifar_batch(path: Path, count: int, seed: int) -> None:
+    """A file of CIFAR-10's binary version: per image a label byte, then 3 planes of 32x32 bytes."""
+    rng, content = np.random.default_rng(seed), bytearray()
+    for i in range(count):
+        label = i % 10
+        planes = rng.integers(0, 90, (3, 32, 32)).astype(np.uint8)
+        planes[label % 3, 3 * label : 3 * label + 4] += 150  # a bright stripe in one colour
+        content += bytes([label]) + planes.tobytes()
+    assert len(content) == count * 3073
+    path.write_bytes(content)
+
+
+@pytest.fixture
+def cifar(tmp_path: Path) -> str:
+    inner = tmp_path / "cifar" / "cifar-10-batches-bin"
+    inner.mkdir(parents=True)
+    for i in range(1, 6):
+        cifar_batch(inner / f"data_batch_{i}.bin", 40, i)
+    cifar_batch(inner / "test_batch.bin", 30, 9)
+    return "cifar"
+
+
+def test_cifar_files(cifar: str, tool: Any) -> None:
+    words = ["train", "mlp", f"cifar10:{cifar}", "--set", "sizes=3072,24,10", "--epochs", 6]
+    status, out, err = tool(*words, "--lr", 0.003, "--batch-size", 20, "--quiet", "--save", "m.npz")
+    assert (status, err) == (0, "")
+    assert "200 samples to learn from, 30 to test on" in out
+    names = ["airplane", "automobile", "bird", "cat", "deer", "dog"]
+    names += ["frog", "horse", "ship", "truck"]
+    for source in (cifar, f"cifar10:{cifar}", f"{cifar}/cifar-10-batches-bin/test_batch.bin"):
+        status, out, _ = tool("predict", "m.npz", source)
+        assert status == 0
+        assert [line.split(",")[0] for line in out.splitlines()[1:]] == names * 3
+
+
+def test_a_convolutional_net_takes_cifar(cifar: str, tool: Any) -> None:
+    status, out, _ = tool("train", "lenet5", cifar, "--epochs", 1, "--batch-size", 50, "--quiet")
+    assert status == 0
+    assert "val_accuracy" in out
+
+
+def test_damaged_cifar_files(cifar: str, tool: Any) -> None:
+    batch = Path(cifar, "cifar-10-batches-bin", "data_batch_3.bin")
+    whole = batch.read_bytes()
+    for content, text in (
+        (whole[:-1], "no whole records of 3073: it is truncated"),
+        (b"", "0 bytes"),
+        (b"\x0a" + whole[1:], "record 0 has label 10, and there are 10 classes"),
+    ):
+        batch.write_bytes(content)
+        refused(tool("train", "mlp", cifar), text)
+        refused(tool("predict", "m.npz", batch), "m.npz")
+    batch.unlink()
+    refused(tool("train", "mlp", cifar), "data_batch_3.bin: No such file")
+
+
+def test_pictures_that_are_none(tool: Any) -> None:
+    pytest.importorskip("PIL.Image", reason='Pillow is missing: pip install ".[images]"')
+    net = tg.models.LeNet5()
+    tg.io.save(net.state_dict(), "w.npz")
+    words = ["predict", "w.npz", "--net", "lenet5"]
+    refused(tool(*words, "no.png"), "read_image: cannot read no.png: No such file or directory")
+    Path("text.png").write_text("this is no picture")
+    refused(tool(*words, "text.png"), "cannot read text.png")
+    for name in ("cat", "dog"):
+        Path("pets", name).mkdir(parents=True)
+        Path("pets", name, "1.png").write_text("no picture")
+    refused(tool("train", "lenet5", "pets", "--validation", 0, "--quiet"), "1.png")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n1,x\n2,y,3\n", "line 3"),
+        ("a,b\n1,x\n,y\n", "line 3"),
+        ("", "x.csv"),
+        ("a,b\n", "x.csv"),
+        ("a,b\nq,x\n", "line 2"),
+        ("\x00\x01\n", "x.csv"),
+    ],
+)
+def test_malformed_tables(text: str, message: str, tool: Any) -> None:
+    Path("x.csv").write_text(text)
+    refused(tool("train", "mlp", "x.csv", "--quiet"), message)

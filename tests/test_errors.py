@@ -229,6 +229,7 @@ def test_truth_of_several_elements(device: str) -> None:
         (errors.DeviceMemoryError, MemoryError),
         (errors.GradientError, RuntimeError),
         (errors.BuildError, RuntimeError),
+        (errors.ProcessError, RuntimeError),
         (errors.DataError, ValueError),
         (errors.ArgumentError, ValueError),
     ],

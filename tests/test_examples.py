@@ -6,8 +6,10 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +19,7 @@ import pytest
 from notebooks import code_cells, stored_outputs
 
 import tinygrad_cl as tg
+from tinygrad_cl import nn
 from tinygrad_cl.data import read_idx, write_idx
 
 ROOT = Path(__file__).parents[1]
@@ -229,6 +232,9 @@ def test_fashion_comparison(small_fashion: Path, tmp_path: Path) -> None:
         assert history["val_acc"][-1] > 0.9
         np.testing.assert_allclose(history["loss"], found[0]["loss"], rtol=1e-3)
     assert (tmp_path / "f.png").exists()
+    (tmp_path / "f.json").unlink()
+    done = example("fashion_comparison.py", "--data", tmp_path)
+    assert_refused(done, "cannot get train-images-idx3-ubyte.gz")
 
 
 # -------------------------------------------------------------------------------- the digit window
@@ -317,6 +323,78 @@ def test_the_window(board: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded("draw_digit.py").window(board)
     assert shown[0].startswith("middle ")
     assert not shown[1]
+
+
+@pytest.fixture
+def display(tmp_path: Path) -> Iterator[str]:
+    """A virtual screen: the name that $DISPLAY has to have."""
+    pytest.importorskip("tkinter", reason="this Python has no tkinter")
+    server = shutil.which("Xvfb")
+    if server is None:
+        pytest.skip("Xvfb is missing: a virtual screen, Debian's package xvfb")
+    read, write = os.pipe()
+    words = [server, "-displayfd", str(write), "-screen", "0", "640x480x24", "-nolisten", "tcp"]
+    with (tmp_path / "xvfb.log").open("wb") as log:
+        screen = subprocess.Popen(words, pass_fds=[write], stdout=log, stderr=log)
+    os.close(write)
+    try:
+        with os.fdopen(read) as told:
+            number = told.readline().strip()
+        assert number, (tmp_path / "xvfb.log").read_text()
+        yield f":{number}"
+    finally:
+        screen.terminate()
+        screen.wait(timeout=20)
+
+
+_DRAWING = """
+import runpy, sys, tkinter as tk
+
+class Scripted(tk.Tk):
+    def mainloop(self):
+        self.update()
+        canvas, label, button = (
+            next(w for w in self.winfo_children() if type(w) is kind)
+            for kind in (tk.Canvas, tk.Label, tk.Button)
+        )
+        print(self.title(), canvas.winfo_width() >= 28 * 12)
+        canvas.event_generate("<Button-1>", x=150, y=40)
+        for y in range(44, 300, 4):
+            canvas.event_generate("<B1-Motion>", x=150, y=y)
+        canvas.event_generate("<ButtonRelease-1>", x=150, y=300)
+        self.update()
+        print(len(canvas.find_all()), label["text"])
+        button.invoke()
+        self.update()
+        print(len(canvas.find_all()))
+        self.destroy()
+
+tk.Tk = Scripted
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_a_digit_is_drawn_on_a_real_screen(display: str, tmp_path: Path) -> None:
+    """The program, from a trained net's file to the mouse's events."""
+    net = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    with tg.no_grad():
+        net[1].weight.zero_()
+        net[1].weight[1] = (np.abs(np.arange(784) % 28 - 13.5) < 3).astype(np.float32)  # upright
+        net[1].bias.zero_()
+    tg.io.write_json_net(net, tmp_path / "net.json", "npz", (1, 28, 28))
+    words = [sys.executable, "-c", _DRAWING, str(ROOT / "examples" / "draw_digit.py")]
+    done = subprocess.run(
+        [*words, str(tmp_path / "net.json")],
+        env={**os.environ, "DISPLAY": display, "TINYGRAD_CL_DEVICE": "numpy"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    lines = printed(done).splitlines()
+    assert lines[0] == "Draw a digit True"
+    assert lines[1].startswith("65 1 100%"), lines
+    assert lines[2] == "0"
 
 
 def test_without_a_display_it_says_so(tmp_path: Path) -> None:

@@ -57,3 +57,11 @@ def test_it_learns_and_reports(
     line = headlines.report(name, accuracies, seconds, busy)
     assert re.match(rf"{name}: accuracy [\d.]+% after 6 epochs \(50.00% in epoch [1-6]\); ", line)
     assert ("times 3,220" in line) == (name == "mnist_cnn")
+
+
+def test_several_seeds_are_summed_up(headlines: ModuleType) -> None:
+    runs = [[0.5, 0.91, 0.92], [0.908, 0.9, 0.91]]
+    line = headlines.several("fashion_mlp", runs)
+    assert "2 seeds: accuracy 91.50% on the average, 91.00% at least" in line
+    assert "(90.70% from epoch 2 at the latest)" in line
+    assert "NOT REACHED by all" in headlines.several("fashion_mlp", [[0.91], [0.9]])

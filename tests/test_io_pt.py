@@ -129,13 +129,15 @@ def test_dtypes_and_byte_orders(kind: str, dtype: str, order: bytes, tmp_path: P
     assert found.tolist() == values.tolist()
 
 
-def test_bfloat16_becomes_float32(tmp_path: Path) -> None:
+@pytest.mark.parametrize("order", [b"little", b"big"])
+def test_bfloat16_keeps_its_bits(order: bytes, tmp_path: Path) -> None:
     values = np.array([1.0, -2.5, np.inf, 3e38], np.float32)
-    halves = (values.view(np.uint32) >> 16).astype("<u2")
+    halves = (values.view(np.uint32) >> 16).astype(">u2" if order == b"big" else "<u2")
     coded = entry("w", tensor("0", "BFloat16", 4, 0, (4,), (1,)))
-    found = read(zipped(coded, _0=halves.tobytes()), tmp_path)["w"]
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, values, rtol=1 / 128)
+    found = read(zipped(coded, order=order, _0=halves.tobytes()), tmp_path)["w"]
+    assert found.dtype == tg.bfloat16.numpy
+    assert found.view(np.uint16).tolist() == halves.tolist()
+    np.testing.assert_allclose(found.astype(np.float32), values, rtol=1 / 128)
 
 
 def test_files_of_old_versions(tmp_path: Path) -> None:

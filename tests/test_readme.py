@@ -1,4 +1,4 @@
-"""README tells the truth: its Python runs, its commands exist, its tables agree with the code."""
+"""README and the guides tell the truth: Python in them runs, commands exist, tables agree."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from tinygrad_cl import settings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "examples" / "guides").glob("*.md"))]
+TEXT = "\n".join(page.read_text() for page in PAGES)
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 PYTHON = [text for language, text in BLOCKS if language == "python"]
 COMMANDS = [
     command.strip()
@@ -90,7 +92,7 @@ def test_the_command_line_runs(tmp_path: Path) -> None:
     assert (tmp_path / "digits.safetensors").is_file()
 
 
-@pytest.mark.parametrize("name", re.findall(r"`((?:tools|tests|ops|examples)/[\w./]*)`", README))
+@pytest.mark.parametrize("name", re.findall(r"`((?:tools|tests|ops|examples|docs)/[\w./]*)`", TEXT))
 def test_named_files_exist(name: str) -> None:
     assert (ROOT / name).exists()
 
@@ -100,10 +102,18 @@ def test_the_settings_table_is_complete() -> None:
         f"| `{row.name}` | {f'`{row.default}`' if row.default else 'empty'} | {row.meaning} |"
         for row in settings.TABLE
     ]
-    given = re.findall(r"^\| `TINYGRAD_CL_.*$", README, re.MULTILINE)
+    given = re.findall(r"^\| `TINYGRAD_CL_.*$", TEXT, re.MULTILINE)
     assert given == rows
 
 
-def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert target.startswith("https://") or (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+def test_the_first_page_is_short_and_leads_to_the_others() -> None:
+    for page in PAGES[1:]:
+        assert f"](examples/guides/{page.name})" in README
+    prose = re.sub(r"^```.*?^```|^\|.*$", "", README, flags=re.MULTILINE | re.DOTALL)
+    assert len(prose.split()) < 1100

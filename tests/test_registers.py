@@ -154,13 +154,14 @@ def expression_cases(memory: Memory) -> Iterator[Case]:
         primitive = PRIMITIVES[name]
         assert isinstance(primitive.lowering, Expr)
         kinds = [("first", "second", "third")[i % 3] for i in range(len(inputs))]
-        arrays = [edges(d, kind) for d, kind in zip(inputs, kinds, strict=True)]
+        arrays = [dtypes.widened(edges(d, kind)) for d, kind in zip(inputs, kinds, strict=True)]
         out = primitive.spec(*(TensorSpec((), d) for d in inputs), **attrs).dtype
         tags = [d.tag for d in inputs]
         registers = tuple(f"a{i}" for i in range(len(inputs)))
         text = primitive.lowering.format(out.tag, tuple(tags), registers)
         loads = [memory.load(d, kind) for d, kind in zip(inputs, kinds, strict=True)]
-        expected = primitive.reference(*arrays, **attrs)
+        with np.errstate(all="ignore"):
+            expected = np.asarray(primitive.compute(arrays, attrs)).astype(out.numpy, copy=False)
         title = f"{name} {' '.join(d.name for d in inputs)} -> {out.name}"
         valid = None
         if name == "cast" and inputs[0].kind == "f" and out.kind in "ui":  # else undefined
@@ -184,7 +185,7 @@ FOLDS: dict[str, Any] = {
 def fold_cases(memory: Memory, vec: int) -> Iterator[Case]:
     for kind, ufunc in FOLDS.items():
         for dtype in ALL:
-            if (kind in ("any", "all") and dtype.tag != "b") or dtype.name == "float16":
+            if (kind in ("any", "all") and dtype.tag != "b") or dtype.is_half:
                 continue
             if kind in ("sum", "prod") and dtype.tag == "b":
                 continue
@@ -233,10 +234,11 @@ def lane_cases(memory: Memory, vec: int) -> Iterator[Case]:
         )
     singles = edges(dtypes.float32, "first")
     load = memory.load(dtypes.float32, "first")
-    with np.errstate(all="ignore"):
-        halves = singles.astype(np.float16).astype(np.float32)
-    text = statement(dtypes.float32, [load], ["f32"], "ROUND_half(a0)")
-    yield Case("round half", text, halves)
+    for half in (dtypes.float16, dtypes.bfloat16):
+        with np.errstate(all="ignore"):
+            halves = singles.astype(half.numpy).astype(np.float32)
+        text = statement(dtypes.float32, [load], ["f32"], f"ROUND_{half.storage}(a0)")
+        yield Case(f"round {half.storage}", text, halves)
     for dtype in ALL:
         array = edges(dtype, "first")
         at = memory.put(f"{dtype.name} first", array)
@@ -305,6 +307,9 @@ class Program:
 
 @pytest.fixture(params=WIDTHS, ids=lambda vec: f"vec{vec}")
 def program(request: pytest.FixtureRequest, opencl_device: str) -> Program:
+    lanes = get_device(opencl_device).traits.vector
+    if request.param > lanes:
+        pytest.skip(f"registers have at most {lanes} lanes on this device")
     return built(opencl_device, request.param)
 
 
@@ -346,6 +351,7 @@ def source(vec: int, cases: list[Case]) -> str:
     parts = [
         template_source("prelude"),
         template_source("random"),
+        template_source("bfloat"),
         register_source(vec, special=True),
         f"#define CASES \\\n{hole}",
         (Path(__file__).parent / "registers.cl").read_text(),
@@ -357,7 +363,8 @@ def ulp_error(value: Array, expected: Array) -> Array:
     """Errors in units in the last place of the expected value; 0 where both are NaN or equal."""
     with np.errstate(all="ignore"):
         error = np.abs(value.astype(float) - expected.astype(float))
-        unit = np.spacing(np.maximum(np.abs(expected), np.finfo(expected.dtype).tiny)).astype(float)
+        tiny = np.asarray(dtypes.finfo(expected.dtype).tiny, expected.dtype)
+        unit = np.spacing(np.maximum(np.abs(expected), tiny)).astype(float)
         same = (value == expected) | (np.isnan(value) & np.isnan(expected))
         return np.where(same, 0.0, np.where(np.isfinite(error), error / unit, np.inf))
 
@@ -368,7 +375,7 @@ def test_expressions_agree_with_the_references(program: Program) -> None:
         value = program.result(case)
         valid = slice(None) if case.valid is None else case.valid
         value, expected = value[valid], case.expected[valid]
-        if expected.dtype.kind == "f":
+        if dtypes.dtype(expected.dtype).is_floating_point:
             error = ulp_error(value, expected)
         else:
             error = (value != expected).astype(float)
@@ -395,7 +402,7 @@ def test_zeros_keep_their_sign_where_numpys_do(program: Program) -> None:
             "remainder",
         ):
             value, expected = program.result(case), case.expected
-            if expected.dtype.kind == "f":
+            if dtypes.dtype(expected.dtype).is_floating_point:
                 zero = expected == 0
                 np.testing.assert_array_equal(
                     np.signbit(value[zero]), np.signbit(expected[zero]), case.name
@@ -438,7 +445,9 @@ def expected_memory(source: Array, rows: list[tuple[int, ...]], vec: int, blank:
     return out
 
 
-@pytest.mark.parametrize("name", ["float", "double", "int", "long", "uchar", "half", "bool"])
+@pytest.mark.parametrize(
+    "name", ["float", "double", "int", "long", "uchar", "half", "bfloat", "bool"]
+)
 def test_loads_and_stores_touch_exactly_their_lanes(program: Program, name: str) -> None:
     device = program.device
     if name == "double" and not device.traits.double:

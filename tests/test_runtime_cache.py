@@ -247,6 +247,24 @@ def test_a_failed_build_leaves_no_entry(folder: Path) -> None:
     assert not folder.exists()
 
 
+@pytest.mark.parametrize("content", [b"no json", b"3", b"[1]", b"\xff", b'{"usable": 1}'])
+def test_a_verdict_in_another_form_is_not_believed(
+    folder: Path,
+    content: bytes,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from tinygrad_cl.runtime import discovery
+
+    kept = DiskCache(folder, 1 << 20)
+    monkeypatch.setattr(discovery, "disk_cache", lambda: kept)
+    kept.put("verdict", b'["it works", true]')
+    assert discovery._kept_verdict("verdict") == discovery.Verdict(True, "it works", True)
+    kept.put("verdict", content)
+    assert discovery._kept_verdict("verdict") is None
+    assert "probed again" in caplog.text
+
+
 # Whole processes
 
 PROGRAM = """

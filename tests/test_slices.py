@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import CASES
+from cases.core import as_tensor
 from structures import CPU, GPU, kernels, leaf, plan, structure
 
 import tinygrad_cl as tg
@@ -258,3 +260,18 @@ def test_a_plan_that_comes_often_is_glued_and_changes_no_bit(opencl_device: str)
         launches.append(len(list(plans.values())[-1].plan.steps))
     assert len(set(seen)) == 1
     assert launches[0] > launches[-1] == 1
+
+
+def test_empty_values_inside_a_slice_are_no_memory(opencl_device: str) -> None:
+    case = next(case for case in CASES if case.name == "matmul")
+
+    def computed(device: str) -> list[tg.Tensor]:
+        def fresh(value: Any) -> tg.Tensor:
+            return as_tensor(value, device).double().float()
+
+        return [sample.call(case.function, fresh) for sample in case.draws("float32")]
+
+    products, expected = computed(opencl_device), computed("numpy")
+    engine.realize([product.node for product in products])
+    for product, right in zip(products, expected, strict=True):
+        np.testing.assert_allclose(product.numpy(), right.numpy(), rtol=1e-5, atol=1e-5)

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from pool_index_rows import average, run, window
-from template_harness import CPU, GPU, Array, Harness, Job, check, job, with_epilogue
+from template_harness import CPU, GPU, Array, Harness, Job, check, job, with_epilogue, with_twin
 
 import tinygrad_cl as tg
 from tinygrad_cl.graph import PRIMITIVES
 from tinygrad_cl.lowering import DeviceTraits, Host, Template, flag_code
+from tinygrad_cl.primitives.plans_pool_offset import MOST_TAPS
 from tinygrad_cl.shapes import Layout
 
 BOTH = pytest.mark.parametrize("traits", [CPU, GPU], ids=["cpu", "gpu"])
@@ -44,6 +45,11 @@ POOLS: list[tuple[tuple[int, ...], dict[str, Any]]] = [
     ((3, 4, 7, 7), window(7)),
     ((2, 2, 6, 80), window((3, 70), 2, (1, 30))),
     ((2, 3, 9, 8), window(4, 4, 2, ceil_mode=True)),
+    ((7, 13, 7, 7), window(3, 2)),
+    ((2, 11, 15, 15), window(3, 2)),
+    ((1, 9, 8, 17), window((5, 7), (2, 1), (2, 3))),
+    ((2, 5, 13, 9), window((2, 3), (1, 2), (1, 1), (3, 2))),
+    ((3, 5, 6, 5), window((4, 2), (3, 1), (2, 0), (1, 3))),
 ]
 
 
@@ -72,6 +78,14 @@ def pool_jobs(
     yield job("max_pool2d_grad", g, x, traits=traits, **attrs)
     v = np.random.default_rng(2).standard_normal(shape).astype(of)
     yield job("max_pool2d_gather", v, x, traits=traits, **attrs)
+    full = of == "float32" and traits.vector == CPU.vector  # the windows are in the text: few more
+    if np.prod(attrs["kernel_size"]) <= MOST_TAPS and (full or (shape, attrs) in POOLS[9::6]):
+        yield from filter(None, [with_twin(first, traits)])
+        places = job("max_pool2d_offset", x, traits=traits, **attrs)
+        yield places
+        size, offset = shape[-2:], places.expected
+        yield job("max_pool2d_spread", g, offset, traits=traits, input_size=size, **attrs)
+        yield job("max_pool2d_take", v, offset, traits=traits, **attrs)
     if attrs["dilation"] == (1, 1):
         for options in ((True, None), (False, None), (True, 3)):
             given = average(attrs, *options)
@@ -112,8 +126,13 @@ def test_each_path_is_taken() -> None:
         jobs = pool_jobs((2, 2, 28, 28), attrs, traits, "ties", "float32")
         return {step.file for given in jobs for step in given.plan.passes}
 
-    assert files(window(2)) == {"pool_tile", "pool_unpool", "pool_argmax"}
-    assert files(window(3, 2, 1)) == {"pool", "pool_spread", "pool_argmax"}
+    offset = {"pool_argmax", "pool_first", "pool_offset"}
+    assert files(window(2)) == {"pool_tile", "pool_unpool", "pool_collect", *offset}
+    assert files(window(3, 4)) == {"pool", "pool_spread", *offset}
+    assert files(window(3, 2, 1)) == {"pool_spread", "pool_collect", *offset}
+    assert files(window(3, 3)) == {"pool", "pool_spread", *offset}
+    assert files(window(9, 1)) == {"pool_spread", *offset}
+    assert files(window(16, 1)) == {"pool", "pool_spread", "pool_argmax"}
     assert files(window(2), GPU) == {"pool_element"}
 
 
@@ -136,7 +155,7 @@ def test_epilogues(opencl_device: str, traits: DeviceTraits) -> None:
         fused(j)
         for shape, attrs in cases
         for j in pool_jobs(shape, attrs, traits, "distinct", "float32")
-        if j.name != "max_pool2d_index"
+        if j.plan.passes[-1].epilogue
     ]
     harness = Harness(jobs, opencl_device)
     for given in jobs:

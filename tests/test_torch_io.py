@@ -43,10 +43,13 @@ def test_every_tensor_of_pytorch_is_read(zipped: bool, tmp_path: Path) -> None:
     assert found["sizes"] == ((2, 3), [None, True])
     assert list(found["tensors"]) == list(state["tensors"])
     for name, tensor in state["tensors"].items():
-        wide = tensor.float() if tensor.dtype == torch.bfloat16 else tensor
-        expected = wide.detach().numpy()
-        assert found["tensors"][name].dtype == expected.dtype, name
-        np.testing.assert_array_equal(found["tensors"][name], expected)
+        array = found["tensors"][name]
+        if tensor.dtype == torch.bfloat16:
+            assert array.dtype == tg.bfloat16.numpy, name
+            array, tensor = array.astype(np.float32), tensor.float()
+        expected = tensor.detach().numpy()
+        assert array.dtype == expected.dtype, name
+        np.testing.assert_array_equal(array, expected)
 
 
 def test_pytorch_reads_what_is_written(tmp_path: Path) -> None:

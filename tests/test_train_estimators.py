@@ -73,6 +73,57 @@ def test_several_targets() -> None:
     assert made.fit(x.astype(np.float32), y).predict(x.astype(np.float32)).dtype == np.float32
 
 
+def test_data_in_parts(device: str) -> None:
+    x, y = iris()
+    order = np.random.default_rng(0).permutation(len(x))
+    settings = SMALL | {"device": device}
+    made = TinyClassifier(**settings, random_state=0)
+    for epoch in range(8):
+        for part in np.split(order, 3):
+            assert made.partial_fit(x[part], y[part], classes=[0, 1, 2]) is made
+        if epoch == 0:
+            start = made.score(x, y)
+    assert made.n_iter_ == 24
+    assert made.score(x, y) > max(0.93, start)
+    again = TinyClassifier(**settings, random_state=0)
+    for _ in range(8):
+        for part in np.split(order, 3):
+            again.partial_fit(x[part], y[part], classes=[0, 1, 2])
+    np.testing.assert_array_equal(again.predict_proba(x), made.predict_proba(x))
+    copy = pickle.loads(pickle.dumps(made))
+    assert copy.partial_fit(x, y).score(x, y) > 0.9
+    assert copy.n_iter_ == 25
+    np.testing.assert_array_equal(
+        made.fit(x, y).predict_proba(x),
+        TinyClassifier(**settings, random_state=0).fit(x, y).predict_proba(x),
+    )
+
+
+def test_a_part_may_lack_classes_and_have_no_others() -> None:
+    x, y = iris()
+    made = TinyClassifier(**SMALL, random_state=0)
+    with pytest.raises(ArgumentError, match="classes must be given the first time"):
+        made.partial_fit(x, y)
+    made.partial_fit(x[:50], y[:50], classes=[0, 1, 2])
+    assert made.predict_proba(x[:2]).shape == (2, 3)
+    with pytest.raises(ArgumentError, match=r"not among classes: \[7\]"):
+        made.partial_fit(x[:2], [1, 7])
+    with pytest.raises(ValueError, match="features"):
+        made.partial_fit(x[:2, :3], y[:2])
+
+
+def test_numbers_in_parts() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 2))
+    y = 3 * x[:, 0] - x[:, 1] + 50
+    made = TinyRegressor(**SMALL, random_state=0)
+    for _ in range(10):
+        for part in np.split(np.arange(200), 4):
+            made.partial_fit(x[part], y[part])
+    assert made.score(x, y) > 0.95
+    assert made.predict(x).shape == (200,)
+
+
 def test_patience_ends_training_early() -> None:
     x, y = iris()
     made = TinyClassifier(**(SMALL | {"epochs": 200}), patience=3, random_state=0).fit(x, y)

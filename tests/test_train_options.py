@@ -139,7 +139,7 @@ def test_captured_steps_learn_the_same(device: str) -> None:
 def test_mixed_precision_learns_like_float32(device: str) -> None:
     x, y = points(96)
     found = {}
-    for precision in (None, "mixed", "float16"):
+    for precision in (None, "mixed", "float16", "mixed_bfloat16", "bfloat16"):
         tg.manual_seed(0)
         layers = [nn.Linear(3, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.LayerNorm(16)]
         net = nn.Sequential(*layers, nn.Linear(16, 2)).to(device)
@@ -149,16 +149,19 @@ def test_mixed_precision_learns_like_float32(device: str) -> None:
         history = model.fit((x, y), 6, 16, verbose=False)
         found[precision] = history["loss"]
         assert history["loss"][-1] < 0.5
-        kept = tg.float16 if precision == "float16" else tg.float32
+        kept = {"float16": tg.float16, "bfloat16": tg.bfloat16}.get(str(precision), tg.float32)
         assert {p.dtype for p in net.parameters()} == {kept}
-        assert (model.scaler is None) == (precision is None)
+        assert (model.scaler is not None) == (precision in ("mixed", "float16"))
         assert not any(module._hooks and any(module._hooks.values()) for module in net.modules())
-    for precision in ("mixed", "float16"):
+    for precision in list(found)[1:]:
         np.testing.assert_allclose(found[precision], found[None], rtol=0.1, atol=0.02)
         assert found[precision] != found[None]
 
 
-def test_layers_get_float16_and_norms_float32(device: str) -> None:
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("mixed", tg.float16), ("mixed_bfloat16", tg.bfloat16)]
+)
+def test_layers_get_halves_and_norms_float32(device: str, precision: str, dtype: tg.DType) -> None:
     seen: dict[str, Any] = {}
 
     class Watched(nn.Module):
@@ -175,10 +178,10 @@ def test_layers_get_float16_and_norms_float32(device: str) -> None:
         Watched(nn.Linear(3, 4)), Watched(nn.LayerNorm(4)), Watched(nn.Linear(4, 2))
     )
     shared = net[0].inner.weight
-    model = Model(net.to(device)).compile(precision="mixed")
+    model = Model(net.to(device)).compile(precision=precision)
     model.fit(points(8), verbose=False)
-    assert seen["Linear"][1:] == (tg.float16, tg.float16)
-    assert seen["LayerNorm"] == (tg.float16, tg.float32, tg.float32)
+    assert seen["Linear"][1:] == (dtype, dtype)
+    assert seen["LayerNorm"] == (dtype, tg.float32, tg.float32)
     assert net[0].inner.weight is shared
     assert shared.dtype is tg.float32
     assert shared.grad is None or shared.grad.dtype is tg.float32
@@ -213,7 +216,6 @@ def test_overflowed_steps_are_skipped_and_the_scale_falls() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"precision": "bfloat16"}, "has no bfloat16"),
         ({"precision": "half"}, "precision must be one of"),
         ({"precision": "float16", "clip_norm": 1.0}, 'take precision="mixed"'),
         ({"precision": "mixed", "optimizer": "lbfgs"}, "LBFGS"),
@@ -228,8 +230,6 @@ def test_overflowed_steps_are_skipped_and_the_scale_falls() -> None:
     ],
 )
 def test_settings_that_do_not_go(settings: dict[str, Any], message: str) -> None:
-    if settings.get("precision") == "bfloat16" and hasattr(tg, "bfloat16"):
-        pytest.skip("the library has bfloat16")
     with pytest.raises(ArgumentError, match=message):
         Model(small()).compile(**settings)
 

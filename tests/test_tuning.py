@@ -614,7 +614,7 @@ print(before, tuner_of(device).measured, len(report(device)))
 def run(device: str, folder: Path, mode: str) -> tuple[list[str], str, list[Array]]:
     env = os.environ | {
         "TINYGRAD_CL_TUNE": mode,
-        "TINYGRAD_CL_TUNE_SECONDS": "3",
+        "TINYGRAD_CL_TUNE_SECONDS": "20",
         "TINYGRAD_CL_CACHE": str(folder),
         "TINYGRAD_CL_DEBUG": "1",
     }
@@ -630,7 +630,7 @@ def test_a_second_process_uses_what_the_first_has_found(opencl_device: str, tmp_
     before, measured, kept = map(int, out[1].split())
     assert (before, measured) == (0, 2), "explain measures nothing, the two calls are measured"
     assert log.count("tuned <") == 2
-    assert kept in (1, 2), "on a busy machine there may be no time to compare anything"
+    assert kept in (1, 2)
     files = sorted(path.name for path in (tmp_path / "tuning").iterdir())
     assert len(files) == kept
     out, log, again = run(opencl_device, tmp_path, "cached")

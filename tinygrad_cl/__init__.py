@@ -27,14 +27,17 @@ from tinygrad_cl.autograd import no_grad as no_grad
 from tinygrad_cl.autograd import set_grad_enabled as set_grad_enabled
 from tinygrad_cl.compiler.fallbacks import fallbacks as fallbacks
 from tinygrad_cl.dtypes import DType as DType
+from tinygrad_cl.dtypes import bfloat16 as bfloat16
 from tinygrad_cl.dtypes import bool_ as bool
 from tinygrad_cl.dtypes import bool_ as bool_
+from tinygrad_cl.dtypes import finfo as finfo
 from tinygrad_cl.dtypes import float16 as float16
 from tinygrad_cl.dtypes import float16 as half
 from tinygrad_cl.dtypes import float32 as float
 from tinygrad_cl.dtypes import float32 as float32
 from tinygrad_cl.dtypes import float64 as double
 from tinygrad_cl.dtypes import float64 as float64
+from tinygrad_cl.dtypes import iinfo as iinfo
 from tinygrad_cl.dtypes import int32 as int
 from tinygrad_cl.dtypes import int32 as int32
 from tinygrad_cl.dtypes import int64 as int64
@@ -54,6 +57,7 @@ from tinygrad_cl.functional.activation import relu as relu
 from tinygrad_cl.functional.activation import sigmoid as sigmoid
 from tinygrad_cl.functional.activation import softmax as softmax
 from tinygrad_cl.functional.activation import tanh as tanh
+from tinygrad_cl.functional.autocasting import autocast as autocast
 from tinygrad_cl.functional.counting import bincount as bincount
 from tinygrad_cl.functional.counting import multinomial as multinomial
 from tinygrad_cl.functional.counting import repeat_interleave as repeat_interleave
@@ -331,6 +335,7 @@ from tinygrad_cl.runtime.device import set_default_device as set_default_device
 if TYPE_CHECKING:
     from tinygrad_cl import amp as amp
     from tinygrad_cl import data as data
+    from tinygrad_cl import distributed as distributed
     from tinygrad_cl import func as func
     from tinygrad_cl import io as io
     from tinygrad_cl import linalg as linalg
@@ -349,6 +354,7 @@ else:  # the same names, each loaded when it is first used
         rooms=[
             "amp",
             "data",
+            "distributed",
             "func",
             "io",
             "linalg",
@@ -415,9 +421,11 @@ __all__ = [
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
+    "autocast",
     "autograd",
     "baddbmm",
     "bernoulli",
+    "bfloat16",
     "bincount",
     "bitwise_and",
     "bitwise_left_shift",
@@ -471,6 +479,7 @@ __all__ = [
     "diff",
     "digamma",
     "dist",
+    "distributed",
     "div",
     "dot",
     "double",
@@ -491,6 +500,7 @@ __all__ = [
     "eye",
     "fallbacks",
     "fill",
+    "finfo",
     "flatten",
     "flip",
     "fliplr",
@@ -520,6 +530,7 @@ __all__ = [
     "histc",
     "hstack",
     "hypot",
+    "iinfo",
     "index_add",
     "index_copy",
     "index_fill",

@@ -1,7 +1,8 @@
-"""Training with float16 values: `GradScaler` keeps small gradients from vanishing."""
+"""Training with values of 16 bits: `autocast` chooses dtypes, `GradScaler` keeps gradients."""
 
 from __future__ import annotations
 
+from tinygrad_cl.functional.autocasting import autocast as autocast
 from tinygrad_cl.optim.scaler import GradScaler as GradScaler
 
-__all__ = ["GradScaler"]
+__all__ = ["GradScaler", "autocast"]

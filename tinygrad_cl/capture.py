@@ -10,12 +10,13 @@ spec.
 
 from __future__ import annotations
 
-import sys
-from typing import Any
+from sys import getrefcount
 
 from tinygrad_cl import graph
-from tinygrad_cl.compiler.structure import DONOR, FREE, KEEP, WANTED, Structure, Value
-from tinygrad_cl.graph import Node, Signature
+from tinygrad_cl.compiler.structure import DONOR, FREE, KEEP, WANTED, Structure
+from tinygrad_cl.dtypes import float32
+from tinygrad_cl.expansion import Expansion
+from tinygrad_cl.graph import Node, TensorSpec
 from tinygrad_cl.lowering import View
 
 
@@ -30,97 +31,108 @@ class Capture:
         nodes: the roots and all that they need, inputs first.
         inputs: per node, the positions of its inputs.
         flags: per node, what must hold of it afterwards; see `compiler.structure`.
+        roots: the positions of the roots.
         key: equal for equal structures.
     """
 
-    __slots__ = ("flags", "inputs", "key", "nodes")
+    __slots__ = ("flags", "inputs", "key", "nodes", "roots")
 
     def __init__(self, roots: list[Node], donate: bool) -> None:
         self.nodes: list[Node] = []
         self.inputs: list[list[int]] = []
-        index = self._collect(roots)
-        self.flags = [_flag(node) for node in self.nodes]
-        for root in roots:
-            self.flags[index[id(root)]] = WANTED
+        self.flags: list[int] = []
+        ids, edges = self._collect(roots)
+        for place in self.roots:
+            self.flags[place] = WANTED
         if donate:
             self._find_donors()
-        self.key = self._key()
+        # A signature has a fixed number of inputs, so that flat lists say it all.
+        self.key = (tuple(ids), tuple(edges), tuple(self.flags))
 
-    def _collect(self, roots: list[Node]) -> dict[int, int]:
-        """Fills `nodes` and `inputs`; returns the positions by identity."""
-        nodes, inputs = self.nodes, self.inputs
-        index: dict[int, int] = {}  # -1: entered, its inputs are on the stack above it
+    def _collect(self, roots: list[Node]) -> tuple[list[int], list[int]]:
+        """Fills `nodes`, `inputs`, `flags` and `roots`; returns what stands in the key of them."""
+        nodes, inputs, flags = self.nodes, self.inputs, self.flags
+        ids: list[int] = []
+        edges: list[int] = []
+        index: dict[Node, int] = {}  # -1: entered, its inputs are on the stack above it
         stack = roots[::-1]
         while stack:
             node = stack.pop()
-            name = id(node)
-            place = index.get(name)
+            place = index.get(node)
             if place is None:
-                if node.buffer is None and node.inputs:
-                    index[name] = -1
-                    stack.append(node)
-                    stack.extend(node.inputs)
+                index[node] = -1
+                height = len(stack)
+                for child in node.inputs:
+                    if child in index:
+                        continue
+                    if child.buffer is None and child.inputs:
+                        stack.append(child)
+                        continue
+                    index[child] = len(nodes)
+                    nodes.append(child)
+                    inputs.append(_NO_INPUTS)
+                    is_there = child.buffer is not None
+                    ids.append(-child.signature.leaf.id if is_there else child.signature.id)
+                    flags.append(FREE if is_there else _flag(child))
+                if len(stack) > height:
+                    stack.insert(height, node)
                     continue
-                inputs.append([])
-            elif place < 0:
-                inputs.append([index[id(child)] for child in node.inputs])
-            else:
+            elif place >= 0:
                 continue
-            index[name] = len(nodes)
+            given = [index[child] for child in node.inputs]
+            index[node] = len(nodes)
             nodes.append(node)
-        return index
+            inputs.append(given)
+            edges += given
+            ids.append(node.signature.id)
+            flags.append(FREE if node.owner is None and not node.needs_grad else _flag(node))
+        self.roots = [index[root] for root in roots]
+        return ids, edges
 
     def _find_donors(self) -> None:
         """Flags the leaves whose buffers nobody can read once this plan has run."""
-        nodes, flags, inputs = self.nodes, self.flags, self.inputs
-        edges = [0] * len(nodes)
-        retained = [False] * len(nodes)
+        nodes, flags = self.nodes, self.flags
+        edges = [0] * len(nodes)  # references by nodes that are captured
+        retained = [False] * len(nodes)  # by one that goes on holding it
         for at in range(len(nodes) - 1, -1, -1):
-            if not inputs[at]:
+            given = self.inputs[at]
+            if not given:
                 continue
-            keeps = retained[at] or (
-                flags[at] == KEEP
-                or (flags[at] == WANTED and _keeps_inputs(nodes[at]))
-                or (flags[at] == FREE and _unseen_references(nodes, at) > edges[at])
-            )
-            for place in inputs[at]:
+            flag = flags[at]
+            keeps = retained[at] or flag == KEEP
+            if not keeps:
+                if flag == FREE:
+                    keeps = getrefcount(nodes[at]) - _LISTED > edges[at]
+                else:
+                    keeps = _keeps_inputs(nodes[at])
+            for place in given:
                 edges[place] += 1
                 if keeps:
                     retained[place] = True
-        for at, count in enumerate(edges):
-            if inputs[at] or retained[at]:
+        for at, given in enumerate(self.inputs):
+            if given or retained[at] or nodes[at].buffer is None:
                 continue
-            held = [nodes[at].buffer]
-            if held[0] is None or held[0].foreign:
-                continue
-            if _unseen_references(nodes, at) == count and _unseen_references(held, 0) == 1:
-                flags[at] = DONOR
+            # The node is held by those captured alone, and the buffer by the node alone.
+            if getrefcount(nodes[at]) - _LISTED == edges[at]:
+                buffer = nodes[at].buffer
+                if getrefcount(buffer) == _HELD and not buffer.foreign:  # type: ignore[union-attr]
+                    flags[at] = DONOR
 
-    def _key(self) -> tuple[int, ...]:
-        key: list[int] = []
-        for node, inputs, flag in zip(self.nodes, self.inputs, self.flags, strict=True):
-            if node.buffer is None:
-                key.append(node.signature.id)
-                key += inputs
-            else:
-                key.append(-_leaf_signature(node).id)
-            key.append(-flag)
-        return tuple(key)
+    def expanded(self) -> Expansion:
+        """Returns the frozen form of the graph, with what its formulas stand for."""
+        signatures = [
+            node.signature if node.buffer is None else node.signature.leaf for node in self.nodes
+        ]
+        return Expansion(signatures, self.inputs, self.flags, self.roots)
 
     def structure(self) -> Structure:
-        """Returns the frozen form of the graph."""
-        return tuple(
-            Value(
-                node.signature if node.buffer is None else _leaf_signature(node),
-                tuple(inputs),
-                flag,
-            )
-            for node, inputs, flag in zip(self.nodes, self.inputs, self.flags, strict=True)
-        )
+        """Returns what the compiler reads of the graph."""
+        return self.expanded().structure
 
 
 def _flag(node: Node) -> int:
-    if node.buffer is not None or node.scalar is not None:
+    """What must hold of a node that has no buffer yet, apart from roots."""
+    if node.scalar is not None:
         return FREE
     owner = node.owner
     if owner is not None and owner() is not None and not _shows_a_buffer(node):
@@ -130,9 +142,11 @@ def _flag(node: Node) -> int:
 
 def _shows_a_buffer(node: Node) -> bool:
     """Whether a node is a view of a realized one: whoever reads it later reads that buffer."""
-    while node.buffer is None and isinstance(node.signature.primitive.lowering, View):
+    while node.buffer is None:
+        if type(node.signature.primitive.lowering) is not View:
+            return False
         node = node.inputs[0]
-    return node.buffer is not None
+    return True
 
 
 def _keeps_inputs(node: Node) -> bool:
@@ -140,17 +154,18 @@ def _keeps_inputs(node: Node) -> bool:
     return node.needs_grad and not (node.released or node.leaf)
 
 
-def _leaf_signature(node: Node) -> Signature:
-    if node.signature.primitive is graph.DATA:
-        return node.signature
-    return graph.data_signature(node.signature.spec)
+_NO_INPUTS: list[int] = []
 
 
-def _unseen_references(objects: list[Any], at: int) -> int:
-    """The references to `objects[at]` besides the list's own."""
-    return sys.getrefcount(objects[at]) - _OWN_REFERENCES
+def _count_references() -> tuple[int, int]:
+    """What `getrefcount` says of an object in a list, and of a local that an attribute holds.
+
+    Only references that are there before the call are counted; interpreters differ in the rest.
+    """
+    listed = [Node(graph.data_signature(TensorSpec((), float32)), (), None, False)]
+    listed[0].buffer = object()  # type: ignore[assignment]
+    buffer = listed[0].buffer
+    return getrefcount(listed[0]), getrefcount(buffer)
 
 
-# What `_unseen_references` counts of an object that only a list holds; interpreters differ.
-_OWN_REFERENCES = 0
-_OWN_REFERENCES = _unseen_references([object()], 0)
+_LISTED, _HELD = _count_references()

@@ -8,8 +8,10 @@ through which no gradient may flow) is dropped, so a training loop does not grow
 
 from __future__ import annotations
 
+import gc
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -18,6 +20,7 @@ from tinygrad_cl import dtypes, graph
 from tinygrad_cl.capture import Capture
 from tinygrad_cl.compiler.structure import KEEP, WANTED, Structure, Value
 from tinygrad_cl.errors import DeviceError
+from tinygrad_cl.expansion import Expansion
 from tinygrad_cl.graph import Leaf, Node
 from tinygrad_cl.lowering import DeviceTraits
 from tinygrad_cl.runtime.device import Device, get_device
@@ -31,7 +34,13 @@ MAX_PLANS = 1024  # of a device; a program with ever new shapes must not grow fo
 
 
 class Executable(Protocol):
-    """A plan that is ready to run on its device."""
+    """A plan that is ready to run on its device.
+
+    Attributes:
+        expansion: how captured nodes become those of the plan.
+    """
+
+    expansion: Expansion
 
     def run(
         self,
@@ -68,13 +77,15 @@ def realize(nodes: Sequence[Node]) -> None:
         if executable is None:
             while len(device.plans) >= MAX_PLANS:  # the oldest: shapes that never come back
                 device.plans.pop(next(iter(device.plans)))
-            executable = device.plans[captured.key] = _build(captured.structure(), device)
-        buffers = executable.run(captured.nodes)
+            with _collector_paused():
+                executable = device.plans[captured.key] = _build(captured.expanded(), device)
+        nodes, flags = executable.expansion.spread(captured.nodes), executable.expansion.flags
+        buffers = executable.run(nodes)
         if inspection.results is not None:
-            inspection.results(captured.nodes, captured.flags, buffers)
+            inspection.results(nodes, flags, buffers)
         if tracing.active is not None:
-            tracing.active.ran(executable, captured.nodes, captured.flags, buffers)
-        _attach(captured.nodes, buffers, device)
+            tracing.active.ran(executable, nodes, flags, buffers)
+        _attach(nodes, buffers, device)
 
 
 def explain(nodes: Sequence[Node]) -> Plan:
@@ -107,7 +118,7 @@ class Inspection:
     """
 
     modes = 0
-    results: Callable[[list[Node], list[int], dict[int, Buffer]], None] | None = None
+    results: Callable[[Sequence[Node], list[int], dict[int, Buffer]], None] | None = None
 
 
 inspection = Inspection()
@@ -172,7 +183,7 @@ def _common_device(nodes: list[Node]) -> Device:
     return device or get_device(None)
 
 
-def _attach(nodes: list[Node], buffers: dict[int, Buffer], device: Device) -> None:
+def _attach(nodes: Sequence[Node], buffers: dict[int, Buffer], device: Device) -> None:
     for at, buffer in buffers.items():
         node = nodes[at]
         node.buffer = buffer
@@ -182,18 +193,37 @@ def _attach(nodes: list[Node], buffers: dict[int, Buffer], device: Device) -> No
             node.inputs = ()
 
 
-def _build(structure: Structure, device: Device) -> Executable:
-    if device.kind == "host":
-        return HostExecutable(structure, device)
-    # Here, so that `import tinygrad_cl` and programs on the "numpy" device do without the compiler.
-    from tinygrad_cl.compiler.execute import DeviceExecutable
-    from tinygrad_cl.compiler.tuning import choice_of
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keeps Python from looking for garbage: a plan is many objects, and most of them stay."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
-    return DeviceExecutable(structure, device, choice_of(device))
+
+def _build(expansion: Expansion, device: Device) -> Executable:
+    executable: Executable
+    if device.kind == "host":
+        executable = HostExecutable(expansion.structure, device)
+    else:
+        # Here, so that `import tinygrad_cl` and programs on the "numpy" device do without the
+        # compiler.
+        from tinygrad_cl.compiler.execute import DeviceExecutable
+        from tinygrad_cl.compiler.tuning import choice_of
+
+        executable = DeviceExecutable(expansion.structure, device, choice_of(device))
+    executable.expansion = expansion
+    return executable
 
 
 class HostExecutable:
     """A plan of the "numpy" device: one reference call per value."""
+
+    expansion: Expansion
 
     def __init__(self, structure: Structure, device: Device) -> None:
         self.structure = structure
@@ -212,7 +242,10 @@ class HostExecutable:
         for at, (node, value) in enumerate(zip(nodes, self.structure, strict=True)):
             arrays[at] = self._compute(node, value, arrays)
             if value.flag in (KEEP, WANTED):
-                buffers[at] = self.device.wrap(arrays[at])
+                kept = arrays[at]
+                if value.is_scalar:
+                    kept = np.asarray(kept, dtype=value.dtype.numpy)
+                buffers[at] = self.device.wrap(kept)
             for i in value.inputs:
                 if self.last_use[i] == at:
                     arrays.pop(i, None)
@@ -223,7 +256,7 @@ class HostExecutable:
             return self.device.view(node.buffer, value.shape, value.dtype)
         with np.errstate(all="ignore"):
             if value.is_scalar:
-                return np.asarray(node.scalar, dtype=value.dtype.numpy)
+                return dtypes.number_array(node.scalar, value.dtype)
             inputs = [arrays[i] for i in value.inputs]
-            result = value.signature.primitive.reference(*inputs, **value.signature.kwargs)
+            result = value.signature.primitive.compute(inputs, value.signature.kwargs)
         return np.ascontiguousarray(result, dtype=value.dtype.numpy).reshape(value.shape)

@@ -66,6 +66,10 @@ class StateError(TinygradError, RuntimeError):
     """A saved state whose keys, shapes or groups do not fit what loads it."""
 
 
+class ProcessError(TinygradError, RuntimeError):
+    """A process that works with others (`tinygrad_cl.distributed`) failed, or does not answer."""
+
+
 class SettingError(TinygradError, ValueError):
     """An environment variable of the library with a value that it cannot have."""
 

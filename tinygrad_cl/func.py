@@ -18,6 +18,7 @@ from tinygrad_cl.autograd.trace import Trace, nodes_of
 from tinygrad_cl.autograd.walk import full
 from tinygrad_cl.errors import ArgumentError, GradientError
 from tinygrad_cl.graph import Node
+from tinygrad_cl.nn.calling import functional_call as functional_call
 from tinygrad_cl.shapes import numel
 
 Function = Callable[..., Any]
@@ -293,4 +294,4 @@ def _rebuilt(tree: Any, leaves: Iterator[Any]) -> Any:
     return next(leaves)
 
 
-__all__ = ["grad", "jacrev", "jvp", "value_and_grad", "vjp"]
+__all__ = ["functional_call", "grad", "jacrev", "jvp", "value_and_grad", "vjp"]

@@ -11,12 +11,13 @@ formulas.
 
 from __future__ import annotations
 
+import itertools
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from tinygrad_cl.dtypes import DType, Scalar
+from tinygrad_cl.dtypes import DType, Scalar, widened
 from tinygrad_cl.errors import DeviceError, DTypeError
 from tinygrad_cl.shapes import Shape
 
@@ -47,7 +48,8 @@ class Primitive:
         name: unique; the registry is keyed by it.
         spec: `spec(*input_specs, **attrs)` returns the output's `TensorSpec`; raises ShapeError or
             DTypeError.
-        reference: `reference(*arrays, **attrs)` computes the value with NumPy.
+        reference: `reference(*arrays, **attrs)` computes the value with NumPy. Called through
+            `compute`.
         lowering: the device side, see `tinygrad_cl.lowering`.
         vjps: per input, `vjp(g, y, *inputs, **attrs)`, a node: the cotangent of that input from the
             cotangent `g` of the output `y`; None where there is no gradient. The cotangent may have
@@ -58,6 +60,7 @@ class Primitive:
             receives the input's position as keyword `argument`.
         attrs: names of the static arguments, in the order in which a signature holds them.
         variadic: True if any number of inputs is taken (their vjp receives `argument`).
+        peeks: True if a gradient rule looks at how inputs were made, and not at their specs alone.
     """
 
     name: str
@@ -67,10 +70,18 @@ class Primitive:
     vjps: tuple[Vjp | None, ...] = ()
     attrs: tuple[str, ...] = ()
     variadic: bool = False
+    peeks: bool = False
 
     def __call__(self, *inputs: Node, **attrs: Any) -> Node:
         """Returns the node of this primitive applied to `inputs`."""
         return apply(self, inputs, tuple([attrs[name] for name in self.attrs]) if attrs else ())
+
+    def compute(self, arrays: Iterable[Any], attrs: Mapping[str, Any]) -> Any:
+        """Returns the value of the reference; of bfloat16, which NumPy does not know, as float32.
+
+        Callers round it to the dtype that the spec rule says.
+        """
+        return self.reference(*map(widened, arrays), **attrs)
 
     def vjp(self, position: int) -> Vjp | None:
         """Returns the gradient rule of the input at `position`."""
@@ -100,7 +111,7 @@ def register(primitive: Primitive) -> Primitive:
 class Signature:
     """A primitive with its attrs and the specs of its inputs; interned."""
 
-    __slots__ = ("attrs", "differentiable", "id", "inputs", "kwargs", "primitive", "spec")
+    __slots__ = ("attrs", "differentiable", "id", "inputs", "kwargs", "leaf", "primitive", "spec")
 
     def __init__(
         self,
@@ -119,6 +130,8 @@ class Signature:
         self.differentiable = spec.dtype.is_floating_point and any(
             primitive.vjp(i) is not None for i in range(len(inputs))
         )
+        # Of a leaf that holds a value of this spec.
+        self.leaf: Signature = self if primitive is DATA else data_signature(spec)
 
     def __str__(self) -> str:
         given = "".join(f" {name}={value}" for name, value in self.kwargs.items())
@@ -128,6 +141,7 @@ class Signature:
 
 
 _SIGNATURES: dict[tuple[Any, ...], Signature] = {}
+_numbers = itertools.count(1)
 
 
 def _intern(
@@ -139,9 +153,7 @@ def _intern(
 ) -> Signature:
     if spec is None:
         spec = primitive.spec(*specs, **dict(zip(primitive.attrs, attrs, strict=True)))
-    return _SIGNATURES.setdefault(
-        key, Signature(primitive, attrs, specs, spec, len(_SIGNATURES) + 1)
-    )
+    return _SIGNATURES.setdefault(key, Signature(primitive, attrs, specs, spec, next(_numbers)))
 
 
 def signature(
@@ -154,6 +166,14 @@ def signature(
     """
     key = (primitive, attrs, specs)
     return _SIGNATURES.get(key) or _intern(primitive, attrs, specs, key)
+
+
+def unshared_signature(
+    primitive: Primitive, attrs: tuple[Any, ...], specs: tuple[TensorSpec, ...]
+) -> Signature:
+    """Returns a signature that is not interned: it goes when nobody holds it any more."""
+    spec = primitive.spec(*specs, **dict(zip(primitive.attrs, attrs, strict=True)))
+    return Signature(primitive, attrs, specs, spec, next(_numbers))
 
 
 class Leaf(Protocol):
@@ -170,6 +190,15 @@ class GradMode:
 
 
 grad_mode = GradMode()
+
+
+class CastMode:
+    """The dtype of 16 bits in which products are made; None while `amp.autocast` is off."""
+
+    dtype: DType | None = None
+
+
+cast_mode = CastMode()
 
 
 class Node:
@@ -403,6 +432,7 @@ __all__ = [
     "TensorSpec",
     "Vjp",
     "apply",
+    "cast_mode",
     "data",
     "data_signature",
     "grad_mode",
@@ -411,5 +441,6 @@ __all__ = [
     "scalar",
     "signature",
     "toposort",
+    "unshared_signature",
     "watch_nodes",
 ]

@@ -22,7 +22,7 @@ import numpy as np
 from tinygrad_cl import engine
 from tinygrad_cl.autograd.handle import Handle, wrap
 from tinygrad_cl.errors import ArgumentError
-from tinygrad_cl.graph import TensorSpec, grad_mode
+from tinygrad_cl.graph import TensorSpec, cast_mode, grad_mode
 from tinygrad_cl.guards import PLAIN, Guards
 from tinygrad_cl.recording import Recorder, Recording, difference
 from tinygrad_cl.replay import HELD, Replay
@@ -97,7 +97,7 @@ class Jit:
         if tracing.active is not None or engine.inspection.modes:
             return self.function(*args, **kwargs)
         tensors: list[Handle] = []
-        key: list[Any] = [grad_mode.enabled]
+        key: list[Any] = [grad_mode.enabled, cast_mode.dtype]
         form = _flatten((args, kwargs), tensors, key)
         variant = self._variant(tuple(key))
         if variant.replay is not None and variant.guards is not None:

@@ -7,10 +7,21 @@ A primitive's `lowering` is one of
 - `View`: a change of layout; costs nothing where the consumer can read through it;
 - `Assemble`: several inputs written side by side into one output (cat, slice assignment);
 - `Template`: a kernel of its own in an `ops/*.cl` file, described by a `TemplatePlan`;
-- `Host`: no kernel; the NumPy reference is run, and counted as a fallback with its reason.
+- `Host`: no kernel; the NumPy reference is run, and counted as a fallback with its reason;
+- `Composition`: other primitives; the compiler never sees it, only what it is made of.
 
 The compiler asks for these objects and never for a primitive's name. They hold data and pure
 functions only.
+
+One kernel, two results. Some values come from the same pass over the same inputs: the maximum of a
+window and its place, a mean and a variance. Each is a primitive of its own, with its own reference,
+spec and plan, so that it can be had alone. The `Template` of the first may name the second in its
+`Twin`: wherever a graph holds both, over the same inputs with the same attrs, the twin's plan
+computes the two in one launch, and that launch writes the second as `("out", 1)`. Both get buffers;
+an epilogue follows the first result alone, and reads nothing of the second. Nothing depends on it:
+a graph that holds one of them, one that is cut into slices or replayed, and one whose parts are
+realized one after the other compute the same bits. So the two plans of a value must agree bit by
+bit.
 """
 
 from __future__ import annotations
@@ -98,6 +109,13 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
+class Composition:
+    """Other primitives: `build(*nodes, **attrs)` makes the node that this one stands for."""
+
+    build: Callable[..., object]
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceTraits:
     """What a template may know of the device: pure data, also used by the tests of the plans."""
 
@@ -128,8 +146,9 @@ class Pass:
         kernel: what it does, for the kernel's name: "matmul", "conv_weight_grad".
         defines: macros that fill the template (tunables, flags): compile-time; few variants.
         arguments: what the kernel receives, in order: `("in", i)` input i's buffer, `("out", 0)`
-            the output buffer, `("scratch", i)`, `("int", value)` a run-time 32-bit size or stride,
-            `("long", value)`, `("flags", 0)` the buffer in which an out-of-range index is reported.
+            the output buffer, `("out", 1)` that of a twin, `("scratch", i)`, `("int", value)` a
+            run-time 32-bit size or stride, `("long", value)`, `("flags", 0)` the buffer in which an
+            out-of-range index is reported.
         grid: the ND-range.
         epilogue: True if the kernel calls the epilogue hole, that is, may be followed by fused
             elementwise nodes.
@@ -163,6 +182,22 @@ Choices = tuple[tuple[str, TemplatePlan | Host], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Twin:
+    """Another value of the same inputs and attrs, which the same kernel can write too.
+
+    Args:
+        name: of its primitive.
+        plan: `plan(inputs, out_shape, tags, attrs, traits)`, called as that of the template, plans
+            both; None if they are better computed apart.
+    """
+
+    name: str
+    plan: Callable[
+        [tuple[Layout, ...], Shape, tuple[str, ...], Attrs, DeviceTraits], TemplatePlan | None
+    ]
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
     """A kernel of its own.
 
@@ -177,6 +212,7 @@ class Template:
         summed: the output is a sum over dim 0 of all inputs.
         choices: `choices(inputs, out_shape, tags, attrs, traits)` returns labels and plans that
             compute the same, for a tuner; the first is that of `plan`. None: there is no choice.
+        twin: a second result of the same kernel.
     """
 
     plan: Callable[
@@ -188,6 +224,7 @@ class Template:
     choices: (
         Callable[[tuple[Layout, ...], Shape, tuple[str, ...], Attrs, DeviceTraits], Choices] | None
     ) = None
+    twin: Twin | None = None
 
 
 def cut_all(shapes: tuple[Shape, ...], attrs: Attrs) -> tuple[bool, ...]:
@@ -215,4 +252,4 @@ def flag_name(code: int) -> str:
     return _FLAG_NAMES[code]
 
 
-Lowering = Expr | Index | Reduction | View | Assemble | Template | Host
+Lowering = Expr | Index | Reduction | View | Assemble | Template | Host | Composition

@@ -160,7 +160,7 @@ class Recorder:
             self._graded.setdefault(id(tensor), weakref.ref(tensor))
 
     def ran(
-        self, executable: Any, nodes: list[Node], flags: list[int], buffers: dict[int, Any]
+        self, executable: Any, nodes: Sequence[Node], flags: list[int], buffers: dict[int, Any]
     ) -> None:
         """Remembers a plan with its leaves."""
         if not self._is_mine():

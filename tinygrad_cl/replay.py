@@ -11,9 +11,9 @@ references are counted before every replay, as the engine does for every plan.
 
 from __future__ import annotations
 
-import sys
 import weakref
 from collections.abc import Iterator, Sequence
+from sys import getrefcount
 from typing import Any
 
 from tinygrad_cl import engine, graph
@@ -66,8 +66,8 @@ class Replay:
             (t, before if before is None or id(before) in read else _ANY)
             for t, before in recording.grads_before
         ]
-        self._specs = [
-            (t, t.node.signature.spec, t.node.leaf, t.node.needs_grad) for t, _ in self._state
+        self._kinds = [
+            (t, t.node.signature.leaf, t.node.leaf, t.node.needs_grad) for t, _ in self._state
         ]
         self._effects = [e for e in recording.effects if not self._stays(e)]
         self._targets = self._find_targets()
@@ -122,12 +122,23 @@ class Replay:
         for tensor, before in self._grads:
             if tensor.grad is not before and (before is not _ANY or tensor.grad is None):
                 return "a gradient is there, or not, unlike at the captured call"
-        for tensor, spec, leaf, needs_grad in self._specs:
-            if not _is_as_expected(tensor, spec, leaf, needs_grad):
-                return f"a tensor of it was {spec} and is {tensor.node} now"
+        reason = self._other_kind()
+        if reason:
+            return reason
         for tensor in self._donated:
             if not _is_exclusive(tensor):
                 return HELD
+        return ""
+
+    def _other_kind(self) -> str:
+        """Realizes the tensors that are read; returns which is of another kind now, or ""."""
+        for tensor, kind, leaf, needs_grad in self._kinds:
+            node = tensor.node
+            if node.buffer is None:
+                engine.realize([node])
+            signature = node.signature
+            if signature.leaf is not kind or node.leaf != leaf or node.needs_grad != needs_grad:
+                return f"a tensor of it was {kind.spec} and is {node} now"
         return ""
 
     # ---- the replay
@@ -256,19 +267,12 @@ def _state_tensors(recording: Recording) -> list[tuple[Handle, bool]]:
     return list(found.values())
 
 
-def _is_as_expected(tensor: Handle, spec: TensorSpec, leaf: bool, needs_grad: bool) -> bool:
-    node = tensor.node
-    if node.buffer is None:
-        engine.realize([node])
-    return node.signature.spec == spec and node.leaf == leaf and node.needs_grad == needs_grad
-
-
 def _own_buffer(effect: Effect) -> Any:
     """The buffer of a tensor or gradient that nobody else can see, or None."""
     tensor = effect.tensor.grad if effect.grad else effect.tensor
     if tensor is None or tensor.node.buffer is None or tensor.node.signature.spec != effect.spec:
         return None
-    if effect.grad and sys.getrefcount(tensor) > _HELD_BY_ONE:
+    if effect.grad and getrefcount(tensor) > _HELD_BY_ONE:
         return None
     return tensor.node.buffer if _is_exclusive(tensor) else None
 
@@ -276,10 +280,10 @@ def _own_buffer(effect: Effect) -> Any:
 def _is_exclusive(tensor: Handle) -> bool:
     """Whether a tensor alone holds its node, and the node alone its buffer."""
     node = tensor.node
-    if sys.getrefcount(node) > _HELD_BY_ONE:
+    if getrefcount(node) > _HELD_BY_ONE:
         return False
     buffer = node.buffer
-    return buffer is not None and not buffer.foreign and sys.getrefcount(buffer) <= _HELD_BY_ONE
+    return buffer is not None and not buffer.foreign and getrefcount(buffer) <= _HELD_BY_ONE
 
 
 def _count_one() -> int:
@@ -287,7 +291,7 @@ def _count_one() -> int:
     holder = Cell()
     holder.buffer = object()
     held = holder.buffer
-    return sys.getrefcount(held)
+    return getrefcount(held)
 
 
 _HELD_BY_ONE = _count_one()

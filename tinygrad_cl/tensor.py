@@ -159,6 +159,9 @@ class Tensor(Methods):
     def numpy(self, *, force: _bool = False) -> Array:
         """Returns the values as an array, a read-only view if the device shares the host's memory.
 
+        bfloat16, which NumPy does not have, gives an array of the package `ml_dtypes`; many of
+        NumPy's functions take it, and `.float().numpy()` is for those that do not.
+
         Raises:
             GradientError: if the tensor requires grad and `force` is False; use
                 `.detach().numpy()`.
@@ -410,6 +413,10 @@ class Tensor(Methods):
     def half(self) -> Tensor:
         """Returns the tensor as float16."""
         return self.to(dtypes.float16)
+
+    def bfloat16(self) -> Tensor:
+        """Returns the tensor as bfloat16."""
+        return self.to(dtypes.bfloat16)
 
     def int(self) -> Tensor:
         """Returns the tensor as int32."""

@@ -34,7 +34,7 @@ class Tracer(Protocol):
     """What listens while a function is captured."""
 
     def ran(
-        self, executable: Any, nodes: list[Node], flags: list[int], buffers: dict[int, Any]
+        self, executable: Any, nodes: Sequence[Node], flags: list[int], buffers: dict[int, Any]
     ) -> None:
         """A plan ran; its buffers are not attached yet."""
 

@@ -12,6 +12,7 @@ medians of the ratios of neighboring rounds. The parts:
     python tools/bench.py --quick
     python tools/bench.py --parts b --nets lenet5,mlp --batches 32,128 --json bench.json
     python tools/bench.py --parts a --kernels "conv 3x3,softmax" --plot bench.png
+    python tools/bench.py --read bench.json --parts b --plot steps.svg
 
 Libraries that are absent are left out with a word. `torch` is PyTorch's eager mode as it comes;
 `torch-best` has the fused optimizer, channels_last and an allocator that keeps memory;
@@ -39,6 +40,12 @@ from benchmarks.nets import NETS
 OURS = [name for name, library in LIBRARIES.items() if library.ours]
 KERNEL_LIBRARIES = ("tinygrad_cl", "torch", "torch-best", "torch-tf32", "numpy", "numpy-skylakex")
 SCALING = ("lenet5", "vgg")
+KEYS = {  # what each part measures
+    "a": ("ceilings", "kernels"),
+    "b": ("steps",),
+    "c": ("startup",),
+    "d": ("share", "memory", "scaling"),
+}
 Results = dict[str, Any]
 
 
@@ -95,20 +102,31 @@ def part_a(given: argparse.Namespace, racers: dict[str, Worker], results: Result
     pace = race.Pace(given.rounds, min(given.seconds, given.kernel_seconds), given.budget)
     results["kernels"] = race.kernels(some, cases, pace, ceilings, say)
     say()
-    say("\n".join([*tables.ceilings(ceilings), ""]))
-    say("\n".join([*tables.kernels(results["kernels"], list(some)), ""]))
+
+
+def show_a(results: Results) -> None:
+    """Prints the tables of the kernels."""
+    some = [name for name in KERNEL_LIBRARIES if name in results["libraries"]]
     weak = tables.weak_kernels(results["kernels"])
-    say(f"{len(weak)} of {len(cases)} kernels are below 85 % of the ceiling or behind a peer:")
-    say("\n".join([*tables.kernels(weak, list(some)), ""]))
+    say("\n".join([*tables.ceilings(results["ceilings"]), ""]))
+    say("\n".join([*tables.kernels(results["kernels"], some), ""]))
+    count = f"{len(weak)} of {len(results['kernels'])} kernels"
+    say(f"{count} are below 85 % of the ceiling or behind a peer:")
+    say("\n".join([*tables.kernels(weak, some), ""]))
 
 
 def part_b(given: argparse.Namespace, racers: dict[str, Worker], results: Results) -> None:
     """Training steps."""
     say(f"(b) training steps of {', '.join(given.nets)}")
     pace = race.Pace(given.rounds, given.seconds, given.budget, given.each)
-    rows = results["steps"] = race.steps(racers, given.nets, given.batches, pace, say)
+    results["steps"] = race.steps(racers, given.nets, given.batches, pace, say)
     say()
-    say("\n".join([*tables.steps(rows, list(racers), OURS), ""]))
+
+
+def show_b(results: Results) -> None:
+    """Prints the table of the training steps, and what did not run."""
+    rows = results["steps"]
+    say("\n".join([*tables.steps(rows, list(results["libraries"]), OURS), ""]))
     for row in rows:
         for name, reason in row["missing"].items():
             if not reason.startswith("Unsupported"):
@@ -121,15 +139,18 @@ def part_c(given: argparse.Namespace, racers: dict[str, Worker], results: Result
     # a captured step starts like a define-by-run one; NumPy has no LeNet-5
     names = [name for name in racers if LIBRARIES[name].variant != "jit" and "numpy" not in name]
     rounds = 1 if given.quick else min(given.rounds, 3)
-    found = startup.measure(names, given.setup, "lenet5", 32, rounds, say)
-    results["startup"] = found
+    results["startup"] = startup.measure(names, given.setup, "lenet5", 32, rounds, say)
     say()
-    say("\n".join([*tables.startup(found), ""]))
+
+
+def show_c(results: Results) -> None:
+    """Prints the table of the starts."""
+    say("\n".join([*tables.startup(results["startup"]), ""]))
 
 
 def part_d(given: argparse.Namespace, racers: dict[str, Worker], results: Results) -> None:
     """Python's share, memory, growth."""
-    say("(d) Python's share")
+    say("(d) Python's share, peak memory, growth with the batch")
     ours = {name: racers[name] for name in OURS if name in racers}
     size = min(given.batches)
     results["share"] = [
@@ -138,10 +159,8 @@ def part_d(given: argparse.Namespace, racers: dict[str, Worker], results: Result
         for name, worker in ours.items()
         if "us" in (found := worker.ask("share", net=net, batch=size, steps=20 + 10 * given.rounds))
     ]
-    say("\n".join([*tables.share(results["share"]), ""]))
     some = [name for name in racers if not LIBRARIES[name].slow and "numpy" not in name]
     results["memory"] = [memory(given.setup, net, max(given.batches), some) for net in given.nets]
-    say("\n".join([*tables.memory(results["memory"], some), ""]))
     for worker in racers.values():
         worker.ask("forget")
     sizes = [64, 256] if given.quick else [64, 128, 256, 512, 1024]
@@ -149,7 +168,16 @@ def part_d(given: argparse.Namespace, racers: dict[str, Worker], results: Result
     growing = {name: racers[name] for name in (*OURS, "torch-best") if name in racers}
     pace = race.Pace(min(given.rounds, 3), given.seconds, given.budget)
     results["scaling"] = race.scaling(growing, nets, sizes, pace, say)
-    say("\n".join(["", *tables.scaling(results["scaling"])]))
+    say()
+
+
+def show_d(results: Results) -> None:
+    """Prints the tables of Python's share, memory and growth."""
+    measured = {name for row in results["memory"] for name in row["mib"]}
+    some = [name for name in results["libraries"] if name in measured]
+    say("\n".join([*tables.share(results["share"]), ""]))
+    say("\n".join([*tables.memory(results["memory"], some), ""]))
+    say("\n".join([*tables.scaling(results["scaling"]), ""]))
 
 
 def memory(setup: Setup, net: str, size: int, names: list[str]) -> dict[str, Any]:
@@ -165,21 +193,39 @@ def memory(setup: Setup, net: str, size: int, names: list[str]) -> dict[str, Any
 
 
 PARTS = {"a": part_a, "b": part_b, "c": part_c, "d": part_d}
+TABLES = {"a": show_a, "b": show_b, "c": show_c, "d": show_d}
 
 
 def run(given: argparse.Namespace) -> Results:
     """Measures the parts that are asked for; prints tables and returns all numbers."""
-    setup = given.setup
+    setup, place = given.setup, machine(given.threads)
+    say(f"{place['processor']}, {place['threads']} of {place['cores']} cores, {place['date']}")
     libraries = present(setup, given.libraries)
     if "tinygrad_cl" not in libraries:
         raise SystemExit("bench: tinygrad_cl itself cannot be imported; see the line above")
-    results: Results = {"machine": machine(setup.threads), "libraries": libraries}
+    results: Results = {"machine": place, "libraries": libraries}
     results["round_trip_ns"] = {}
     with workers(list(libraries), setup) as racers:
         results["round_trip_ns"]["before"] = round_trip(racers, "before")
         for part in given.parts:
             PARTS[part](given, racers, results)
+            TABLES[part](results)
         results["round_trip_ns"]["after"] = round_trip(racers, "after")
+    say("\n".join(tables.summary(results, OURS)))
+    return results
+
+
+def read(paths: list[Path], parts: list[str]) -> Results:
+    """Reads numbers of earlier runs, the parts that are asked for; later files win. Prints them."""
+    results: Results = {}
+    for path in paths:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        results |= found | {"libraries": found["libraries"] | results.get("libraries", {})}
+    for part, keys in KEYS.items():
+        if part in parts and all(key in results for key in keys):
+            TABLES[part](results)
+        else:
+            results = {key: value for key, value in results.items() if key not in keys}
     say("\n".join(tables.summary(results, OURS)))
     return results
 
@@ -203,7 +249,7 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = made.add_argument
-    add("--quick", action="store_true", help="all parts, small, in about a minute")
+    add("--quick", action="store_true", help="all parts, small, in about two minutes")
     add("--parts", default="a,b,c,d", help="of a, b, c, d")
     add("--libraries", default="", help="of " + ", ".join(LIBRARIES))
     add("--nets", default="", help="of " + ", ".join(NETS))
@@ -221,6 +267,7 @@ def parser() -> argparse.ArgumentParser:
     add("--beam", type=int, default=0, help="how far tinygrad searches for faster kernels")
     for package in ("torch", "jax", "tinygrad"):
         add(f"--{package}-python", default=sys.executable, help=f"interpreter with {package}")
+    add("--read", type=Path, nargs="+", help="measure nothing: numbers of earlier runs")
     add("--json", type=Path, help="where all numbers go")
     add("--plot", type=Path, help="where a picture goes; needs matplotlib")
     return made
@@ -260,9 +307,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     """Runs the benchmark."""
     given = options()
-    place = machine(given.threads)
-    say(f"{place['processor']}, {place['threads']} of {place['cores']} cores, {place['date']}")
-    results = run(given)
+    results = read(given.read, given.parts) if given.read else run(given)
     if given.json:
         given.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
         say(f"numbers: {given.json}")

@@ -110,6 +110,29 @@ def max_gather_samples(d: Draw) -> Iterator[Sample]:
     )
 
 
+def offset_samples(d: Draw) -> Iterator[Sample]:
+    yield from index_samples(d)
+    yield Sample(d.distinct(2, 3, 9, 33), **attrs_of({"kernel_size": 3, "stride": 2}, False))
+
+
+def _offset(d: Draw, attrs: dict[str, Any]) -> Any:
+    return oracle.max_pool2d_offset(d.distinct(*IMAGE), **attrs)
+
+
+def spread_samples(d: Draw) -> Iterator[Sample]:
+    for options in MAX_OPTIONS:
+        attrs = attrs_of(options, False)
+        g = d.normal(*IMAGE[:2], *out_size(attrs))
+        yield Sample(g, _offset(d, attrs), input_size=IMAGE[2:], **attrs)
+    yield Sample(permuted(g), _offset(d, attrs), input_size=IMAGE[2:], **attrs)
+
+
+def take_samples(d: Draw) -> Iterator[Sample]:
+    for options in MAX_OPTIONS:
+        attrs = attrs_of(options, False)
+        yield Sample(d.normal(*IMAGE), _offset(d, attrs), **attrs)
+
+
 def average_samples(d: Draw) -> Iterator[Sample]:
     for options in AVERAGE_OPTIONS:
         yield Sample(d.normal(*IMAGE), **options)
@@ -185,6 +208,28 @@ CASES = [
         primitive("max_pool2d_gather"),
         oracle.max_pool2d_gather,
         max_gather_samples,
+        tolerances=EXACT,
+    ),
+    Case(
+        "max_pool2d_offset",
+        primitive("max_pool2d_offset"),
+        oracle.max_pool2d_offset,
+        offset_samples,
+        result="uint8",
+        gradient=False,
+    ),
+    Case(
+        "max_pool2d_spread",
+        primitive("max_pool2d_spread"),
+        oracle.max_pool2d_spread,
+        spread_samples,
+        tolerances=SUMS,
+    ),
+    Case(
+        "max_pool2d_take",
+        primitive("max_pool2d_take"),
+        oracle.max_pool2d_take,
+        take_samples,
         tolerances=EXACT,
     ),
     Case(

@@ -1,26 +1,26 @@
 /*
  * Softmax of a large tensor: a kernel takes some rows at a time through all passes.
  *
- * plan: 6 nodes, 1 groups, 1 launches, arena 55808 bytes
+ * plan: 6 nodes, 1 groups, 1 launches, arena 29184 bytes
  *   0 launch slices_max_to_div__64fb09 grid (4,)
- *       slices 32 of 32 items, 13824 bytes between
+ *       slices 64 of 16 items, 7168 bytes between
  *         0 launch max__52056a grid (1, 1)
- *             anchor %1 <max 32x1 float32 dim=(1,) keepdim=True>
- *             stores %1 32x1 float32, arena
+ *             anchor %1 <max 16x1 float32 dim=(1,) keepdim=True>
+ *             stores %1 16x1 float32, arena
  *         1 launch sub_exp__f7b466 grid (1,)
- *             border DOMAIN: the two run over different numbers of elements: %1 <max 32x1 float32 dim=(1,) keepdim=True>
- *             fused  %2 <sub 32x100 float32>
- *             fused  %3 <exp 32x100 float32>
- *             stores %3 32x100 float32, arena
+ *             border DOMAIN: the two run over different numbers of elements: %1 <max 16x1 float32 dim=(1,) keepdim=True>
+ *             fused  %2 <sub 16x100 float32>
+ *             fused  %3 <exp 16x100 float32>
+ *             stores %3 16x100 float32, arena
  *         2 launch sum__f421b5 grid (1, 1)
- *             border FAN_OUT: 2 kernels read it: %3 <exp 32x100 float32>
- *             anchor %4 <sum 32x1 float32 dim=(1,) keepdim=True>
- *             stores %4 32x1 float32, arena
+ *             border FAN_OUT: 2 kernels read it: %3 <exp 16x100 float32>
+ *             anchor %4 <sum 16x1 float32 dim=(1,) keepdim=True>
+ *             stores %4 16x1 float32, arena
  *         3 launch div__b2dbc8 grid (1,)
- *             border FAN_OUT: 2 kernels read it: %3 <exp 32x100 float32>
- *             border DOMAIN: the two run over different numbers of elements: %4 <sum 32x1 float32 dim=(1,) keepdim=True>
- *             fused  %5 <div 32x100 float32>
- *             stores %5 32x100 float32, fresh
+ *             border FAN_OUT: 2 kernels read it: %3 <exp 16x100 float32>
+ *             border DOMAIN: the two run over different numbers of elements: %4 <sum 16x1 float32 dim=(1,) keepdim=True>
+ *             fused  %5 <div 16x100 float32>
+ *             stores %5 16x100 float32, fresh
  *       stores %5 1024x100 float32, fresh
  */
 

@@ -193,6 +193,41 @@ def max_pool2d_gather(v: Array, x: Array, **attrs: Any) -> Array:
     return np.take_along_axis(flat, index.reshape(*index.shape[:-2], -1), -1).reshape(index.shape)
 
 
+def max_pool2d_offset(x: Array, **attrs: Any) -> Array:
+    index = max_pool2d_index(x, **attrs)
+    (sh, sw), (ph, pw), (dh, dw) = (attrs[name] for name in ("stride", "padding", "dilation"))
+    out = np.zeros(index.shape, np.uint8)
+    for place in np.ndindex(*index.shape):
+        h, w = divmod(int(index[place]), x.shape[-1])
+        row, column = h - place[-2] * sh + ph, w - place[-1] * sw + pw
+        out[place] = row // dh * attrs["kernel_size"][1] + column // dw
+    return out
+
+
+def _index_of(offset: Array, width: int, **attrs: Any) -> Array:
+    (sh, sw), (ph, pw), (dh, dw) = (attrs[name] for name in ("stride", "padding", "dilation"))
+    out = np.zeros(offset.shape, np.int64)
+    for place in np.ndindex(*offset.shape):
+        row, column = divmod(int(offset[place]), attrs["kernel_size"][1])
+        h, w = place[-2] * sh - ph + row * dh, place[-1] * sw - pw + column * dw
+        out[place] = h * width + w
+    return out
+
+
+def max_pool2d_spread(g: Array, offset: Array, input_size: Any, **attrs: Any) -> Array:
+    index = _index_of(offset, input_size[1], **attrs)
+    out = np.zeros((*g.shape[:-2], input_size[0] * input_size[1]), g.dtype)
+    for lead in np.ndindex(*g.shape[:-2]):
+        np.add.at(out[lead], index[lead].ravel(), g[lead].ravel())
+    return out.reshape(*g.shape[:-2], *input_size)
+
+
+def max_pool2d_take(v: Array, offset: Array, **attrs: Any) -> Array:
+    index = _index_of(offset, v.shape[-1], **attrs)
+    flat = v.reshape(*v.shape[:-2], -1)
+    return np.take_along_axis(flat, index.reshape(*index.shape[:-2], -1), -1).reshape(index.shape)
+
+
 def avg_pool2d(
     x: Array,
     kernel_size: Any,

@@ -18,8 +18,10 @@ import numpy as np
 
 from tinygrad_cl import origins
 from tinygrad_cl.compiler.structure import WANTED
+from tinygrad_cl.dtypes import number_array
 from tinygrad_cl.engine import inspection
 from tinygrad_cl.errors import AnomalyError
+from tinygrad_cl.formula import arguments
 from tinygrad_cl.graph import DATA, Node, toposort
 from tinygrad_cl.runtime.memory import Buffer
 
@@ -174,7 +176,7 @@ def _search(roots: list[Node], results: dict[int, Array]) -> None:
 def _behind(node: Node) -> Sequence[Node]:
     """What a node is computed from, as far as it is known and matters."""
     if node.buffer is None or not np.isfinite(_view(node)).all():
-        return node.inputs
+        return arguments(node)
     return ()
 
 
@@ -187,10 +189,10 @@ def _value(node: Node, values: dict[int, Array]) -> Array:
     if node.buffer is not None:
         return _view(node)
     if node.scalar is not None:
-        return np.asarray(node.scalar, dtype=node.dtype.numpy)
+        return number_array(node.scalar, node.dtype)
     with np.errstate(all="ignore"):
-        inputs = [values[id(i)] for i in node.inputs]
-        result = node.primitive.reference(*inputs, **node.signature.kwargs)
+        inputs = [values[id(i)] for i in arguments(node)]
+        result = node.primitive.compute(inputs, node.signature.kwargs)
     return np.asarray(result, dtype=node.dtype.numpy).reshape(node.shape)
 
 
@@ -200,7 +202,7 @@ def _blame(
     """Returns where the NaN or the infinity of a node comes from; None if it was given as such."""
     value = values[id(node)]
     nan = bool(np.isnan(value).any())
-    below = [i for i in node.inputs if id(i) in bad]
+    below = [i for i in arguments(node) if id(i) in bad]
     below.sort(key=lambda i: not np.isnan(values[id(i)]).any())  # those with NaN first
     for source in below:
         if bad[id(source)] is not None:
@@ -218,7 +220,7 @@ def _reader(node: Node, order: Sequence[Node]) -> Node | None:
     """The first node that reads a leaf."""
     if node.primitive is not DATA:
         return None
-    return next((user for user in order if any(i is node for i in user.inputs)), None)
+    return next((user for user in order if any(i is node for i in arguments(user))), None)
 
 
 # ---- saying

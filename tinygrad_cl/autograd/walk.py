@@ -10,12 +10,31 @@ value was used more than once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from tinygrad_cl import origins
 from tinygrad_cl.autograd.handle import Handle, own
 from tinygrad_cl.errors import DTypeError, GradientError, ShapeError
-from tinygrad_cl.graph import PRIMITIVES, Node, TensorSpec, grad_mode, scalar, toposort
+from tinygrad_cl.formula import (
+    Composed,
+    Formula,
+    formula_of,
+    is_written_out,
+    placeholder,
+    remembered,
+    writing,
+)
+from tinygrad_cl.graph import (
+    PRIMITIVES,
+    Node,
+    Signature,
+    TensorSpec,
+    apply,
+    grad_mode,
+    scalar,
+    toposort,
+)
 from tinygrad_cl.shapes import Shape
 
 Pending = dict[int, Any]  # id(node) -> its cotangent so far; of a Call, one per output
@@ -97,6 +116,20 @@ def _propagate(node: Node, g: Any, useful: set[int] | None, pending: Pending) ->
         return
     signature, inputs = node.signature, node.inputs
     primitive, kwargs = signature.primitive, signature.kwargs
+    if type(primitive) is Composed or not (
+        grad_mode.enabled or primitive.peeks or is_written_out()
+    ):
+        places = tuple(
+            [
+                place
+                for place, source in enumerate(inputs)
+                if source.needs_grad and (useful is None or id(source) in useful)
+            ]
+        )
+        for place, pulled in zip(places, pull(node, g, places), strict=True):
+            if pulled is not None:
+                deliver(pending, inputs[place], pulled)
+        return
     for position, source in enumerate(inputs):
         if not source.needs_grad or (useful is not None and id(source) not in useful):
             continue
@@ -118,6 +151,61 @@ def deliver(pending: Pending, node: Node, cotangent: Node) -> None:
         cotangent = _fit(cotangent, spec)
     held = pending.get(id(node))
     pending[id(node)] = cotangent if held is None else PRIMITIVES["add"](held, cotangent)
+
+
+def pull(node: Node, g: Node, places: tuple[int, ...]) -> list[Node | None]:
+    """Returns the cotangents of some inputs of a node, None where there is no way to one.
+
+    The formula of the gradient is written once per signature, from the rules of the primitive or of
+    those that it is composed of. A gradient that will be differentiated itself is built from its
+    ops.
+    """
+    if grad_mode.enabled:
+        return _pull_open(node, g, places)
+    key = (node.signature, places)
+    formula, answers = _PULLS.get(key) or remembered(_PULLS, key, _written_pull(*key))
+    found = [] if formula is None else formula((g, node, *node.inputs))
+    return [None if answer is None else found[answer] for answer in answers]
+
+
+# By signature and wanted inputs: from (g, y, *inputs) to cotangents, and which of them is whose.
+_PULLS: dict[tuple[Signature, tuple[int, ...]], tuple[Formula | None, list[int | None]]] = {}
+
+
+def _written_pull(
+    signature: Signature, places: tuple[int, ...]
+) -> tuple[Formula | None, list[int | None]]:
+    inner = formula_of(signature)
+    if inner is None:
+        made = partial(apply, signature.primitive, attrs=signature.attrs)
+        inner = Formula.write(lambda *nodes: made(nodes), signature.inputs)
+    g = placeholder(signature.spec)
+    wanted = [inner.inputs[place] for place in places]
+    with writing():
+        found = {id(n): v for n, v in walk(inner.outputs, [g], wanted, retain=True, create=False)}
+    outputs = [found[id(node)] for node in wanted if id(node) in found]
+    numbers = iter(range(len(outputs)))
+    answers = [next(numbers) if id(node) in found else None for node in wanted]
+    given = (g, *inner.outputs, *inner.inputs)
+    return Formula(given, outputs) if outputs else None, answers
+
+
+def _pull_open(node: Node, g: Node, places: tuple[int, ...]) -> list[Node | None]:
+    """Cotangents with all their ops, each of them differentiable."""
+    inputs, signature = list(node.inputs), node.signature
+    for place in places:  # stand-ins, at which the walk stops
+        inputs[place] = PRIMITIVES["alias"](inputs[place])
+    build: Any = signature.primitive.lowering
+    y = build.build(*inputs, **signature.kwargs)
+    ends = [inputs[place] for place in places]
+    for end in ends:
+        end.leaf = True
+    try:
+        found = {id(end): cotangent for end, cotangent in walk([y], [g], ends, True, True)}
+    finally:
+        for end in ends:
+            end.leaf = False
+    return [found.get(id(end)) for end in ends]
 
 
 def _fit(cotangent: Node, spec: TensorSpec) -> Node:

@@ -11,16 +11,20 @@ from tinygrad_cl.cli import nets, saved
 from tinygrad_cl.cli.output import say
 from tinygrad_cl.cli.parsing import add_net_options, command, shape
 from tinygrad_cl.errors import ArgumentError
+from tinygrad_cl.io.jsonnet import is_json_net
+from tinygrad_cl.nn import Module
 
 _EPILOG = """The names' endings tell the formats:
   .pyn                          a net of dense and one-filter convolution layers
   .json                         a net as JSON, with .hdf5 or .hdf5.npz beside it
-  .npz, .safetensors, .pt       arrays by name; --net says what net they are of
+  .npz, .safetensors, .pt       arrays by name; --net says what net they are of, unless
+                                `train` wrote them
 
 examples:
   tinygrad-cl convert weights.pt weights.safetensors
   tinygrad-cl convert net.pyn net.json
-  tinygrad-cl convert digits.npz digits.json --net lenet5
+  tinygrad-cl convert digits.npz digits.json
+  tinygrad-cl convert weights.npz net.pyn --net mlp --set sizes=784,200,10
 """
 
 
@@ -43,8 +47,8 @@ def run(options: argparse.Namespace) -> int:
     if Path(options.input).resolve() == options.output.resolve():
         raise ArgumentError(f"convert: {options.input} cannot be converted into itself")
     saved.check_target(options.output, options.force)
-    net = None if options.net is None else nets.build(options.net, dict(options.set))
-    images = options.input_shape or getattr(net, "input_shape", None)
+    net, known = _net(options)
+    images: Any = options.input_shape or known
     io.convert(
         options.input,
         options.output,
@@ -53,3 +57,14 @@ def run(options: argparse.Namespace) -> int:
     )
     say(f"{options.input} converted to {options.output}")
     return 0
+
+
+def _net(options: argparse.Namespace) -> tuple[Module | None, tuple[int, ...] | None]:
+    """The net that takes the arrays over, if one is needed, and the shape of its input."""
+    settings = dict(options.set)
+    layers = options.output.suffix == ".pyn" or is_json_net(options.output)
+    if layers and options.input.endswith(saved.STATES):
+        model = saved.open_model(options.input, options.net, settings, options.input_shape)
+        return model.net, model.notes.get("shape") or nets.input_shape(model.net)
+    net = None if options.net is None else nets.build(options.net, settings)
+    return net, getattr(net, "input_shape", None)

@@ -34,7 +34,9 @@ def add(commands: Any) -> None:
     parser = command(commands, "predict", run, "ask a trained net about new data", _EPILOG)
     parser.add_argument("file", metavar="FILE", help="what `train --save` wrote, or .pyn, ...")
     parser.add_argument(
-        "data", metavar="DATA", help="a picture, .npy, .npz, .csv, or a data set as for `train`"
+        "data",
+        metavar="DATA",
+        help="a picture, .npy, .npz, .csv, .bin of CIFAR-10, or a data set as for `train`",
     )
     parser.add_argument("--net", metavar="NET", help="the net, where the file does not tell it")
     parser.add_argument("--input", metavar="SHAPE", type=shape, help="of one sample")

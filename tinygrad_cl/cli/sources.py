@@ -93,7 +93,8 @@ def open_inputs(source: str, shape: tuple[int, ...] | None, label: str | None) -
     """Returns what is to be predicted: an array, or a data set.
 
     Args:
-        source: a picture, `.npy`, `.npz` (x_test, else x), CSV, or a data set (its test part).
+        source: a picture, `.npy`, `.npz` (x_test, else x), CSV, a batch of CIFAR-10 (`.bin`), or a
+            data set (its test part).
         shape: of one sample, as the net needs it.
         label: a column of a CSV file to leave out.
 
@@ -107,6 +108,8 @@ def open_inputs(source: str, shape: tuple[int, ...] | None, label: str | None) -
         mode = "L" if channels == 1 else "RGB"
         image = data.read_image(path, (height, width) if images else None, mode)
         return _float(image)[None]
+    if path.suffix == ".bin":
+        return _shaped(_float(data.read_cifar10(path)[0]), shape)
     if path.suffix == ".npy":
         return _shaped(_float(np.asarray(data.open_npy(path))), shape)
     if path.suffix == ".npz":
@@ -159,6 +162,8 @@ def _csv(path: Path, label: str | None, target: str | None) -> Data:
     table = read_csv(path, column, target="class" if target == "class" else "number")
     labels = table.labels
     assert labels is not None
+    if not len(labels):
+        raise DataError(f"{path} holds no samples")
     outputs = len(table.classes) if target == "class" else 1
     if target == "number":
         labels = labels[:, None]

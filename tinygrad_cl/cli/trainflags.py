@@ -17,6 +17,7 @@ from tinygrad_cl.cli.parsing import (
     read_toml,
     set_defaults,
 )
+from tinygrad_cl.train.precision import WORDS
 from tinygrad_cl.train.settings import LOSSES, NORMALIZERS, OPTIMIZERS, PENALTIES
 
 SCHEDULES = ("cosine", "onecycle", "plateau")
@@ -116,7 +117,7 @@ def _add_training(parser: Parser) -> None:
     group.add_argument(
         "--accumulate", metavar="N", type=count, default=1, help="batches that make one update"
     )
-    group.add_argument("--precision", choices=("mixed", "float16", "float32", "float64"))
+    group.add_argument("--precision", choices=WORDS)
     group.add_argument(
         "--patience",
         metavar="N",

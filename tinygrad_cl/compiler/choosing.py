@@ -50,6 +50,16 @@ class Call:
         )
 
     @property
+    def with_twin(self) -> TemplatePlan | None:
+        """The template's plan that also writes its twin, or None."""
+        twin, signature = self.template.twin, self.signature
+        if twin is None:
+            return None
+        return twin.plan(
+            self.inputs, signature.spec.shape, self.tags, signature.kwargs, self.traits
+        )
+
+    @property
     def choices(self) -> Choices:
         """All that the template offers, its own plan first."""
         if self.template.choices is None:

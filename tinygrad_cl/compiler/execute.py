@@ -25,6 +25,7 @@ from tinygrad_cl.compiler.storage import Storage
 from tinygrad_cl.compiler.structure import DONOR, Structure, Value
 from tinygrad_cl.compiler.templates import program_source
 from tinygrad_cl.compiler.watching import watching
+from tinygrad_cl.dtypes import number_array
 from tinygrad_cl.runtime.base import Device
 from tinygrad_cl.runtime.memory import Buffer
 from tinygrad_cl.runtime.opencl import Kernel, OpenCLDevice
@@ -62,6 +63,8 @@ class DeviceExecutable:
     run a few times, and until then their kernels serve other plans, too.
     """
 
+    expansion: Any  # the engine's: how captured nodes become those of the structure
+
     def __init__(self, structure: Structure, device: Device, choose: Choose = own_choice) -> None:
         assert isinstance(device, OpenCLDevice)
         self.device = device
@@ -91,6 +94,7 @@ class DeviceExecutable:
         self._tables: list[Buffer] = []
         self._work = self._prepare()
         self._attached = [(at, self.plan.home(at)) for at in self.plan.attached]
+        self._holders = {at: self._holder(at) for at in self.plan.storage}
         self._fresh = [
             (at, place) for at, place in self.plan.storage.items() if place.kind == "fresh"
         ]
@@ -201,7 +205,23 @@ class DeviceExecutable:
                     device.run(work)
                 else:
                     self._call_host(work, nodes, buffers)
-        return {at: self._buffer(home, nodes, buffers) for at, home in wanted or self._attached}
+        holders = self._holders
+        found = {}
+        for at, home in wanted or self._attached:
+            holder = holders[home]
+            found[at] = (
+                self._buffer(home, nodes, buffers)
+                if holder is None
+                else buffers.get(holder) or nodes[holder].buffer
+            )
+        return found  # type: ignore[return-value]
+
+    def _holder(self, at: int) -> int | None:
+        """The position whose buffer a value is in; None if it is in the arena."""
+        storage = self.plan.storage[at]
+        if storage.kind == "arena":
+            return None
+        return storage.at if storage.kind == "donated" else at
 
     def _run_watched(self, nodes: Sequence[Any], buffers: dict[int, Buffer], watch: Watch) -> None:
         """Runs group by group, and shows what each has read and written."""
@@ -216,7 +236,7 @@ class DeviceExecutable:
                 else:
                     self.device.run([next(launches)])
             self.device.flags_armed = self.plan.flags  # reading the inputs has looked at them
-            writes = {at for group in groups for at in group.outputs}
+            writes = {at for group in groups for at in group.writes}
             outputs = {at: self._array(at, nodes, buffers) for at in writes}
             inputs |= {at: outputs[at] for at in reads & writes}  # from one phase to the next
             watch(self.plan, groups, nodes, inputs, outputs)
@@ -259,7 +279,7 @@ class DeviceExecutable:
         inputs = self.plan.groups[call.group].inputs
         arrays = [through(self._array(i, nodes, buffers), layout) for i, layout in inputs]
         with np.errstate(all="ignore"):
-            result = value.signature.primitive.reference(*arrays, **value.signature.kwargs)
+            result = value.signature.primitive.compute(arrays, value.signature.kwargs)
         result = np.ascontiguousarray(result, dtype=value.dtype.numpy)
         home = self.plan.home(call.value)
         self.device.write(self._buffer(home, nodes, buffers), result)
@@ -267,7 +287,7 @@ class DeviceExecutable:
     def _array(self, at: int, nodes: Sequence[Leaf], buffers: dict[int, Buffer]) -> np.ndarray:
         value: Value = self.plan.structure[at]
         if value.is_scalar:
-            return np.asarray(nodes[at].scalar, dtype=value.dtype.numpy)
+            return number_array(nodes[at].scalar, value.dtype)
         buffer = self._buffer(self.plan.home(at), nodes, buffers)
         return self.device.view(buffer, value.shape, value.dtype)
 

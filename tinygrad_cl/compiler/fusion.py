@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from tinygrad_cl.compiler.body import Body, Refusal, Resolver
 from tinygrad_cl.compiler.choosing import Call, Choose, own_choice
@@ -32,7 +33,7 @@ from tinygrad_cl.compiler.groups import (
     reaches,
 )
 from tinygrad_cl.compiler.rowing import find_rows
-from tinygrad_cl.compiler.simplify import living
+from tinygrad_cl.compiler.simplify import find_twins, living
 from tinygrad_cl.compiler.sliceplan import Planner, Unsliced
 from tinygrad_cl.compiler.slicer import Slicer
 from tinygrad_cl.compiler.slicing import find_region
@@ -126,6 +127,8 @@ class _Fuser:
         for at, value in enumerate(structure):
             for i in dict.fromkeys(value.inputs if at in self.living else ()):
                 self.users[i].append(at)
+        self.twins = find_twins(structure, self.living - self.slicers.keys())
+        self.firsts = {twin: first for first, twin in self.twins.items()}
         self.borders: dict[int, str] = {}
         self.realized: set[int] = set()
         self.required: dict[int, str] = {}
@@ -322,8 +325,13 @@ class _Fuser:
             return Group("elementwise", None, [at], value.shape, Body(value.shape, (), ()))
         if isinstance(lowering, Reduction):
             return self._reduction(at)
+        if at in self.firsts:
+            first = self.producer.get(self.firsts[at]) or self._group(self.firsts[at])
+            if first.twin == at:
+                return first
         if isinstance(lowering, Template):
-            return self._template(at, lowering)
+            found = self.producer.get(self.twins.get(at, at))
+            return self._template(at, lowering) if found is None or found.twin is None else found
         if isinstance(lowering, Assemble):
             body = Body(value.shape, (), ())
             inner = [self._part(i) for i in value.inputs]
@@ -350,13 +358,16 @@ class _Fuser:
             if base not in self.realized:
                 raise Refusal(base, f"INPUT: {value.signature.primitive.name} reads a buffer")
         layouts = tuple(layout for _, layout in peeled)
-        plan = self.choose(Call(value.signature, layouts, self.traits))
+        call = Call(value.signature, layouts, self.traits)
+        both = call.with_twin if at in self.twins else None
+        plan = both or self.choose(call)
         if isinstance(plan, Host):
             body = Body(value.shape, (), ())
             return Group("host", at, [at], value.shape, body, inputs=peeled, reason=plan.reason)
         domain = plan.domain or (value.numel,)
         body = self._body([at], domain, at, frozenset([at]))
-        return Group("template", at, [at], domain, body, template=plan, inputs=peeled)
+        twin = None if both is None else self.twins[at]
+        return Group("template", at, [at], domain, body, template=plan, inputs=peeled, twin=twin)
 
     def _host(self, at: int, reason: str) -> Group:
         value = self.structure[at]
@@ -395,7 +406,7 @@ class _Fuser:
             if merged is None:
                 continue
             alive[:] = [g for g in alive if g is not group and g is not producer] + [merged]
-            for output in merged.outputs:
+            for output in merged.writes:
                 owner[output] = merged
             return merged
         return None
@@ -418,16 +429,7 @@ class _Fuser:
                 if len(body.items) > MAX_ITEMS:
                     reason = "SIZE: one kernel would be too long"
                     continue
-                return Group(
-                    producer.kind,
-                    producer.anchor,
-                    outputs,
-                    domain,
-                    body,
-                    producer.inner,
-                    producer.template,
-                    producer.inputs,
-                )
+                return replace(producer, outputs=outputs, domain=domain, body=body)
         if self.borders.get(at, "KERNEL").split(":")[0] in ("KERNEL", "WANTED"):
             self.borders[at] = reason or ""  # says more than that the value has a buffer
         return None
@@ -437,6 +439,8 @@ class _Fuser:
             return f"KIND: an {producer.kind} step takes no epilogue"
         if producer.template is not None and not producer.template.passes[-1].epilogue:
             return "EPILOGUE: its template has no epilogue"
+        if producer.twin is not None and producer.twin in group.reads:
+            return "TWIN: an epilogue follows the first result alone"
         if alias_of(self.structure, producer) is not None:
             return "ALIAS: the value between them has a buffer already"
         if producer.anchor is not None and self._is_update(producer.anchor, group):

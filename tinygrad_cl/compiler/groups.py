@@ -47,6 +47,7 @@ class Group:
         template: how the template runs.
         inputs: buffers read by the anchor itself, with their layouts.
         slices: the plan of a slice of the batch, for a group that runs slice by slice.
+        twin: the second value that its template writes.
     """
 
     kind: str
@@ -59,6 +60,12 @@ class Group:
     inputs: list[tuple[int, Layout]] = field(default_factory=list)
     reason: str = ""
     slices: SlicePlan | None = None
+    twin: int | None = None
+
+    @property
+    def writes(self) -> list[int]:
+        """The values that the kernel writes to buffers."""
+        return self.outputs if self.twin is None else [*self.outputs, self.twin]
 
     @property
     def reads(self) -> set[int]:
@@ -89,11 +96,11 @@ class Fusion:
 def reaches(group: Group, producer: Group, owner: dict[int, Group]) -> bool:
     """Whether `group` depends on `producer` through a third group."""
     seen: set[int] = set()
-    first = min(producer.outputs)  # what comes before it in the graph cannot read it
+    first = min(producer.writes)  # what comes before it in the graph cannot read it
     stack = [owner[at] for at in group.reads if at in owner and owner[at] is not producer]
     while stack:
         current = stack.pop()
-        if id(current) in seen or current is group or max(current.outputs) < first:
+        if id(current) in seen or current is group or max(current.writes) < first:
             continue
         seen.add(id(current))
         for at in current.reads:
@@ -107,7 +114,7 @@ def reaches(group: Group, producer: Group, owner: dict[int, Group]) -> bool:
 
 def in_order(groups: list[Group]) -> list[Group]:
     """Groups sorted so that each comes after those whose results it reads, and early."""
-    owner = {at: group for group in groups for at in group.outputs}
+    owner = {at: group for group in groups for at in group.writes}
     done: set[int] = set()
     order: list[Group] = []
 

@@ -133,7 +133,7 @@ def _pass_kernel(structure: Structure, group: Group, step: Pass, last: bool) -> 
     output = group.outputs[0] if last else group.anchor
     arguments = tuple(_argument(argument, group, output) for argument in step.arguments)
     if last and _is_fused(group):
-        writer = _epilogue(structure, group)
+        writer = _epilogue(structure, group, ("STREAM", 1) in step.defines)
         dims = [f"i{d}" for d in range(len(group.domain) - 1)]
         head = "".join(f"const size_t {dim}, " for dim in dims)
         tag = structure[group.anchor].dtype.tag
@@ -162,16 +162,20 @@ def _argument(argument: KernelArgument, group: Group, output: int) -> KernelArgu
     kind, number = argument
     if kind == "in":
         return "value", group.inputs[number][0]
+    if argument == ("out", 1):
+        assert group.twin is not None
+        return "value", group.twin
     if kind == "out":
         return "value", output
     return argument
 
 
-def _epilogue(structure: Structure, group: Group) -> BodyWriter:
+def _epilogue(structure: Structure, group: Group, stream: bool) -> BodyWriter:
     """The body of a template's epilogue; it runs over the template's own dims, unmerged."""
     layouts = tuple(body_layouts(group.body))
     dims = Dims(group.domain, (False,) * len(group.domain), layouts)
     indices = [*(f"i{d}" for d in range(len(group.domain) - 1)), "j"]
     writer = BodyWriter(structure, group.body, dims, indices)
+    writer.stream = stream
     writer.write()
     return writer

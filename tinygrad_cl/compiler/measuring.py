@@ -120,7 +120,7 @@ class DeviceTrials:
         inputs = zip(self.buffers, self.extents, self.call.inputs, strict=False)
         arrays = [through(device.view(b, s.shape, s.dtype), layout) for b, s, layout in inputs]
         with np.errstate(all="ignore"):
-            result = signature.primitive.reference(*arrays, **signature.kwargs)
+            result = signature.primitive.compute(arrays, signature.kwargs)
         device.write(self.buffers[-1], np.ascontiguousarray(result, self.spec.dtype.numpy))
 
 

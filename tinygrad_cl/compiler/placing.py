@@ -49,7 +49,7 @@ def place_parts(
         whole = group.anchor
         if group.kind != "assemble" or whole is None or whole in kept:
             continue
-        copies = iter(list(unit.kernels))
+        copies, copied = iter(unit.kernels), []
         for body, offset in zip(group.inner, _offsets(structure, whole), strict=True):
             if not numel(body.domain):
                 continue
@@ -57,12 +57,15 @@ def place_parts(
             part = _copied(structure, body)
             at = None if part is None else root(aliases, part)
             size = numel(body.domain) * structure[whole].dtype.itemsize
-            if at is None or offset is None or offset % ALIGNMENT or size % ALIGNMENT:
-                continue
-            if at in free and at not in inside and at not in wholes:
+            fits = offset is not None and not (offset % ALIGNMENT or size % ALIGNMENT)
+            if fits and at in free and at not in inside and at not in wholes:
+                assert at is not None
+                assert offset is not None
                 inside[at] = (whole, offset)
                 wholes.add(whole)
-                unit.kernels = [k for k in unit.kernels if k is not kernel]
+            else:
+                copied.append(kernel)
+        unit.kernels = [*copied, *copies]
     return inside
 
 

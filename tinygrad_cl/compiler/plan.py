@@ -110,7 +110,7 @@ def make_plan(
     aliases = _aliases(structure, fusion.groups)
     units = _units(structure, fusion.groups, aliases, traits)
     slots = {at: k for k, at in enumerate(i for i, v in enumerate(structure) if v.is_scalar)}
-    realized = [at for group in fusion.groups for at in group.outputs]
+    realized = [at for group in fusion.groups for at in group.writes]
     attached = tuple(at for at in realized if structure[at].flag in (KEEP, WANTED))
     kept = {root(aliases, at) for at in attached}
     inside = place_parts(structure, fusion.groups, units, aliases, kept)
@@ -149,7 +149,7 @@ def _units(
         if group.outputs[0] in aliases or not any(structure[at].numel for at in group.outputs):
             continue
         reads = {root(aliases, at) for at in group.reads if not structure[at].is_scalar}
-        writes = set(group.outputs)
+        writes = set(group.writes)
         if group.kind == "host":
             call = HostCall(group.outputs[0], group.reason, number)
             units.append(Unit([number], [], (), reads, writes, call))
@@ -218,5 +218,5 @@ def _describe_group(plan: Plan, group: Group, reasons: dict[int, str]) -> Iterab
     for item in group.body.items:
         if isinstance(item, Compute):
             yield f"      fused  %{item.value} {structure[item.value].signature}"
-    for at in group.outputs:
+    for at in group.writes:
         yield f"      stores %{at} {structure[at].signature.spec}, {plan.storage[at].kind}"

@@ -35,7 +35,7 @@ FINALISTS = (12, 8, 6, *[4] * 9)  # and how many, at most
 SAMPLE = 2e-3  # seconds of one measurement, at least: shorter plans run several times
 
 # How far results may be apart, in root mean squares of the expected ones: rounding, not errors.
-TOLERANCE = {"float16": 1e-2, "float32": 5e-4, "float64": 1e-11}
+TOLERANCE = {"bfloat16": 8e-2, "float16": 1e-2, "float32": 5e-4, "float64": 1e-11}
 
 
 class Trials(Protocol):
@@ -111,7 +111,7 @@ def disagreement(expected: Array, found: Array) -> str:
         return ""
     wide = expected.astype(np.float64)
     scale = float(np.sqrt(np.mean(wide * wide)))
-    off = float(np.max(np.abs(found - wide))) / (scale or 1.0)
+    off = float(np.max(np.abs(found.astype(np.float64) - wide))) / (scale or 1.0)
     allowed = TOLERANCE[expected.dtype.name]
     return "" if off <= allowed else f"its result is {off:.1g} off, {allowed} is allowed"
 

@@ -245,7 +245,7 @@ class BodyWriter:
         tag = self.structure[value].dtype.tag
         self._need("__global const uchar *", "scalars", ("scalars", 0))
         slot = self._parameter("int ", f"a{len(self.parameters)}", ("slot", value))
-        return self._rounded(value, f"SPLAT_{tag}(SCALAR_{tag}(scalars, {slot}))")
+        return f"SPLAT_{tag}(SCALAR_{tag}(scalars, {slot}))"
 
     def _need(self, ctype: str, name: str, argument: KernelArgument) -> None:
         if all(known != name for _, known, _ in self.parameters):
@@ -264,8 +264,9 @@ class BodyWriter:
         return self._rounded(item.value, text)
 
     def _rounded(self, value: int, text: str) -> str:
-        """A float16 value fused into its reader is what memory would have held."""
-        return f"ROUND_half({text})" if self.structure[value].dtype.storage == "half" else text
+        """A value of 16 bits fused into its reader is what memory would have held."""
+        dtype = self.structure[value].dtype
+        return f"ROUND_{dtype.storage}({text})" if dtype.is_half else text
 
     def _offset(self, layout: Layout, with_last: bool) -> str:
         """The address of the first lane, in elements."""

@@ -32,15 +32,14 @@ def find_rows(
         summed: whether slices may add up sums over the rows, which changes their order.
     """
     regions: list[Region] = []
-    needed, tries = _ancestors(structure, taken), 0
+    needed, tries, users = _ancestors(structure, taken), 0, _users(structure)
     for at in range(len(structure)):
         if at in taken or at in needed or not _is_seed(structure, at):
             continue
         if len(regions) == MAX_REGIONS or tries == MAX_TRIES:
             break
         tries += 1
-        items = structure[structure[at].inputs[0]].shape[0]
-        region = _grown(structure, items, taken | needed, summed)
+        region = _grown(structure, users, at, taken | needed, summed)
         if region is None or at not in region.values:
             continue
         regions.append(region)
@@ -49,11 +48,23 @@ def find_rows(
     return regions
 
 
-def _grown(structure: Structure, items: int, barred: frozenset[int], summed: bool) -> Region | None:
-    """The region of all seeds with so many rows, if it saves a pass over memory.
+def _users(structure: Structure) -> list[list[int]]:
+    """The living values that read each value."""
+    users: list[list[int]] = [[] for _ in structure]
+    for at in living(structure):
+        for i in structure[at].inputs:
+            users[i].append(at)
+    return users
+
+
+def _grown(
+    structure: Structure, users: list[list[int]], seed: int, barred: frozenset[int], summed: bool
+) -> Region | None:
+    """The region of a seed and all others with so many rows, if it saves a pass over memory.
 
     Values that an earlier region waits for are barred: the two would wait for each other.
     """
+    items = structure[structure[seed].inputs[0]].shape[0]
 
     def starts(at: int) -> bool:
         if at in barred or not _is_seed(structure, at):
@@ -64,22 +75,18 @@ def _grown(structure: Structure, items: int, barred: frozenset[int], summed: boo
         kind = isinstance(structure[at].lowering, Template | Assemble | Host)
         return kind or at in barred
 
-    region = _pruned(structure, grow(structure, items, starts, stops, summed))
+    region = _pruned(structure, users, grow(structure, items, starts, stops, summed, seed))
     if not _saves(structure, region):
         return None
     sums = region.sums | (_sums_beside(structure, region, barred) if summed else frozenset())
     return replace(region, sums=sums, rows=True)
 
 
-def _pruned(structure: Structure, region: Region) -> Region:
+def _pruned(structure: Structure, users: list[list[int]], region: Region) -> Region:
     """Without expressions that only kernels outside read, which can compute them as they read."""
-    users: dict[int, list[int]] = {}
-    for at in living(structure):
-        for i in structure[at].inputs:
-            users.setdefault(i, []).append(at)
     values = set(region.values)
     for at in sorted(values, reverse=True):
-        readers = users.get(at, [])
+        readers = users[at]
         inside = any(user in values or user in region.sums for user in readers)
         fusing = all(isinstance(structure[user].lowering, FUSING) for user in readers)
         movable = isinstance(structure[at].lowering, Expr | View) and structure[at].flag != WANTED
@@ -91,17 +98,17 @@ def _pruned(structure: Structure, region: Region) -> Region:
 def _sums_beside(structure: Structure, region: Region, barred: frozenset[int]) -> frozenset[int]:
     """Sums over the rows of what the region reads anyway: a bias's gradient beside the input's."""
     read = {i for at in region.values | region.sums for i in structure[at].inputs}
-    needed = _ancestors(structure, region.values)
-    return frozenset(
+    read -= region.values
+    found = {
         at
         for at, value in enumerate(structure)
-        if is_sum(structure, at, region.items)
-        and isinstance(value.lowering, Reduction)
-        and value.inputs[0] in read - region.values
+        if isinstance(value.lowering, Reduction)
+        and value.inputs[0] in read
         and at not in barred
-        and at not in needed
+        and is_sum(structure, at, region.items)
         and _is_large(structure, value.inputs[0])
-    )
+    }
+    return frozenset(found - _ancestors(structure, region.values) if found else found)
 
 
 def _is_seed(structure: Structure, at: int) -> bool:

@@ -12,6 +12,7 @@ could run next, the one is taken that
 from __future__ import annotations
 
 from collections.abc import Callable
+from heapq import heappop, heappush
 
 from tinygrad_cl.compiler.joining import Unit
 from tinygrad_cl.compiler.structure import Structure
@@ -35,6 +36,12 @@ def schedule(
 
 
 class _Scheduler:
+    """Picks from heaps, so that its work grows with the edges of the graph.
+
+    What a unit adds to what is alive only falls while others run (it frees what it reads last), so
+    it is kept up to date, and a unit moves once to those that add nothing.
+    """
+
     def __init__(
         self,
         structure: Structure,
@@ -50,53 +57,74 @@ class _Scheduler:
             for at in writer
             if at not in kept
         }
-        self.waiting = [
-            {writer[at] for at in unit.reads if at in writer} - {number}
-            for number, unit in enumerate(units)
-        ]
-        self.followers: list[list[int]] = [[] for _ in units]
-        for number, others in enumerate(self.waiting):
-            for other in others:
-                self.followers[other].append(number)
-        self.readers: dict[int, int] = {}
-        for unit in units:
+        self.readers: dict[int, set[int]] = {}
+        self.followers: list[set[int]] = [set() for _ in units]
+        self.waiting = [0] * len(units)  # for how many others
+        for number, unit in enumerate(units):
             for at in unit.reads:
-                self.readers[at] = self.readers.get(at, 0) + 1
-        self.ready = [number for number, others in enumerate(self.waiting) if not others]
+                self.readers.setdefault(at, set()).add(number)
+            others = {writer[at] for at in unit.reads if at in writer} - {number}
+            self.waiting[number] = len(others)
+            for other in others:
+                self.followers[other].add(number)
+        self.growth = [self._first_growth(unit) for unit in units]
+        self.done = [False] * len(units)
+        self.ready_small: list[int] = []  # heaps; what is done leaves them when it comes up
+        self.ready_large: list[int] = []
+        self.ready_free: list[int] = []  # large ones that need no more memory than they free
+        for number, count in enumerate(self.waiting):
+            if not count:
+                self._make_ready(number)
+
+    def _first_growth(self, unit: Unit) -> int:
+        """Bytes that a unit adds to what is alive, as long as all others are still to run."""
+        made = sum(self.inner.get(at, 0) for at in unit.writes) + sum(unit.scratch)
+        freed = sum(self.inner.get(at, 0) for at in unit.reads if len(self.readers[at]) == 1)
+        return made - freed
 
     def run(self) -> list[Unit]:
         """Returns the order."""
         order: list[int] = []
-        while self.ready:
+        for _ in self.units:
             chosen = self._next(order[-1] if order else None)
-            self.ready.remove(chosen)
             order.append(chosen)
+            self.done[chosen] = True
             for at in self.units[chosen].reads:
-                self.readers[at] -= 1
+                self._end_read(at, chosen)
             for follower in self.followers[chosen]:
-                self.waiting[follower].discard(chosen)
+                self.waiting[follower] -= 1
                 if not self.waiting[follower]:
-                    self.ready.append(follower)
-            self.ready.sort()
+                    self._make_ready(follower)
         return [self.units[number] for number in order]
 
-    def _next(self, last: int | None) -> int:
-        if last is not None and self.small[last]:
-            going_on = next((n for n in self.ready if self.small[n]), None)
-            if going_on is not None:
-                return going_on
-        large = [n for n in self.ready if not self.small[n]]
-        if not large:
-            return self.ready[0]
-        if last is not None:
-            free = next((n for n in large if self._growth(n) <= 0), None)
-            if free is not None:
-                return free
-        return large[0]
+    def _make_ready(self, number: int) -> None:
+        heappush(self.ready_small if self.small[number] else self.ready_large, number)
+        if not self.small[number] and self.growth[number] <= 0:
+            heappush(self.ready_free, number)
 
-    def _growth(self, number: int) -> int:
-        """Bytes that a unit adds to what is alive."""
-        unit = self.units[number]
-        made = sum(self.inner.get(at, 0) for at in unit.writes) + sum(unit.scratch)
-        freed = sum(self.inner.get(at, 0) for at in unit.reads if self.readers[at] == 1)
-        return made - freed
+    def _end_read(self, at: int, number: int) -> None:
+        """Whoever reads a value last will free it."""
+        readers = self.readers[at]
+        readers.discard(number)
+        if len(readers) != 1 or not self.inner.get(at):
+            return
+        (last,) = readers
+        before = self.growth[last]
+        self.growth[last] -= self.inner[at]
+        is_ready = not self.waiting[last] and not self.small[last]
+        if is_ready and before > 0 >= self.growth[last]:
+            heappush(self.ready_free, last)
+
+    def _next(self, last: int | None) -> int:
+        small, free, large = map(self._first, (self.ready_small, self.ready_free, self.ready_large))
+        if small is not None and (large is None or (last is not None and self.small[last])):
+            return small
+        if last is not None and free is not None:
+            return free
+        assert large is not None, "units wait for each other"
+        return large
+
+    def _first(self, heap: list[int]) -> int | None:
+        while heap and self.done[heap[0]]:
+            heappop(heap)
+        return heap[0] if heap else None

@@ -7,8 +7,11 @@ so two numbers are never known to be equal.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from tinygrad_cl.compiler.structure import FREE, WANTED, Structure, Value
 from tinygrad_cl.graph import PRIMITIVES, signature
+from tinygrad_cl.lowering import Template
 
 
 def simplified(structure: Structure) -> Structure:
@@ -32,6 +35,24 @@ def simplified(structure: Structure) -> Structure:
             shown = signature(PRIMITIVES["alias"], (), (value.signature.spec,))
             made.append(Value(shown, (place,), value.flag))
     return tuple(made)
+
+
+def find_twins(structure: Structure, among: Collection[int]) -> dict[int, int]:
+    """Returns which value may be computed by the kernel of which, as its template's twin."""
+    values = [(at, structure[at]) for at in among if not structure[at].is_data]
+    known = {
+        (value.signature.primitive.name, value.inputs, value.signature.attrs): at
+        for at, value in values
+        if isinstance(value.lowering, Template)
+    }
+    found: dict[int, int] = {}
+    for at, value in values:
+        twin = value.lowering.twin if isinstance(value.lowering, Template) else None
+        if twin is not None:
+            other = known.get((twin.name, value.inputs, value.signature.attrs))
+            if other is not None:
+                found[at] = other
+    return found
 
 
 def living(structure: Structure) -> frozenset[int]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tinygrad_cl.compiler.gluing import TASKS
-from tinygrad_cl.compiler.slicing import Cut, Region, cut
+from tinygrad_cl.compiler.slicing import SHARED, Cut, Region, cut, is_late
 from tinygrad_cl.compiler.structure import Structure
 from tinygrad_cl.lowering import DeviceTraits
 
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 
 CACHE = 1 << 20  # bytes of intermediate values of a slice: a second-level cache
 SIZE = 16  # items of a slice, at most: full registers of rows
-SHARED = 1 << 18  # bytes that every slice reads whole: beyond, slices wait for memory
 MAX_ITEMS = 32  # of a batch per compute unit: beyond, launches cost less than packing weights anew
-NEAR_CACHE = 3 << 14  # bytes of a slice of rows, with what it reads and writes: a first-level cache
+LIGHT = 1 << 14  # bytes of weights after large ones that may be packed anew at any size of a batch
+NEAR_CACHE = 3 << 13  # bytes of a slice of rows, all that it needs: half a first-level cache
 ROW_CACHE = 1 << 18  # bytes of a row, at most
 WORK = 1024  # elements of a slice of rows that are worth the calls of its phases
 SUM_WORK = 4096  # the same, if its sums are added to those of other slices
@@ -47,6 +48,7 @@ class SlicePlan:
         size: items of a slice.
         cut: the structure of a slice, in terms of the whole structure.
         plan: its plan.
+        shared: bytes that every slice reads whole.
         rest: the plan of the items that are left, fewer than a slice.
     """
 
@@ -54,6 +56,7 @@ class SlicePlan:
     size: int
     cut: Cut
     plan: Plan
+    shared: int = 0
     rest: SlicePlan | None = None
 
     @property
@@ -83,7 +86,8 @@ def plan_slices(
         if shared > SHARED:
             raise Unsliced(f"every slice would read {shared} bytes")
         alone = replace(traits, units=1, slices=-(-region.items // size))
-        return SlicePlan(region, size, made, planner(tuple(made.structure), alone))
+        plan = _planned(planner, tuple(made.structure), alone)
+        return SlicePlan(region, size, made, plan, shared)
 
     sized = _sized_rows if region.rows else _sized_batch
     found = sized(structure, region, traits, of_size)
@@ -92,15 +96,24 @@ def plan_slices(
     return found
 
 
+@lru_cache(maxsize=64)
+def _planned(planner: Planner, structure: Structure, traits: DeviceTraits) -> Plan:
+    """The plan of a slice: layers that are alike have the same, and fusion asks more than once."""
+    return planner(structure, traits)
+
+
 def _sized_batch(
     structure: Structure, region: Region, traits: DeviceTraits, of_size: Callable[[int], SlicePlan]
 ) -> SlicePlan:
     """A slice for every compute unit, with intermediate values that fit a cache."""
-    if region.items > MAX_ITEMS * traits.units:
-        raise Unsliced("whole batches keep the units busy, and weights are packed once for all")
     most = min(SIZE, region.items // min(traits.units, region.items))
+    large = region.items > MAX_ITEMS * traits.units
+    if large:
+        most = region.items // (traits.units * TASKS)
     sizes = [size for size in range(1, most + 1) if region.items % size == 0]
     found = of_size(sizes[-1])
+    if large and (found.shared > LIGHT or not is_late(structure, region)):
+        raise Unsliced("whole batches keep the units busy, and weights are packed once for all")
     while found.plan.arena > CACHE:
         item = -(-found.plan.arena // found.size)
         fitting = [size for size in sizes if size * item <= CACHE and size < found.size]

@@ -85,6 +85,8 @@ class _Renderer:
         storage = part.plan.storage[value]
         if storage.kind == "arena":
             return Place(None, storage.at)
+        if storage.kind == "fresh" and value not in part.cut.outputs:
+            return Place(None)  # an empty value, of which nothing is read
         if storage.kind == "leaf":
             at, is_cut = part.cut.leaves[value]
         else:

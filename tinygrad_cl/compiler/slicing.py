@@ -25,7 +25,9 @@ from tinygrad_cl.shapes import Layout, Shape, numel
 
 MAX_CANDIDATES = 4  # batch sizes that are tried
 MAX_WHOLE = 1024  # elements of an expression without batch that every slice computes again
+LATE = 1 << 15  # elements of a region that begins after large weights, at least
 MIN_KERNELS = 3  # templates and reductions in a region worth its own kernel
+SHARED = 1 << 18  # bytes that every slice reads whole: beyond, slices wait for memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,22 @@ def find_region(structure: Structure) -> Region | None:
         return None
     members = [structure[at].lowering for at in (*best.values, *best.sums)]
     kernels = sum(isinstance(lowering, Template | Reduction) for lowering in members)
-    return best if kernels >= MIN_KERNELS else None
+    if kernels < MIN_KERNELS or (is_late(structure, best) and _elements(structure, best) < LATE):
+        return None
+    return best
+
+
+def is_late(structure: Structure, region: Region) -> bool:
+    """Whether a template like its own comes before a region: one with large weights."""
+    before = range(min(region.values, default=0))
+    return any(
+        isinstance(value.lowering, Template) and value.lowering.cut is not None
+        for value in (structure[at] for at in before)
+    )
+
+
+def _elements(structure: Structure, region: Region) -> int:
+    return sum(structure[at].numel for at in region.values)
 
 
 def _candidates(structure: Structure) -> list[int]:
@@ -69,11 +86,15 @@ def _candidates(structure: Structure) -> list[int]:
 
 
 def _grow(structure: Structure, items: int) -> Region:
-    """Marks what follows from the first cut templates on."""
+    """Marks what follows from the first cut templates on, but for those with large weights."""
 
     def starts(at: int) -> bool:
-        lowering = structure[at].lowering
-        return isinstance(lowering, Template) and lowering.cut is not None
+        value = structure[at]
+        if not isinstance(value.lowering, Template) or value.lowering.cut is None:
+            return False
+        modes = input_modes(structure, at, items) or ()
+        whole = [structure[i] for i, mode in zip(value.inputs, modes, strict=False) if not mode]
+        return sum(other.numel * other.dtype.itemsize for other in whole) <= SHARED
 
     return grow(structure, items, starts)
 
@@ -84,6 +105,7 @@ def grow(
     starts: Callable[[int], bool],
     stops: Callable[[int], bool] = lambda at: False,
     summed: bool = True,
+    first: int = 0,
 ) -> Region:
     """Marks what can be computed slice by slice, value by value from the first ones on.
 
@@ -93,11 +115,13 @@ def grow(
         starts: whether a value may be the first.
         stops: whether a value must not belong to the region.
         summed: whether slices may add up sums over the batch.
+        first: the first value that is looked at.
     """
     values: set[int] = set()
     sums: set[int] = set()
     outside: set[int] = set()  # depends on the region, and is not in it
-    for at, value in enumerate(structure):
+    for at in range(first, len(structure)):
+        value = structure[at]
         if any(i in outside or i in sums for i in value.inputs):
             outside.add(at)
             continue
@@ -124,7 +148,7 @@ def grow(
 def is_sum(structure: Structure, at: int, items: int) -> bool:
     """Whether a value is a sum over the batch, so that slices may add up their own."""
     value = structure[at]
-    if not value.dtype.is_floating_point or value.dtype.storage == "half":
+    if not value.dtype.is_floating_point or value.dtype.is_half:
         return False
     if isinstance(value.lowering, Reduction):
         batch = structure[value.inputs[0]].shape

@@ -89,7 +89,7 @@ def store(
     for at, (whole, offset) in inside.items():
         storage[at] = Storage("arena", offsets[whole] + offset, _bytes(structure, at))
     for group in groups:
-        for at in group.outputs:
+        for at in group.writes:
             if at in aliases:
                 storage[at] = Storage("alias", aliases[at])
             elif at not in storage:  # nothing to compute: no elements

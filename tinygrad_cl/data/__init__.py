@@ -1,9 +1,9 @@
 """Data sets, the loader that turns them into batches on a device, and readers of data files.
 
-The rooms: dataset.py, combine.py (data sets); loader.py, sampler.py, fetching.py, crew.py,
-threads.py, processes.py, position.py, randomness.py, collate.py (the loader); idx.py, csvfile.py,
-cifar.py, arrayfile.py, folder.py (readers); datasets.py, images.py, sources.py, download.py (ready
-data sets); normalize.py, augment.py, recolor.py (changes of the data).
+The rooms: dataset.py, combine.py (data sets); loader.py, sampler.py, sharing.py, fetching.py,
+crew.py, threads.py, processes.py, position.py, randomness.py, collate.py (the loader); idx.py,
+csvfile.py, cifar.py, arrayfile.py, folder.py (readers); datasets.py, images.py, sources.py,
+download.py (ready data sets); normalize.py, augment.py, recolor.py (changes of the data).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from tinygrad_cl.data.augment import RandomVerticalFlip as RandomVerticalFlip
 from tinygrad_cl.data.cifar import read_cifar10 as read_cifar10
 from tinygrad_cl.data.cifar import read_cifar100 as read_cifar100
 from tinygrad_cl.data.collate import default_collate as default_collate
+from tinygrad_cl.data.collate import default_convert as default_convert
 from tinygrad_cl.data.combine import ChainDataset as ChainDataset
 from tinygrad_cl.data.combine import ConcatDataset as ConcatDataset
 from tinygrad_cl.data.combine import StackDataset as StackDataset
@@ -61,6 +62,7 @@ from tinygrad_cl.data.sampler import Sampler as Sampler
 from tinygrad_cl.data.sampler import SequentialSampler as SequentialSampler
 from tinygrad_cl.data.sampler import SubsetRandomSampler as SubsetRandomSampler
 from tinygrad_cl.data.sampler import WeightedRandomSampler as WeightedRandomSampler
+from tinygrad_cl.data.sharing import DistributedSampler as DistributedSampler
 from tinygrad_cl.data.threads import Prefetch as Prefetch
 
 __all__ = [
@@ -75,6 +77,7 @@ __all__ = [
     "DataLoader",
     "Dataset",
     "DecimalScaling",
+    "DistributedSampler",
     "GaussianBlur",
     "GaussianNoise",
     "ImageDataset",
@@ -105,6 +108,7 @@ __all__ = [
     "current_generator",
     "datasets",
     "default_collate",
+    "default_convert",
     "get_worker_info",
     "normalize",
     "one_hot",

@@ -52,6 +52,20 @@ def default_collate(samples: Sequence[Any]) -> Any:
     )
 
 
+def default_convert(sample: Any) -> Any:
+    """Returns a sample whose arrays are Tensors, in the structure it has.
+
+    Numbers, strings and Tensors stay as they are; it is what a `collate_fn` may do with the samples
+    of a loader without batches.
+
+    Example:
+        >>> import numpy as np
+        >>> default_convert((np.ones(2), "a", 3))
+        (tensor([1., 1.], dtype=tinygrad_cl.float64), 'a', 3)
+    """
+    return map_arrays(sample, lambda array: from_numpy(np.asarray(array)))
+
+
 def join(batches: Sequence[Any], order: np.ndarray) -> Any:
     """Puts batches of one structure one after the other and arranges the samples anew.
 

@@ -58,7 +58,9 @@ def read_image(
     except DataError:
         raise
     except OSError as error:
-        raise DataError(f"read_image: cannot read {path}: {_text(error)}") from error
+        raise DataError(
+            f"read_image: cannot read {path}: {error.strerror or _text(error)}"
+        ) from error
     except Exception as error:  # Pillow's decoders raise many kinds for damaged files
         raise DataError(f"read_image: {path} is damaged: {_text(error)}") from error
     array = np.asarray(pixels, np.uint8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from tinygrad_cl.autograd.composed import composed
 from tinygrad_cl.dtypes import DType
 from tinygrad_cl.dtypes import dtype as as_dtype
 from tinygrad_cl.errors import DTypeError
@@ -175,13 +176,23 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
         >>> tg.nn.functional.gelu(tg.tensor([1.0]))
         tensor([0.8413])
     """
-    x = _float("gelu", input)
-    if approximate == "none":
-        return wrap(x * 0.5 * (p.erf(x * math.sqrt(0.5)) + 1))
-    if approximate != "tanh":
+    if approximate not in ("none", "tanh"):
         raise DTypeError(f'gelu: approximate must be "none" or "tanh", got {approximate!r}')
+    x = _float("gelu", input)
+    return wrap(_gelu(x) if approximate == "none" else _gelu_tanh(x))
+
+
+def _gelu_node(x: Node) -> Node:
+    return x * 0.5 * (p.erf(x * math.sqrt(0.5)) + 1)
+
+
+def _gelu_tanh_node(x: Node) -> Node:
     inner = (x + x * x * x * 0.044715) * math.sqrt(2 / math.pi)
-    return wrap(x * 0.5 * (p.tanh(inner) + 1))
+    return x * 0.5 * (p.tanh(inner) + 1)
+
+
+_gelu = composed("gelu", _gelu_node)
+_gelu_tanh = composed("gelu", _gelu_tanh_node)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -287,10 +298,17 @@ def softmax(input: Tensor, dim: int | None = None, dtype: DType | str | None = N
         tensor([0.5000, 0.5000])
     """
     x, at = _prepare("softmax", input, dim, dtype)
-    if x.ndim == 0 or any_empty(x.shape, (at,)):
-        return wrap(p.exp(x - x))
-    e = apply(p.exp, (_centered(x, at),))
-    return wrap(apply(share, (x, e, total(e, (at,), True))))
+    return wrap(_softmax(x, dim=at))
+
+
+def _softmax_node(x: Node, *, dim: int) -> Node:
+    if x.ndim == 0 or any_empty(x.shape, (dim,)):
+        return p.exp(x - x)
+    e = p.exp(_centered(x, dim))
+    return share(x, e, total(e, (dim,), True))
+
+
+_softmax = composed("softmax", _softmax_node, ("dim",))
 
 
 def log_softmax_parts(x: Node, dim: int) -> tuple[Node, Node]:
@@ -304,9 +322,16 @@ def log_softmax_parts(x: Node, dim: int) -> tuple[Node, Node]:
     return d, apply(p.log, (total(apply(p.exp, (d,)), (dim,), True),))
 
 
+def _log_softmax_node(x: Node, *, dim: int) -> Node:
+    return p.sub(*log_softmax_parts(x, dim))
+
+
+_log_softmax = composed("log_softmax", _log_softmax_node, ("dim",))
+
+
 def log_softmax_node(x: Node, dim: int) -> Node:
     """Returns x - m - log(sum(exp(x - m))) along a dim, with m the maximum."""
-    return apply(p.sub, log_softmax_parts(x, dim))
+    return _log_softmax(x, dim=dim)
 
 
 def log_softmax(input: Tensor, dim: int | None = None, dtype: DType | str | None = None) -> Tensor:

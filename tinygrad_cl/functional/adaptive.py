@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_cl.dtypes import float16, float32, int64
+from tinygrad_cl.dtypes import float32, int64
 from tinygrad_cl.errors import ShapeError
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.base import unwrap, wrap
-from tinygrad_cl.functional.pool import avg_pool2d
+from tinygrad_cl.functional.pool import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
+from tinygrad_cl.functional.pool3d import avg_pool3d, max_pool3d
 from tinygrad_cl.functional.reduce import average, total
 from tinygrad_cl.graph import Node
 from tinygrad_cl.primitives import elementwise as p
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from tinygrad_cl.tensor import Tensor
 
     Ints = NDArray[np.int64]
+
+_AVERAGES: dict[int, Any] = {1: avg_pool1d, 2: avg_pool2d, 3: avg_pool3d}
+_MAXIMA: dict[int, Any] = {1: max_pool1d, 2: max_pool2d, 3: max_pool3d}
 
 
 def _setup(op: str, input: Tensor, output_size: Any, dims: int) -> tuple[Node, Shape]:
@@ -55,6 +59,19 @@ def windows(size: int, out: int) -> tuple[Ints, Ints]:
     return np.minimum(taps, end[:, None] - 1).astype(np.int64), (end - first).astype(np.int64)
 
 
+def _regular(have: Shape, out: Shape) -> tuple[Shape, Shape] | None:
+    """Returns the size and the steps of the windows if all are alike, so that a plain pool does."""
+    sizes, steps = [], []
+    for size, wanted in zip(have, out, strict=True):
+        taps, counts = windows(size, wanted)
+        apart = np.diff(taps[:, 0])
+        if np.ptp(counts) or (wanted > 1 and np.ptp(apart)):
+            return None
+        sizes.append(int(counts[0]))
+        steps.append(int(apart[0]) if wanted > 1 else int(counts[0]))
+    return tuple(sizes), tuple(steps)
+
+
 # --- means
 
 
@@ -69,7 +86,7 @@ def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
         >>> tg.nn.functional.adaptive_avg_pool1d(tg.tensor([[1.0, 2.0, 6.0]]), 2)
         tensor([[1.5000, 4.0000]])
     """
-    return wrap(_means(*_setup("adaptive_avg_pool1d", input, output_size, 1)))
+    return _means_of("adaptive_avg_pool1d", input, output_size, 1)
 
 
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
@@ -87,11 +104,7 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
         >>> tg.nn.functional.adaptive_avg_pool2d(tg.arange(4.0).reshape(1, 1, 2, 2), 1)
         tensor([[[[1.5000]]]])
     """
-    x, out = _setup("adaptive_avg_pool2d", input, output_size, 2)
-    have = x.shape[-2:]
-    if max(out) > 1 and all(size % w == 0 for size, w in zip(have, out, strict=True)):
-        return avg_pool2d(wrap(x) if x is not input.node else input, _ratio(have, out))
-    return wrap(_means(x, out))
+    return _means_of("adaptive_avg_pool2d", input, output_size, 2)
 
 
 def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
@@ -109,11 +122,16 @@ def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
         >>> tg.nn.functional.adaptive_avg_pool3d(tg.arange(8.0).reshape(1, 2, 2, 2), 1).item()
         3.5
     """
-    return wrap(_means(*_setup("adaptive_avg_pool3d", input, output_size, 3)))
+    return _means_of("adaptive_avg_pool3d", input, output_size, 3)
 
 
-def _ratio(have: Shape, out: Shape) -> Shape:
-    return tuple(size // w for size, w in zip(have, out, strict=True))
+def _means_of(op: str, input: Tensor, output_size: Any, dims: int) -> Tensor:
+    x, out = _setup(op, input, output_size, dims)
+    regular = _regular(x.shape[-dims:], out) if max(out) > 1 else None
+    if regular is None:
+        return wrap(_means(x, out))
+    averaged: Tensor = _AVERAGES[dims](wrap(x) if x is not input.node else input, *regular)
+    return averaged
 
 
 def _means(x: Node, out: Shape) -> Node:
@@ -122,7 +140,7 @@ def _means(x: Node, out: Shape) -> Node:
     if max(out) == 1:
         return average(x, tuple(range(first, x.ndim)), True)
     dtype = x.dtype
-    y = base.cast(x, float32) if dtype is float16 else x
+    y = base.cast(x, float32) if dtype.is_half else x
     for i, size in enumerate(out):
         y = _means_along(y, first + i, size)
     return base.cast(p.alias(y) if y is x else y, dtype)
@@ -215,6 +233,10 @@ def adaptive_max_pool3d(input: Tensor, output_size: Any, return_indices: bool = 
 def _maxima(op: str, input: Tensor, output_size: Any, dims: int, return_indices: bool) -> Any:
     x, out = _setup(op, input, output_size, dims)
     lead, have = x.shape[:-dims], x.shape[-dims:]
+    regular = _regular(have, out)
+    if regular is not None:
+        image = wrap(x) if x is not input.node else input
+        return _MAXIMA[dims](image, *regular, return_indices=return_indices)
     flat = m.reshape(x, shape=(numel(lead), numel(have)))
     found = _first_maxima(op, flat, _boxes(have, out))
     values = primitive.gather(flat, found, dim=1, op=op)

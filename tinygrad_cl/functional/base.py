@@ -15,9 +15,10 @@ import numpy as np
 
 from tinygrad_cl import engine
 from tinygrad_cl.autograd.handle import Handle, own, rebind, show, wrap
-from tinygrad_cl.dtypes import DType, Scalar, bool_, float32, of_scalar, promote
+from tinygrad_cl.dtypes import DType, Scalar, bool_, float32, of_scalar, promote, rounded_number
 from tinygrad_cl.errors import DTypeError, ShapeError
-from tinygrad_cl.graph import Node, Primitive, apply, scalar
+from tinygrad_cl.functional.autocasting import adapted
+from tinygrad_cl.graph import Node, Primitive, apply, cast_mode, scalar
 from tinygrad_cl.primitives import elementwise, movement
 from tinygrad_cl.runtime.device import Device, get_device
 from tinygrad_cl.shapes import Shape, normalize_dims
@@ -34,13 +35,13 @@ _LIMITS = {"uint8": (0, 255), "int32": (-(2**31), 2**31 - 1), "int64": (-(2**63)
 
 
 def unwrap(op: str, value: object) -> Node:
-    """Returns the node of a Tensor.
+    """Returns the node of a Tensor, in the dtype that `autocast` wants for `op`.
 
     Raises:
         DTypeError: if `value` is something else.
     """
     if isinstance(value, Handle):
-        return value.node
+        return value.node if cast_mode.dtype is None else adapted(op, value.node)
     raise DTypeError(f"{op}: needs a Tensor, got {type(value).__name__}; make one with tensor(...)")
 
 
@@ -88,6 +89,8 @@ def floating(node: Node) -> Node:
 
 def fill(value: Scalar, shape: Shape, dtype: DType, device: Device | None) -> Node:
     """Returns a node of `shape` full of one number; it takes no memory until it must."""
+    if dtype.is_half:
+        value = rounded_number(value, dtype)  # other numbers are used as they are
     node = constant(value, dtype)
     node.device = device
     return movement.expand(node, shape=shape)
@@ -141,6 +144,8 @@ def operands(op: str, a: Any, b: Any) -> tuple[Node, Node]:
         raise DTypeError(
             f"{op}: one operand must be a Tensor, got {type(a).__name__} and {type(b).__name__}"
         )
+    if cast_mode.dtype is not None:
+        left, right = adapted(op, left), adapted(op, right)
     x, y = left.dtype, right.dtype
     if x is y:
         return left, right
@@ -210,6 +215,10 @@ def pair(op: str, name: str, value: Any) -> tuple[int, int]:
     Raises:
         ShapeError: if it is neither.
     """
+    if type(value) is int:
+        return (value, value)
+    if type(value) is tuple and [type(v) for v in value] == [int, int]:
+        return value
     if hasattr(value, "__index__"):
         return (int(value), int(value))
     listed = tuple(int(v) for v in value)

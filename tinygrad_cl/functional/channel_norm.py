@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinygrad_cl.autograd.modes import no_grad
-from tinygrad_cl.dtypes import float16, float32
+from tinygrad_cl.dtypes import float32
 from tinygrad_cl.errors import ShapeError
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.base import unwrap, wrap
-from tinygrad_cl.functional.norm import affine, batch_norm, move_running, standardized
+from tinygrad_cl.functional.batch_norm import batch_norm, move_running
+from tinygrad_cl.functional.norm import affine, standardized
 from tinygrad_cl.functional.reduce import average
 from tinygrad_cl.graph import Node
 from tinygrad_cl.primitives import elementwise as p
@@ -86,7 +87,7 @@ def rms_norm(
         input: any float tensor.
         normalized_shape: the sizes of the dims to normalize over.
         weight: of that shape.
-        eps: by default the dtype's machine epsilon (float32's for float16).
+        eps: by default the dtype's machine epsilon (float32's for 16 bits).
 
     Raises:
         ShapeError: if the input does not end with `normalized_shape`, or the weight differs.
@@ -103,7 +104,7 @@ def rms_norm(
         raise ShapeError(f"{op}: input {x.shape} does not end with {shape}")
     if weight is not None and unwrap(op, weight).shape != shape:
         raise ShapeError(f"{op}: weight must be {shape}, got {weight.node.shape}")
-    wide = base.cast(x, float32) if x.dtype is float16 else x
+    wide = base.cast(x, float32) if x.dtype.is_half else x
     small = float(np.spacing(wide.dtype.numpy.type(1))) if eps is None else eps
     dims = tuple(range(x.ndim - len(shape), x.ndim))
     y = wide * p.rsqrt(average(wide * wide, dims, True) + small)

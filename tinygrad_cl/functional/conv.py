@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tinygrad_cl.autograd.composed import composed
 from tinygrad_cl.errors import ShapeError
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.base import wrap
@@ -64,7 +65,19 @@ def conv2d(
         "groups": groups,
     }
     x, attrs["padding"] = _pad("conv2d", x, w, padding, attrs["stride"], attrs["dilation"])
-    return wrap(finish("conv2d", primitive.conv2d(x, w, **attrs), bias, single))
+    if bias is None:
+        return wrap(finish("conv2d", primitive.conv2d(x, w, **attrs), bias, single))
+    y = _conv2d_bias(x, w, base.unwrap("conv2d", bias), **attrs)
+    return wrap(m.reshape(y, shape=y.shape[1:]) if single else y)
+
+
+def _conv2d_bias_node(x: Node, w: Node, b: Node, **attrs: Any) -> Node:
+    return biased("conv2d", primitive.conv2d(x, w, **attrs), b)
+
+
+_conv2d_bias = composed(
+    "conv2d_bias", _conv2d_bias_node, ("stride", "padding", "dilation", "groups")
+)
 
 
 def check_channels(op: str, x: Node, w: Node, groups: int) -> None:
@@ -110,11 +123,16 @@ def _pad(
 def finish(op: str, y: Node, bias: Tensor | None, single: bool) -> Node:
     """Returns a convolution's output with its bias, without the batch dim if there was none."""
     if bias is not None:
-        b = base.cast(base.unwrap(op, bias), y.dtype)
-        if b.shape != y.shape[1:2]:
-            raise ShapeError(f"{op}: needs bias ({y.shape[1]},), got {b.shape}")
-        y = p.add(y, m.reshape(b, shape=(1, y.shape[1], *(1,) * (y.ndim - 2))))
+        y = biased(op, y, base.unwrap(op, bias))
     return m.reshape(y, shape=y.shape[1:]) if single else y
+
+
+def biased(op: str, y: Node, bias: Node) -> Node:
+    """Returns a convolution's output with a bias per channel."""
+    if bias.shape != y.shape[1:2]:
+        raise ShapeError(f"{op}: needs bias ({y.shape[1]},), got {bias.shape}")
+    shape = (1, y.shape[1], *(1,) * (y.ndim - 2))
+    return p.add(y, m.reshape(base.cast(bias, y.dtype), shape=shape))
 
 
 def conv1d(

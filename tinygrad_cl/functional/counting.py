@@ -61,6 +61,7 @@ def unique(
     wanted: list[Any] = [found]
     wanted += [inverse.astype(np.int64)] if return_inverse else []
     wanted += [counts.astype(np.int64)] if return_counts else []
+    wanted[0] = found.astype(node.dtype.numpy, copy=False)
     results = tuple(wrap(base.upload(np.asarray(a, order="C"), node.device)) for a in wanted)
     return results if len(results) > 1 else results[0]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_cl import dtypes, engine
-from tinygrad_cl.dtypes import DType, Scalar, float32, int64, of_scalar
+from tinygrad_cl.dtypes import DType, Scalar, float32, int64, of_scalar, widened
 from tinygrad_cl.errors import DTypeError, ShapeError
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.base import Handle, wrap
@@ -56,7 +56,7 @@ def _array(data: Any, weak: bool = True) -> np.ndarray[Any, Any]:
     if isinstance(data, list | tuple):
         data = _without_tensors(data)
     try:
-        array = np.asarray(data)
+        array = dtypes.as_array(data)
     except ValueError as error:
         raise ShapeError(f"tensor: rows must have equal lengths; {error}") from None
     except OverflowError as error:
@@ -69,7 +69,7 @@ def _array(data: Any, weak: bool = True) -> np.ndarray[Any, Any]:
 
 def _without_tensors(data: Any) -> Any:
     if isinstance(data, Handle):
-        return engine.numpy(data.node)
+        return widened(engine.numpy(data.node))
     return [_without_tensors(item) for item in data] if isinstance(data, list | tuple) else data
 
 
@@ -85,6 +85,7 @@ def _to_node(data: Any, dtype: DTypeLike, device: DeviceLike) -> Node:
     if kind is None:
         dtypes.dtype(array.dtype)
     elif array.dtype != kind.numpy:
+        array = widened(array)
         if array.dtype.kind not in "buif":
             raise DTypeError(f"tensor: cannot make {kind.name} of {array.dtype}")
         with np.errstate(all="ignore"):

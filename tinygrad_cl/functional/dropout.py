@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tinygrad_cl.autograd.composed import composed
 from tinygrad_cl.dtypes import float32
 from tinygrad_cl.errors import DTypeError, ShapeError
 from tinygrad_cl.functional import base
@@ -25,9 +26,16 @@ def _dropped(op: str, x: Node, shape: Shape, p_drop: float, generator: Generator
     if not 0 <= p_drop <= 1:
         raise DTypeError(f"{op}: the probability must lie between 0 and 1, got {p_drop}")
     drawn = draw_numbers(primitive.random_uniform, shape, base.device_of(x), generator)
-    kept = elementwise.ge(drawn, base.constant(p_drop, float32))
     scale = 1 / (1 - p_drop) if p_drop < 1 else 0.0
+    return _kept(x, drawn, base.constant(p_drop, float32), base.constant(scale, x.dtype))
+
+
+def _kept_node(x: Node, drawn: Node, p_drop: Node, scale: Node) -> Node:
+    kept = elementwise.ge(drawn, p_drop)
     return elementwise.where(kept, x * scale, base.constant(0, x.dtype))
+
+
+_kept = composed("dropout", _kept_node)
 
 
 def dropout(

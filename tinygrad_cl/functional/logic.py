@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_cl import engine
-from tinygrad_cl.dtypes import bool_, int32, int64, promote, uint8
+from tinygrad_cl.dtypes import bool_, int32, int64, promote, rounded_number, uint8, widened
 from tinygrad_cl.errors import DTypeError
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.base import Handle, binary, show, unary_float, wrap
@@ -89,7 +89,10 @@ def ge(input: Operand, other: Operand) -> Tensor:
 
 
 def compare(primitive: Primitive, a: Operand, b: Operand) -> Tensor:
-    """Returns a comparison; small integer dtypes meet Python integers in int64."""
+    """Returns a comparison.
+
+    Small integer dtypes meet Python integers in int64, floats of 16 bits numbers that are rounded.
+    """
     if isinstance(a, Handle) and isinstance(b, Handle):
         return binary(primitive, a, b)
     tensor, value = (a, b) if isinstance(a, Handle) else (b, a)
@@ -98,6 +101,9 @@ def compare(primitive: Primitive, a: Operand, b: Operand) -> Tensor:
         wide = base.cast(base.unwrap(primitive.name, tensor), int64)
         other = base.constant(value, int64)
         return wrap(primitive(wide, other) if tensor is a else primitive(other, wide))
+    if isinstance(tensor, Handle) and tensor.node.dtype.is_half and isinstance(value, float):
+        value = rounded_number(value, tensor.node.dtype)
+        a, b = (a, value) if tensor is a else (value, b)
     return binary(primitive, a, b)
 
 
@@ -145,7 +151,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
         True
     """
     a, b = base.unwrap("equal", input), base.unwrap("equal", other)
-    return a.shape == b.shape and bool(np.array_equal(engine.numpy(a), engine.numpy(b)))
+    return a.shape == b.shape and bool(np.array_equal(_read(a), _read(b)))
 
 
 def allclose(
@@ -159,7 +165,12 @@ def allclose(
         True
     """
     a, b = base.unwrap("allclose", input), base.unwrap("allclose", other)
-    return bool(np.allclose(engine.numpy(a), engine.numpy(b), rtol, atol, equal_nan))
+    return bool(np.allclose(_read(a), _read(b), rtol, atol, equal_nan))
+
+
+def _read(node: Node) -> np.ndarray[Any, Any]:
+    array: np.ndarray[Any, Any] = widened(engine.numpy(node))
+    return array
 
 
 # --- logic

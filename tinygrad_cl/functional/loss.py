@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tinygrad_cl.autograd.composed import composed
 from tinygrad_cl.dtypes import int64
 from tinygrad_cl.errors import DTypeError, ShapeError
 from tinygrad_cl.functional import base
@@ -91,7 +92,8 @@ def nll_loss(
     x = base.floating(unwrap("nll_loss", input))
     check_reduction("nll_loss", reduction)
     labels = _labels("nll_loss", x, unwrap("nll_loss", target))
-    return _picked("nll_loss", x, labels, weight, ignore_index, reduction)
+    factors = None if weight is None else unwrap("nll_loss", weight)
+    return _picked("nll_loss", x, labels, factors, ignore_index, reduction)
 
 
 def _labels(op: str, x: Node, target: Node) -> Node:
@@ -123,7 +125,7 @@ def _picked(
     op: str,
     logp: Node,
     labels: Node,
-    weight: Tensor | None,
+    weight: Node | None,
     ignore: int,
     reduction: str,
     smoothing: float = 0.0,
@@ -164,8 +166,8 @@ def _picked(
     return wrap(total(losses, dims, False) / total(counted, dims, False))
 
 
-def _class_weight(op: str, weight: Tensor, logp: Node, dim: int) -> Node:
-    node = base.cast(unwrap(op, weight), logp.dtype)
+def _class_weight(op: str, weight: Node, logp: Node, dim: int) -> Node:
+    node = base.cast(weight, logp.dtype)
     if node.shape != (logp.shape[dim],):
         raise ShapeError(f"{op}: weight must be ({logp.shape[dim]},), got {node.shape}")
     return m.reshape(node, shape=(logp.shape[dim], *(1,) * (logp.ndim - 1 - dim)))
@@ -210,18 +212,35 @@ def cross_entropy(
     check_reduction(op, reduction)
     if not 0 <= label_smoothing <= 1:
         raise DTypeError(f"{op}: label_smoothing must lie between 0 and 1, got {label_smoothing}")
+    nodes = (x, t) if weight is None else (x, t, unwrap(op, weight))
+    return wrap(
+        _cross_entropy(
+            *nodes, ignore=int(ignore_index), reduction=reduction, smoothing=label_smoothing
+        )
+    )
+
+
+def _cross_entropy_node(
+    x: Node, t: Node, weight: Node | None = None, *, ignore: int, reduction: str, smoothing: float
+) -> Node:
+    op = "cross_entropy"
     probabilities = t.dtype.is_floating_point and t.shape == x.shape and x.ndim > 0
     labels = t if probabilities else _labels(op, x, t)
     d, norm = log_softmax_parts(x, _class_dim(x))
     if probabilities:
-        return _expected(d - norm, labels, weight, reduction, label_smoothing)
-    if label_smoothing or norm.shape == x.shape:  # of one class or none: nothing to gain
-        return _picked(op, d - norm, labels, weight, ignore_index, reduction, label_smoothing)
-    return _picked(op, d, labels, weight, ignore_index, reduction, norm=norm)
+        return _expected(d - norm, labels, weight, reduction, smoothing).node
+    if smoothing or norm.shape == x.shape:  # of one class or none: nothing to gain
+        return _picked(op, d - norm, labels, weight, ignore, reduction, smoothing).node
+    return _picked(op, d, labels, weight, ignore, reduction, norm=norm).node
+
+
+_cross_entropy = composed(
+    "cross_entropy", _cross_entropy_node, ("ignore", "reduction", "smoothing")
+)
 
 
 def _expected(
-    logp: Node, target: Node, weight: Tensor | None, reduction: str, smoothing: float
+    logp: Node, target: Node, weight: Node | None, reduction: str, smoothing: float
 ) -> Tensor:
     """The loss for probabilities."""
     dim = _class_dim(logp)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tinygrad_cl.autograd.composed import composed
 from tinygrad_cl.dtypes import Scalar
 from tinygrad_cl.errors import ShapeError
 from tinygrad_cl.functional import base
@@ -181,16 +182,23 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         raise ShapeError(
             f"linear: needs input (..., K) and weight (N, K), got {x.shape} and {w.shape}"
         )
+    if bias is None:
+        return wrap(_linear(x, w))
+    b = base.unwrap("linear", bias)
+    if b.shape != w.shape[:1]:
+        raise ShapeError(f"linear: needs bias ({w.shape[0]},) for weight {w.shape}, got {b.shape}")
+    return wrap(_linear(x, w, b))
+
+
+def _linear_node(x: Node, w: Node, *bias: Node) -> Node:
     rows = x if x.ndim == 2 else m.reshape(x, shape=(numel(x.shape[:-1]), x.shape[-1]))
-    result = apply(_product, (rows, apply(m.permute, (w,), ((1, 0),))))
-    if bias is not None:
-        b = base.cast(base.unwrap("linear", bias), result.dtype)
-        if b.shape != w.shape[:1]:
-            raise ShapeError(
-                f"linear: needs bias ({w.shape[0]},) for weight {w.shape}, got {b.shape}"
-            )
-        result = apply(p.add, (result, b))
-    return wrap(base.reshape(result, (*x.shape[:-1], w.shape[0])))
+    result = _product(rows, m.permute(w, dims=(1, 0)))
+    for b in bias:
+        result = p.add(result, base.cast(b, result.dtype))
+    return base.reshape(result, (*x.shape[:-1], w.shape[0]))
+
+
+_linear = composed("linear", _linear_node)
 
 
 def addmm(

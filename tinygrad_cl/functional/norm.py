@@ -1,22 +1,20 @@
-"""Norms of tensors, and normalizing layers."""
+"""Norms of tensors, and normalizing layers; batch norm stands in batch_norm.py."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
-from tinygrad_cl import engine
-from tinygrad_cl.autograd.modes import no_grad
+from tinygrad_cl.autograd.composed import composed
 from tinygrad_cl.errors import DTypeError, ShapeError
 from tinygrad_cl.functional import base
-from tinygrad_cl.functional.base import rebind, unwrap, wrap
+from tinygrad_cl.functional.base import unwrap, wrap
 from tinygrad_cl.functional.logic import clamp
 from tinygrad_cl.functional.reduce import any_empty, average, root, total
 from tinygrad_cl.graph import Node, apply
 from tinygrad_cl.primitives import elementwise as p
 from tinygrad_cl.primitives import movement as m
 from tinygrad_cl.primitives import reduce as r
-from tinygrad_cl.primitives.normalize import normalize as normalized
 from tinygrad_cl.primitives.normalize import standardize
 from tinygrad_cl.shapes import Shape, normalize_dim, numel, reduced_shape
 
@@ -187,13 +185,28 @@ def layer_norm(
     if not shape or x.shape[-len(shape) :] != shape:
         raise ShapeError(f"layer_norm: input {x.shape} does not end with {shape}")
     dims = tuple(range(x.ndim - len(shape), x.ndim))
-    y, _, _ = standardized(x, dims, eps)
     for tensor in (weight, bias):
         if tensor is not None and unwrap("layer_norm", tensor).shape != shape:
             raise ShapeError(
                 f"layer_norm: weight and bias must be {shape}, got {tensor.node.shape}"
             )
-    return wrap(affine("layer_norm", y, weight, bias, shape))
+    if weight is None or bias is None:
+        y = _standardized(x, dims=dims, eps=float(eps))
+        return wrap(affine("layer_norm", y, weight, bias, shape))
+    return wrap(_layer_norm(x, weight.node, bias.node, dims=dims, eps=float(eps)))
+
+
+def _standardized_node(x: Node, *, dims: Shape, eps: float) -> Node:
+    return standardized(x, dims, eps)[0]
+
+
+def _layer_norm_node(x: Node, weight: Node, bias: Node, *, dims: Shape, eps: float) -> Node:
+    y = standardized(x, dims, eps)[0]
+    return y * base.cast(weight, y.dtype) + base.cast(bias, y.dtype)
+
+
+_standardized = composed("standardized", _standardized_node, ("dims", "eps"))
+_layer_norm = composed("layer_norm", _layer_norm_node, ("dims", "eps"))
 
 
 def group_norm(
@@ -222,100 +235,6 @@ def group_norm(
     y, _, _ = standardized(m.reshape(x, shape=(x.shape[0], num_groups, rest)), (2,), eps)
     channels = (x.shape[1], *(1,) * (x.ndim - 2))
     return wrap(affine("group_norm", m.reshape(y, shape=x.shape), weight, bias, channels))
-
-
-def batch_norm(
-    input: Tensor,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    training: bool = False,
-    momentum: float | Tensor = 0.1,
-    eps: float = 1e-5,
-) -> Tensor:
-    """Returns (N, C, ...) normalized per channel (Ioffe and Szegedy 2015).
-
-    In training with the mean and the biased variance of this batch, and the running statistics move
-    towards them: `running = (1 - momentum) * running + momentum * batch`, with the unbiased
-    variance, as in PyTorch. Otherwise with the running statistics.
-
-    Args:
-        input: (N, C) or (N, C, ...).
-        running_mean: (C), changed in place in training; may be None there.
-        running_var: (C), likewise.
-        weight: (C).
-        bias: (C).
-        training: whether to use this batch's statistics.
-        momentum: the share of this batch in the running statistics, a number or a tensor ().
-        eps: keeps the root away from zero.
-
-    Raises:
-        ShapeError: if there is one value per channel only in training, or sizes differ.
-        DTypeError: if there are no running statistics outside of training.
-
-    Example:
-        >>> import tinygrad_cl as tg
-        >>> tg.nn.functional.batch_norm(tg.tensor([[1.0], [3.0]]), None, None, training=True)
-        tensor([[-1.0000],
-                [ 1.0000]])
-    """
-    x = base.floating(unwrap("batch_norm", input))
-    if x.ndim < 2:
-        raise ShapeError(f"batch_norm: needs (N, C) or (N, C, ...), got {x.shape}")
-    channels = (x.shape[1], *(1,) * (x.ndim - 2))
-    if not training:
-        if running_mean is None or running_var is None:
-            raise DTypeError(
-                "batch_norm: outside of training it needs running_mean and running_var"
-            )
-        mean, var = (_channels(t, x, channels) for t in (running_mean, running_var))
-        y = (x - mean) * p.rsqrt(var + eps)
-        return wrap(affine("batch_norm", y, weight, bias, channels))
-    count = numel(x.shape) // max(x.shape[1], 1)
-    if count <= 1:
-        raise ShapeError(
-            f"batch_norm: training needs more than one value per channel, got {x.shape}"
-        )
-    mean, var = moments(x, tuple(d for d in range(x.ndim) if d != 1))
-    with no_grad():
-        move_running(running_mean, mean, momentum)
-        move_running(running_var, var * (count / (count - 1)), momentum)
-    rstd = p.rsqrt(var + eps)
-    if weight is None or bias is None:
-        return wrap(affine("batch_norm", standardize(x, mean, rstd), weight, bias, channels))
-    shape = (1, *channels)
-    scale, shift = (_parameter(n, t, x, shape) for n, t in (("weight", weight), ("bias", bias)))
-    return wrap(normalized(x, mean, rstd, scale, shift))
-
-
-def _parameter(name: str, tensor: Tensor, x: Node, shape: Shape) -> Node:
-    node = base.cast(unwrap("batch_norm", tensor), x.dtype)
-    if numel(node.shape) != numel(shape):
-        raise ShapeError(f"batch_norm: {name} must have {numel(shape)} elements, got {node.shape}")
-    return base.reshape(node, shape)
-
-
-def _channels(tensor: Tensor, x: Node, shape: Shape) -> Node:
-    node = base.cast(unwrap("batch_norm", tensor), x.dtype)
-    if node.shape != shape[:1]:
-        raise ShapeError(f"batch_norm: running statistics must be {shape[:1]}, got {node.shape}")
-    return m.reshape(node, shape=shape)
-
-
-def move_running(running: Tensor | None, batch: Node, momentum: float | Tensor) -> None:
-    """Moves a running statistic towards that of a batch, in place."""
-    if running is None:
-        return
-    held = running.node
-    if numel(held.shape) != numel(batch.shape):
-        raise ShapeError(
-            f"batch_norm: running statistics {held.shape} for {batch.shape[1]} channels"
-        )
-    fresh = base.cast(m.reshape(batch, shape=held.shape), held.dtype)
-    share = momentum.node if isinstance(momentum, base.Handle) else momentum
-    rebind(running, held * (1 - share) + fresh * share)
-    engine.defer(running)
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from tinygrad_cl.dtypes import bool_
+from tinygrad_cl.dtypes import bool_, finfo
 from tinygrad_cl.errors import DTypeError
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.base import unary, wrap
@@ -124,8 +122,7 @@ def nan_to_num(
     x = base.unwrap("nan_to_num", input)
     if not x.dtype.is_floating_point:
         return wrap(p.alias(x))
-    info: Any = np.finfo(x.dtype.numpy)
-    largest = float(info.max)
+    largest = finfo(x.dtype).max
     above = _is(x, math.inf), largest if posinf is None else posinf
     below = _is(x, -math.inf), -largest if neginf is None else neginf
     for found, value in ((p.isnan(x), nan or 0.0), above, below):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_cl import engine
-from tinygrad_cl.dtypes import bool_, float32, int64
+from tinygrad_cl.dtypes import bool_, float32, int64, widened
 from tinygrad_cl.runtime.device import get_device
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _DIGITS, _LINE, _THRESHOLD, _EDGE = 4, 80, 1000, 3
 
 def text(node: Node) -> str:
     """Returns what `repr` shows; this computes the tensor."""
-    array = engine.numpy(node)
+    array = widened(engine.numpy(node))
     suffixes = []
     if array.size == 0 and array.ndim != 1:
         suffixes.append(f"size={node.shape}")

@@ -155,8 +155,9 @@ def _floats(
     if not wanted.is_floating_point:
         raise DTypeError(f"{op}: needs a float dtype, got {wanted.name}")
     node = draw_numbers(kind, shape, get_device(device), generator)
-    if wanted is float16 and kind is primitive.random_uniform:
-        node = p.floor(node * 2048.0) * (1 / 2048)  # 11 bits fit: rounding up would give 1
+    if wanted.is_half and kind is primitive.random_uniform:
+        bits = 11 if wanted is float16 else 8  # as many fit: rounding up would give 1
+        node = p.floor(node * 2.0**bits) * 2.0**-bits
     return leaf(base.cast(node, wanted), requires_grad)
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from tinygrad_cl.autograd import Function, enable_grad, grad
 from tinygrad_cl.autograd.handle import Handle, wrap
 from tinygrad_cl.errors import GradientError
+from tinygrad_cl.functional.autocasting import autocast
 from tinygrad_cl.functional.base import cast
 from tinygrad_cl.functional.random import default_generator
-from tinygrad_cl.graph import Node, grad_mode, toposort
+from tinygrad_cl.graph import Node, cast_mode, grad_mode, toposort
 from tinygrad_cl.primitives.elementwise import again
 from tinygrad_cl.primitives.movement import reshape
 from tinygrad_cl.primitives.movement import slice as slice_
@@ -90,6 +91,7 @@ class _Call:
         self.kwargs = kwargs
         self.state = state
         self.several = several
+        self.cast = autocast(dtype=cast_mode.dtype, enabled=cast_mode.dtype is not None)
 
     def __call__(self, tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Calls the function with other tensors in the places of the first ones."""
@@ -97,7 +99,8 @@ class _Call:
         args = [next(rest) if isinstance(arg, Handle) else arg for arg in self.args]
         if self.state is not None:
             default_generator.set_state(self.state)
-        made = self.function(*args, **self.kwargs)
+        with self.cast:
+            made = self.function(*args, **self.kwargs)
         return tuple(made) if self.several else (made,)
 
 

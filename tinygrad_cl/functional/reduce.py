@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from tinygrad_cl.dtypes import DType, int64
+from tinygrad_cl.dtypes import DType, float32, int64
 from tinygrad_cl.dtypes import dtype as as_dtype
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.base import wrap
@@ -29,7 +29,12 @@ def total(node: Node, dims: Shape, keepdim: bool) -> Node:
 
 
 def average(node: Node, dims: Shape, keepdim: bool) -> Node:
-    """Returns the mean of a float node over dims; NaN if they are empty."""
+    """Returns the mean of a float node over dims; NaN if they are empty.
+
+    Sums of 16 bits might be too large for them, and would be rounded.
+    """
+    if node.dtype.is_half:
+        return base.cast(average(base.cast(node, float32), dims, keepdim), node.dtype)
     count = numel([node.shape[d] for d in dims])
     return total(node, dims, keepdim) * (1 / count if count else math.nan)
 

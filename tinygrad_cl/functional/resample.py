@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_cl.dtypes import float16, float32
+from tinygrad_cl.dtypes import float32
 from tinygrad_cl.errors import ArgumentError, DTypeError, ShapeError
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.adaptive import (
@@ -199,7 +199,7 @@ Taps = Callable[[_Line], "tuple[Array, Array]"]
 
 def _resampled(x: Node, lines: list[_Line], taps: Taps) -> Node:
     dtype = x.dtype
-    y = base.cast(x, float32) if dtype is float16 else x
+    y = base.cast(x, float32) if dtype.is_half else x
     # From the last dim on, as PyTorch's separable filters.
     for i, line in reversed(list(enumerate(lines))):
         # Equal sizes change nothing, whatever the scale, but with "bicubic": as PyTorch's forward.

@@ -1,7 +1,8 @@
 """NPZ: a zip archive of NumPy's `.npy` files, one per array; nothing in it is ever unpickled.
 
 The structure of a nested state (see tree.py) is one more entry, `__structure__.npy`: its UTF-8
-bytes as uint8. Entries are not compressed when written; compressed ones are read.
+bytes as uint8. Entries are not compressed when written; compressed ones are read. bfloat16 stands
+there as NumPy itself writes it: elements of two bytes without a meaning ("V2").
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def write(path: Path, arrays: Arrays, structure: str | None) -> None:
         for name, array in arrays.items():
             entry = zipfile.ZipInfo(f"{name}.npy")  # dated 1980, as every entry
             with archive.open(entry, "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, array, allow_pickle=False)
+                coded = array.view("V2") if array.dtype.kind == "V" else array
+                np.lib.format.write_array(file, coded, allow_pickle=False)
 
 
 def read(path: Path, max_bytes: int) -> tuple[Arrays, str | None]:

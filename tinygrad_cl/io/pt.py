@@ -19,6 +19,7 @@ from tinygrad_cl.errors import DataError
 from tinygrad_cl.io import ptvalues
 from tinygrad_cl.io.atomic import replacing
 from tinygrad_cl.io.reading import PathLike, check_zip, read_bytes, read_rest, read_zip
+from tinygrad_cl.io.tree import bits
 from tinygrad_cl.io.unpickle import Machine
 
 MAX_BYTES = 64 << 30
@@ -40,9 +41,8 @@ def load_pt(path: PathLike, max_bytes: int = MAX_BYTES) -> Any:
         max_bytes: the largest file to accept.
 
     Returns:
-        The same tree with NumPy arrays for tensors; bfloat16 becomes float32. Arrays of tensors
-        that shared a storage may share their memory. Sizes, dtypes and devices become tuples and
-        strings.
+        The same tree with NumPy arrays for tensors. Arrays of tensors that shared a storage may
+        share their memory. Sizes, dtypes and devices become tuples and strings.
 
     Raises:
         DataError: if the file is missing, malformed, truncated, holds more than tensors and plain
@@ -87,7 +87,8 @@ def save_pt(state: Any, path: PathLike) -> None:
         for name, content in fixed.items():
             archive.writestr(zipfile.ZipInfo(f"archive/{name}"), content)
         for i, array in enumerate(arrays):
-            little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+            plain = bits(array)
+            little = plain.astype(plain.dtype.newbyteorder("<"), copy=False)
             entry = zipfile.ZipInfo(f"archive/data/{i}")
             with archive.open(entry, "w", force_zip64=True) as file:
                 file.write(np.ascontiguousarray(little).tobytes())

@@ -16,7 +16,7 @@ import numpy as np
 
 from tinygrad_cl.errors import DataError
 from tinygrad_cl.io.reading import is_possible
-from tinygrad_cl.io.tree import host_array
+from tinygrad_cl.io.tree import from_bits, host_array
 from tinygrad_cl.io.unpickle import MAX_DEPTH, Maker, plain
 from tinygrad_cl.tensor import Tensor
 
@@ -36,7 +36,7 @@ _STORAGES = {
 }
 _BY_DTYPE = {name: storage for storage, name in _STORAGES.items()}
 _DTYPES = {*_STORAGES.values(), "uint16", "uint32", "uint64"}
-_WRITTEN = {name: f"{storage}Storage" for name, storage in _BY_DTYPE.items() if name != _BFLOAT}
+_WRITTEN = {name: f"{storage}Storage" for name, storage in _BY_DTYPE.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ class Storages:
         else:
             view = np.zeros(tensor.shape, items.dtype)
         array = np.ascontiguousarray(view).reshape(tensor.shape)
-        return _from_bfloat(array) if tensor.dtype == _BFLOAT else array
+        return from_bits(array, self.where) if tensor.dtype == _BFLOAT else array
 
     def _items(self, storage: _Storage, dtype: str) -> np.ndarray:
         """The elements of a storage, read when they are first needed."""
@@ -250,13 +250,6 @@ def _count(shape: tuple[int, ...]) -> int:
 
 def _item_size(dtype: str) -> int:
     return {"": 1, _BFLOAT: 2}.get(dtype) or np.dtype(dtype).itemsize
-
-
-def _from_bfloat(halves: np.ndarray) -> np.ndarray:
-    """A bfloat16 is the upper half of a float32."""
-    wide = halves.astype(np.uint32)
-    wide <<= 16
-    return wide.view(np.float32)
 
 
 # ----------------------------------------------------------------------------------------- writing

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_cl.errors import DataError
-from tinygrad_cl.io.tree import Arrays, loaded
+from tinygrad_cl.io.tree import Arrays, from_bits, loaded
 
 STRUCTURE = "structure"
 _BFLOAT = "BF16"
@@ -39,7 +39,7 @@ def write(path: Path, arrays: Arrays, structure: str | None) -> None:
 def read(path: Path, max_bytes: int) -> tuple[Arrays, str | None]:
     """Returns the arrays of a file by name, and the structure if there is one.
 
-    bfloat16 becomes float32, and integers of dtypes that the library lacks int32 or int64.
+    Integers of dtypes that the library lacks become int32 or int64.
 
     Raises:
         DataError: if the package is missing, or the file malformed or too large.
@@ -73,7 +73,7 @@ def _entry(file: Any, name: str, dtype: str, halves: Arrays, path: Path) -> np.n
 
 
 def _bfloats(path: Path) -> Arrays:
-    """The bfloat16 arrays of a file that the package found to be whole, as float32."""
+    """The bfloat16 arrays of a file that the package found to be whole."""
     found = {}
     with path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
@@ -83,7 +83,7 @@ def _bfloats(path: Path) -> Arrays:
                 begin, end = row["data_offsets"]
                 file.seek(8 + length + begin)
                 halves = np.frombuffer(file.read(end - begin), "<u2").reshape(row["shape"])
-                found[name] = (halves.astype(np.uint32) << 16).view(np.float32)
+                found[name] = from_bits(halves, name)
     return found
 
 

@@ -69,7 +69,7 @@ def load(path: PathLike, device: str | Device | None = None, max_bytes: int = MA
     Args:
         path: the file.
         device: where the tensors go; None for the default device. Arrays come back as tensors too;
-            bfloat16 becomes float32, integers of dtypes that the library lacks int32 or int64.
+            integers of dtypes that the library lacks become int32 or int64.
         max_bytes: the most data to accept.
 
     Raises:

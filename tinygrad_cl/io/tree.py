@@ -36,6 +36,7 @@ _WIDER = {"int8": "int32", "int16": "int32", "uint16": "int32", "uint32": "int64
 MAX_DEPTH = 64
 MAX_TEXT = 64 << 20  # bytes of a structure
 _MARK = "$"
+_VOID = np.dtype("V2")
 _FLOATS = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 
 
@@ -99,7 +100,8 @@ def host_array(value: Tensor | np.ndarray, name: str) -> np.ndarray:
 def loaded(array: np.ndarray, name: str) -> np.ndarray:
     """Returns an array of a file, in a dtype that the library has.
 
-    Integers of dtypes that it lacks become int32 or int64.
+    Integers of dtypes that it lacks become int32 or int64; what NumPy's own files say of bfloat16
+    is that elements have two bytes.
 
     Raises:
         DataError: for other dtypes.
@@ -111,10 +113,32 @@ def loaded(array: np.ndarray, name: str) -> np.ndarray:
     """
     if array.dtype.name in _WIDER:
         return array.astype(_WIDER[array.dtype.name])
+    if array.dtype == _VOID:
+        return from_bits(array, name)
     try:
         return np.asarray(array, dtypes.dtype(array.dtype).numpy, order="C")
     except DTypeError as error:
         raise DataError(f"load: {name[:80]}: {str(error)[:200]}") from error
+
+
+def bits(array: np.ndarray) -> np.ndarray:
+    """Returns an array of bfloat16, whose dtype NumPy's writers do not know, as uint16.
+
+    Any other array is returned as it is.
+    """
+    return array.view(np.uint16) if array.dtype.name == "bfloat16" else array
+
+
+def from_bits(array: np.ndarray, name: str) -> np.ndarray:
+    """Returns elements of two bytes as bfloat16.
+
+    Raises:
+        DataError: if the package for bfloat16 is not installed.
+    """
+    try:
+        return array.view(dtypes.bfloat16.numpy)
+    except DTypeError as error:
+        raise DataError(f"load: {name[:80]}: {error}") from error
 
 
 # ------------------------------------------------------------------------------------- encoding

@@ -30,6 +30,7 @@ from tinygrad_cl.nn.activation import Softsign as Softsign
 from tinygrad_cl.nn.activation import Tanh as Tanh
 from tinygrad_cl.nn.activation_more import CELU as CELU
 from tinygrad_cl.nn.activation_more import GLU as GLU
+from tinygrad_cl.nn.activation_more import BinaryStep as BinaryStep
 from tinygrad_cl.nn.activation_more import Hardshrink as Hardshrink
 from tinygrad_cl.nn.activation_more import Hardsigmoid as Hardsigmoid
 from tinygrad_cl.nn.activation_more import Hardswish as Hardswish
@@ -44,8 +45,6 @@ from tinygrad_cl.nn.attention import MultiheadAttention as MultiheadAttention
 from tinygrad_cl.nn.buffer import Buffer as Buffer
 from tinygrad_cl.nn.containers import ModuleDict as ModuleDict
 from tinygrad_cl.nn.containers import ModuleList as ModuleList
-from tinygrad_cl.nn.containers import ParameterDict as ParameterDict
-from tinygrad_cl.nn.containers import ParameterList as ParameterList
 from tinygrad_cl.nn.containers import Sequential as Sequential
 from tinygrad_cl.nn.conv import Conv1d as Conv1d
 from tinygrad_cl.nn.conv import Conv2d as Conv2d
@@ -131,6 +130,8 @@ from tinygrad_cl.nn.padding import ReplicationPad3d as ReplicationPad3d
 from tinygrad_cl.nn.padding import ZeroPad1d as ZeroPad1d
 from tinygrad_cl.nn.padding import ZeroPad2d as ZeroPad2d
 from tinygrad_cl.nn.padding import ZeroPad3d as ZeroPad3d
+from tinygrad_cl.nn.parameter_containers import ParameterDict as ParameterDict
+from tinygrad_cl.nn.parameter_containers import ParameterList as ParameterList
 from tinygrad_cl.nn.pool import AdaptiveAvgPool2d as AdaptiveAvgPool2d
 from tinygrad_cl.nn.pool import AvgPool1d as AvgPool1d
 from tinygrad_cl.nn.pool import AvgPool2d as AvgPool2d
@@ -144,6 +145,12 @@ from tinygrad_cl.nn.pool_extra import LPPool3d as LPPool3d
 from tinygrad_cl.nn.pool_extra import MaxUnpool1d as MaxUnpool1d
 from tinygrad_cl.nn.pool_extra import MaxUnpool2d as MaxUnpool2d
 from tinygrad_cl.nn.pool_extra import MaxUnpool3d as MaxUnpool3d
+from tinygrad_cl.nn.pool_global import GlobalAvgPool1d as GlobalAvgPool1d
+from tinygrad_cl.nn.pool_global import GlobalAvgPool2d as GlobalAvgPool2d
+from tinygrad_cl.nn.pool_global import GlobalAvgPool3d as GlobalAvgPool3d
+from tinygrad_cl.nn.pool_global import GlobalMaxPool1d as GlobalMaxPool1d
+from tinygrad_cl.nn.pool_global import GlobalMaxPool2d as GlobalMaxPool2d
+from tinygrad_cl.nn.pool_global import GlobalMaxPool3d as GlobalMaxPool3d
 from tinygrad_cl.nn.pool_more import AdaptiveAvgPool1d as AdaptiveAvgPool1d
 from tinygrad_cl.nn.pool_more import AdaptiveAvgPool3d as AdaptiveAvgPool3d
 from tinygrad_cl.nn.pool_more import AdaptiveMaxPool1d as AdaptiveMaxPool1d
@@ -202,6 +209,7 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "Bilinear",
+    "BinaryStep",
     "Buffer",
     "CTCLoss",
     "ChannelShuffle",
@@ -234,6 +242,12 @@ __all__ = [
     "FractionalMaxPool3d",
     "GRUCell",
     "GaussianNLLLoss",
+    "GlobalAvgPool1d",
+    "GlobalAvgPool2d",
+    "GlobalAvgPool3d",
+    "GlobalMaxPool1d",
+    "GlobalMaxPool2d",
+    "GlobalMaxPool3d",
     "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",

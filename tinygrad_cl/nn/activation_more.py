@@ -147,3 +147,26 @@ class Softmax2d(Stateless):
         if x.ndim not in (3, 4):
             raise ShapeError(f"Softmax2d: needs (N, C, H, W) or (C, H, W), got shape {x.shape}")
         return F.softmax(x, -3)
+
+
+class BinaryStep(Stateless):
+    """1 where the input is at least `threshold`, else 0; its gradient is 0.
+
+    Args:
+        threshold: where the step is.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> from tinygrad_cl import nn
+        >>> nn.BinaryStep()(tg.tensor([-1.0, 0.0, 2.0])).tolist()
+        [0.0, 1.0, 1.0]
+    """
+
+    threshold: float
+
+    def __init__(self, threshold: float = 0.0) -> None:
+        super().__init__(threshold=threshold)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns the steps, in the dtype of `x`."""
+        return (x >= self.threshold).to(x.dtype)

@@ -1,4 +1,4 @@
-"""Modules that hold modules or parameters: in a row, in a list, in a dict."""
+"""Modules that hold modules: in a row, in a list, in a dict."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from tinygrad_cl.errors import ModuleError
 from tinygrad_cl.nn import starting
 from tinygrad_cl.nn.module import Module
-from tinygrad_cl.nn.tree import MODULE, PARAMETER
-from tinygrad_cl.tensor import Parameter, Tensor
+from tinygrad_cl.nn.tree import MODULE
 
 
 class _Numbered(Module):
@@ -70,6 +68,10 @@ class _Numbered(Module):
         return make(items)
 
 
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and value > 0
+
+
 class Sequential(_Numbered):
     """Layers in a row: each receives what the one before it returned.
 
@@ -90,6 +92,9 @@ class Sequential(_Numbered):
           (0): Linear(in_features=4, out_features=3, bias=True)
           (1): ReLU()
         )
+
+    As with lists, `a + b` is both in a row, `a * 3` and `a[1:]` are longer and shorter ones; the
+    layers themselves are shared.
     """
 
     def __init__(self, *layers: Module | Mapping[str, Module], init: str | None = None) -> None:
@@ -132,6 +137,20 @@ class Sequential(_Numbered):
 
     def _part(self, items: list[Module], names: list[str]) -> Sequential:
         return type(self)(OrderedDict(zip(names, items, strict=True)))
+
+    def __add__(self, other: Sequential) -> Sequential:
+        return Sequential(*self, *other) if isinstance(other, Sequential) else NotImplemented
+
+    def __iadd__(self, other: Sequential) -> Sequential:
+        return self.extend(list(other)) if isinstance(other, Sequential) else NotImplemented
+
+    def __mul__(self, times: int) -> Sequential:
+        return Sequential(*(list(self) * times)) if _is_count(times) else NotImplemented
+
+    __rmul__ = __mul__
+
+    def __imul__(self, times: int) -> Sequential:
+        return self.extend(list(self) * (times - 1)) if _is_count(times) else NotImplemented
 
 
 class ModuleList(_Numbered):
@@ -234,6 +253,9 @@ class _Named(Module):
         del self[name]
         return value
 
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self._items())
+
     def clear(self) -> None:
         """Takes everything out."""
         for name in self._items():
@@ -264,68 +286,3 @@ class ModuleDict(_Named):
 
     def __setitem__(self, name: str, module: Module) -> None:
         self.register_module(name, module)
-
-
-def _as_parameter(value: object) -> Parameter:
-    if isinstance(value, Parameter):
-        return value
-    if isinstance(value, Tensor):
-        return Parameter(value)
-    raise ModuleError(f"expected a tensor or a parameter, got {type(value).__name__}")
-
-
-class ParameterList(_Numbered):
-    """A list of parameters; tensors that are put in become parameters.
-
-    Example:
-        >>> import tinygrad_cl as tg
-        >>> from tinygrad_cl import nn
-        >>> len(nn.ParameterList([tg.zeros(2), tg.ones(3)]))
-        2
-    """
-
-    _holds = PARAMETER
-
-    def __init__(self, values: Iterable[Tensor] | None = None) -> None:
-        super().__init__()
-        self.extend(values or ())
-
-    def append(self, value: Tensor) -> ParameterList:
-        """Adds a parameter at the end; returns the list."""
-        self.register_parameter(str(len(self)), _as_parameter(value))
-        return self
-
-    def extend(self, values: Iterable[Tensor]) -> ParameterList:
-        """Adds parameters at the end; returns the list."""
-        for value in values:
-            self.append(value)
-        return self
-
-    def __setitem__(self, index: int, value: Tensor) -> None:
-        setattr(self, self._name_at(index), _as_parameter(value))
-
-    def extra_repr(self) -> str:
-        """Returns one line per parameter."""
-        return "\n".join(f"({i}): {_described(p)}" for i, p in enumerate(self))
-
-
-class ParameterDict(_Named):
-    """A dict of parameters; tensors that are put in become parameters."""
-
-    _holds = PARAMETER
-
-    def __init__(self, values: Mapping[str, Tensor] | None = None) -> None:
-        super().__init__()
-        self.update(values or {})
-
-    def __setitem__(self, name: str, value: Tensor) -> None:
-        self.register_parameter(name, _as_parameter(value))
-
-    def extra_repr(self) -> str:
-        """Returns one line per parameter."""
-        return "\n".join(f"({name}): {_described(p)}" for name, p in self.items())
-
-
-def _described(param: Parameter) -> str:
-    sizes = "x".join(map(str, param.shape))
-    return f"Parameter containing: [{param.dtype} of size {sizes}]"

@@ -28,6 +28,7 @@ from tinygrad_cl.functional.attention import bilinear as bilinear
 from tinygrad_cl.functional.attention import (
     scaled_dot_product_attention as scaled_dot_product_attention,
 )
+from tinygrad_cl.functional.batch_norm import batch_norm as batch_norm
 from tinygrad_cl.functional.channel_norm import instance_norm as instance_norm
 from tinygrad_cl.functional.channel_norm import local_response_norm as local_response_norm
 from tinygrad_cl.functional.channel_norm import rms_norm as rms_norm
@@ -89,11 +90,31 @@ from tinygrad_cl.functional.movement import pad as pad
 from tinygrad_cl.functional.multihead import (
     multi_head_attention_forward as multi_head_attention_forward,
 )
-from tinygrad_cl.functional.norm import batch_norm as batch_norm
 from tinygrad_cl.functional.norm import cosine_similarity as cosine_similarity
 from tinygrad_cl.functional.norm import group_norm as group_norm
 from tinygrad_cl.functional.norm import layer_norm as layer_norm
 from tinygrad_cl.functional.norm import normalize as normalize
+from tinygrad_cl.functional.older_names import (
+    adaptive_max_pool1d_with_indices as adaptive_max_pool1d_with_indices,
+)
+from tinygrad_cl.functional.older_names import (
+    adaptive_max_pool2d_with_indices as adaptive_max_pool2d_with_indices,
+)
+from tinygrad_cl.functional.older_names import (
+    adaptive_max_pool3d_with_indices as adaptive_max_pool3d_with_indices,
+)
+from tinygrad_cl.functional.older_names import (
+    fractional_max_pool2d_with_indices as fractional_max_pool2d_with_indices,
+)
+from tinygrad_cl.functional.older_names import (
+    fractional_max_pool3d_with_indices as fractional_max_pool3d_with_indices,
+)
+from tinygrad_cl.functional.older_names import max_pool1d_with_indices as max_pool1d_with_indices
+from tinygrad_cl.functional.older_names import max_pool2d_with_indices as max_pool2d_with_indices
+from tinygrad_cl.functional.older_names import max_pool3d_with_indices as max_pool3d_with_indices
+from tinygrad_cl.functional.older_names import upsample as upsample
+from tinygrad_cl.functional.older_names import upsample_bilinear as upsample_bilinear
+from tinygrad_cl.functional.older_names import upsample_nearest as upsample_nearest
 from tinygrad_cl.functional.piecewise import celu as celu
 from tinygrad_cl.functional.piecewise import glu as glu
 from tinygrad_cl.functional.piecewise import gumbel_softmax as gumbel_softmax
@@ -137,8 +158,11 @@ __all__ = [
     "adaptive_avg_pool2d",
     "adaptive_avg_pool3d",
     "adaptive_max_pool1d",
+    "adaptive_max_pool1d_with_indices",
     "adaptive_max_pool2d",
+    "adaptive_max_pool2d_with_indices",
     "adaptive_max_pool3d",
+    "adaptive_max_pool3d_with_indices",
     "affine_grid",
     "alpha_dropout",
     "avg_pool1d",
@@ -173,7 +197,9 @@ __all__ = [
     "flatten",
     "fold",
     "fractional_max_pool2d",
+    "fractional_max_pool2d_with_indices",
     "fractional_max_pool3d",
+    "fractional_max_pool3d_with_indices",
     "gaussian_nll_loss",
     "gelu",
     "glu",
@@ -205,8 +231,11 @@ __all__ = [
     "lp_pool3d",
     "margin_ranking_loss",
     "max_pool1d",
+    "max_pool1d_with_indices",
     "max_pool2d",
+    "max_pool2d_with_indices",
     "max_pool3d",
+    "max_pool3d_with_indices",
     "max_unpool1d",
     "max_unpool2d",
     "max_unpool3d",
@@ -252,4 +281,7 @@ __all__ = [
     "triplet_margin_with_distance_loss",
     "unflatten",
     "unfold",
+    "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]

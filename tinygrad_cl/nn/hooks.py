@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_cl.autograd import Function, RemovableHandle
 from tinygrad_cl.tensor import Tensor
+from tinygrad_cl.tracing import tracing
 
 if TYPE_CHECKING:
     from tinygrad_cl.nn.module import Module
@@ -16,24 +18,40 @@ Hook = Callable[..., Any]
 Grads = tuple[Tensor | None, ...]
 
 _numbers = itertools.count()
+_log = logging.getLogger("tinygrad_cl.nn")
+
+
+class HookHandle(RemovableHandle):
+    """Takes a hook of a module back; captured calls notice."""
+
+    def remove(self) -> None:
+        """Removes the hook; removing it twice does nothing."""
+        tracing.changes += 1
+        super().remove()
 
 
 class HookTable:
-    """Hooks of one kind in the order in which they run, each with its keyword flag."""
+    """Hooks of one kind in the order in which they run, each with its flags."""
 
     __slots__ = ("entries",)
 
     def __init__(self) -> None:
-        self.entries: dict[int, Any] = {}  # a hook, and whether it takes keyword arguments
+        self.entries: dict[int, Any] = {}  # a hook, and its flags
 
-    def add(self, hook: Hook, with_kwargs: bool = False, prepend: bool = False) -> RemovableHandle:
-        """Adds a hook, in front of the others with `prepend`, and returns its handle."""
+    def add(
+        self, hook: Hook, flags: frozenset[str] = frozenset(), prepend: bool = False
+    ) -> RemovableHandle:
+        """Adds a hook, in front of the others with `prepend`, and returns its handle.
+
+        The flags: "kwargs", if it takes keyword arguments, and "always", if it is called even when
+        an error is on its way.
+        """
         key = next(_numbers)
-        entry = {key: (hook, with_kwargs)}
+        entry = {key: (hook, flags)}
         merged = entry | self.entries if prepend else self.entries | entry
         self.entries.clear()
         self.entries.update(merged)
-        return RemovableHandle(self.entries, key)
+        return HookHandle(self.entries, key)
 
     def __bool__(self) -> bool:
         return bool(self.entries)
@@ -41,8 +59,8 @@ class HookTable:
 
 def run_before(table: HookTable, module: Module, args: Any, kwargs: Any) -> tuple[Any, Any]:
     """Returns the arguments after the forward pre-hooks have seen them."""
-    for hook, with_kwargs in tuple(table.entries.values()):
-        if with_kwargs:
+    for hook, flags in tuple(table.entries.values()):
+        if "kwargs" in flags:
             result = hook(module, args, kwargs)
             if result is not None:
                 args, kwargs = result
@@ -55,12 +73,22 @@ def run_before(table: HookTable, module: Module, args: Any, kwargs: Any) -> tupl
 
 def run_after(table: HookTable, module: Module, args: Any, kwargs: Any, output: Any) -> Any:
     """Returns the output after the forward hooks have seen it."""
-    for hook, with_kwargs in tuple(table.entries.values()):
-        seen = (module, args, kwargs, output) if with_kwargs else (module, args, output)
-        result = hook(*seen)
+    for hook, flags in tuple(table.entries.values()):
+        result = hook(module, args, *((kwargs,) if "kwargs" in flags else ()), output)
         if result is not None:
             output = result
     return output
+
+
+def run_after_error(table: HookTable, module: Module, args: Any, kwargs: Any) -> None:
+    """Calls the forward hooks that are always called; what they raise is only a warning."""
+    for hook, flags in tuple(table.entries.values()):
+        if "always" not in flags:
+            continue
+        try:
+            hook(module, args, *((kwargs,) if "kwargs" in flags else ()), None)
+        except Exception as error:
+            _log.warning("a forward hook of %s raised %r", type(module).__name__, error)
 
 
 class _Watch(Function):
@@ -78,15 +106,24 @@ class _Watch(Function):
         return (None, *ctx.watcher(grads))
 
 
-def call_with_backward(table: HookTable, module: Module, args: Any, kwargs: Any) -> Any:
-    """Returns `module.forward(...)`, whose backward pass will call the hooks of `table`.
+def call_with_backward(
+    before: HookTable, table: HookTable, module: Module, args: Any, kwargs: Any
+) -> Any:
+    """Returns `module.forward(...)`, whose backward pass will call the hooks of both tables.
 
     Inputs and outputs each pass through one op, whose backward sees all their gradients together:
-    first those of the outputs, which are kept, then those of the inputs, for which the hooks are
-    called.
+    first those of the outputs, which the hooks of `before` may replace and which are kept, then
+    those of the inputs, for which the hooks of `table` are called.
     """
     grad_output: list[Grads] = [()]
     inputs_watched = any(_differentiable(arg) for arg in args)
+
+    def prepare(grads: Grads) -> Grads:
+        for hook, _ in tuple(before.entries.values()):
+            result = hook(module, grads)
+            if result is not None:
+                grads = result if isinstance(result, tuple) else (result,)
+        return grads
 
     def run(grad_input: Grads) -> Grads:
         for hook, _ in tuple(table.entries.values()):
@@ -96,10 +133,10 @@ def call_with_backward(table: HookTable, module: Module, args: Any, kwargs: Any)
         return grad_input
 
     def keep(places: list[int], count: int, grads: Grads) -> Grads:
-        grad_output[0] = _spread(places, count, grads)
+        grad_output[0] = prepare(_spread(places, count, grads))
         if not inputs_watched:
             run((None,) * len(args))
-        return grads
+        return tuple(grad_output[0][place] for place in places)
 
     def see(places: list[int], count: int, grads: Grads) -> Grads:
         answer = run(_spread(places, count, grads))

@@ -11,12 +11,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tinygrad_cl.autograd import RemovableHandle, no_grad
-from tinygrad_cl.dtypes import DType, float16, float32, float64
+from tinygrad_cl.autograd import no_grad
+from tinygrad_cl.dtypes import DType, bfloat16, float16, float32, float64
 from tinygrad_cl.dtypes import dtype as to_dtype
-from tinygrad_cl.errors import DTypeError
+from tinygrad_cl.errors import DTypeError, ModuleError
+from tinygrad_cl.functional.creation import empty_like
 from tinygrad_cl.nn import hooks, state
-from tinygrad_cl.nn.tree import MODULE, Tree
+from tinygrad_cl.nn.hooked import Hooked
+from tinygrad_cl.nn.tree import MODULE
 from tinygrad_cl.nn.uninitialized import Uninitialized
 from tinygrad_cl.tensor import Tensor
 from tinygrad_cl.tracing import tracing
@@ -39,7 +41,7 @@ def _forward_unimplemented(self: Module, *args: Any, **kwargs: Any) -> Any:
     raise NotImplementedError(f"{type(self).__name__} has no forward method; define one")
 
 
-class Module(Tree):
+class Module(Hooked):
     """The base class of layers and nets.
 
     A subclass assigns its parameters and layers as attributes in `__init__`, after
@@ -66,13 +68,13 @@ class Module(Tree):
     """
 
     training: bool
-    _hooks: dict[str, hooks.HookTable] | None
+    _version = 1  # of the state's layout; hooks get it as local_metadata["version"]
 
     forward: Callable[..., Any] = _forward_unimplemented
 
     def __init__(self) -> None:
         super().__init__()
-        self.__dict__.update(training=True, _hooks=None)
+        self.__dict__.update(training=True)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Returns `forward(*args, **kwargs)`, with the hooks around it."""
@@ -82,25 +84,32 @@ class Module(Tree):
 
     # ---------------------------------------------------------------------------------------- state
 
-    def state_dict(self, prefix: str = "", keep_vars: bool = False) -> OrderedDict[str, Tensor]:
+    def state_dict(
+        self,
+        prefix: str = "",
+        keep_vars: bool = False,
+        *,
+        destination: OrderedDict[str, Any] | None = None,
+    ) -> OrderedDict[str, Any]:
         """Returns the parameters and persistent buffers by dotted name, with PyTorch's names.
 
         The tensors show the values at the time of the call: a later training step does not change
-        them.
+        them. What `get_extra_state` returns, of modules that define it, stands under
+        `_extra_state`.
 
         Args:
             prefix: put in front of every name.
             keep_vars: return the parameters themselves, not detached.
+            destination: a dict to which the entries are added, and which is returned.
 
         Example:
             >>> from tinygrad_cl import nn
             >>> list(nn.Sequential(nn.Linear(2, 3), nn.ReLU()).state_dict())
             ['0.weight', '0.bias']
         """
-        found = OrderedDict(state.entries(self, prefix))
-        if keep_vars:
-            return found
-        return OrderedDict((name, tensor.detach()) for name, tensor in found.items())
+        found = OrderedDict() if destination is None else destination
+        state.save(self, prefix, keep_vars, found)
+        return found
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
@@ -124,19 +133,52 @@ class Module(Tree):
         """
         return state.load(self, state_dict, strict, assign)
 
+    def get_extra_state(self) -> Any:
+        """Returns what belongs into the state besides tensors; a subclass may define it.
+
+        A subclass that does defines `set_extra_state`, too. Numbers, strings, lists, dicts and
+        tensors can be saved in a checkpoint.
+
+        Raises:
+            ModuleError: if the subclass has not defined it.
+
+        Example:
+            >>> from tinygrad_cl import nn
+            >>> class Vocabulary(nn.Module):
+            ...     words = ["a", "b"]
+            ...     def get_extra_state(self):
+            ...         return {"words": self.words}
+            ...     def set_extra_state(self, state):
+            ...         self.words = state["words"]
+            >>> dict(nn.Sequential(Vocabulary()).state_dict())
+            {'0._extra_state': {'words': ['a', 'b']}}
+        """
+        raise ModuleError(f"{type(self).__name__} has no get_extra_state; define one")
+
+    def set_extra_state(self, state: Any) -> None:
+        """Takes back what `get_extra_state` returned; a subclass may define it.
+
+        Raises:
+            ModuleError: if the subclass has not defined it.
+        """
+        raise ModuleError(f"{type(self).__name__} has no set_extra_state; define one")
+
     def _tracing_state(self) -> tuple[Any, ...]:
         """What a captured call depends on, of the module and of everything below it."""
-        return tuple(
-            (type(module), *((k, v if _is_plain(v) else id(v)) for k, v in vars(module).items()))
-            for module in self.modules()
-        )
+        return tuple(module._own_tracing_state() for module in self.modules())
+
+    def _own_tracing_state(self) -> tuple[Any, ...]:
+        settings = ((k, v if _is_plain(v) else id(v)) for k, v in vars(self).items())
+        hooked = ((kind, *table.entries) for kind, table in (self._hooks or {}).items())
+        return (type(self), *settings, *hooked)
 
     # ---------------------------------------------------------------------------------------- modes
 
     def train(self: Self, mode: bool = True) -> Self:
         """Puts the module and everything below it in training mode; returns it."""
-        for module in self.modules():
-            module.__dict__["training"] = bool(mode)
+        self.__dict__["training"] = bool(mode)
+        for child in self.children():
+            child.train(mode)  # which a subclass may have made its own, to keep a part frozen
         tracing.changes += 1
         return self
 
@@ -181,11 +223,12 @@ class Module(Tree):
         *args: Device | str | DType | Tensor,
         device: Device | str | None = None,
         dtype: DType | str | None = None,
+        non_blocking: bool = False,
     ) -> Self:
         """Moves parameters and buffers to a device, a dtype, or both; returns the module itself.
 
         Only floating-point tensors change their dtype. A tensor as argument stands for its device
-        and dtype.
+        and dtype. `non_blocking` is accepted for PyTorch's sake: nothing here waits for a copy.
 
         Example:
             >>> import tinygrad_cl as tg
@@ -205,9 +248,9 @@ class Module(Tree):
             raise DTypeError(f"Module.to: a module's dtype must be floating point, got {wanted}")
         return self._apply(lambda tensor: _moved(tensor, device, wanted))
 
-    def _apply(self: Self, fn: Callable[[Tensor], Tensor]) -> Self:
+    def _apply(self: Self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         with no_grad():
-            for tensor in itertools.chain(self.parameters(), self.buffers()):
+            for tensor in itertools.chain(self.parameters(recurse), self.buffers(recurse)):
                 if isinstance(tensor, Uninitialized):
                     tensor.move(fn)
                     continue
@@ -216,6 +259,25 @@ class Module(Tree):
                 if grad is not None:
                     tensor.grad = fn(grad.detach())
         return self
+
+    def type(self: Self, dst_type: DType | str) -> Self:
+        """Casts all parameters and buffers, whole numbers too, to a dtype; returns the module."""
+        wanted = to_dtype(dst_type)
+        return self._apply(lambda tensor: tensor.to(wanted))
+
+    def to_empty(self: Self, *, device: Device | str | None, recurse: bool = True) -> Self:
+        """Moves parameters and buffers to a device without their values; returns the module.
+
+        The values are whatever the memory holds: load a state afterwards, or start them anew.
+
+        Args:
+            device: where to; None keeps each where it is.
+            recurse: also those of the modules below.
+        """
+        return self._apply(
+            lambda tensor: empty_like(tensor, device=tensor.device if device is None else device),
+            recurse,
+        )
 
     def cpu(self: Self) -> Self:
         """Moves parameters and buffers to the host, the device "numpy"; returns the module."""
@@ -233,60 +295,25 @@ class Module(Tree):
         """Casts floating-point parameters and buffers to float16; returns the module."""
         return self.to(float16)
 
+    def bfloat16(self: Self) -> Self:
+        """Casts floating-point parameters and buffers to bfloat16; returns the module."""
+        return self.to(bfloat16)
+
     # ---------------------------------------------------------------------------------------- hooks
 
-    def _table(self, kind: str) -> hooks.HookTable:
-        if self._hooks is None:
-            self.__dict__["_hooks"] = {}
-        tables: dict[str, hooks.HookTable] = self.__dict__["_hooks"]
-        return tables.setdefault(kind, hooks.HookTable())
-
-    def register_forward_pre_hook(
-        self, hook: hooks.Hook, *, prepend: bool = False, with_kwargs: bool = False
-    ) -> RemovableHandle:
-        """Calls `hook(module, args)` before `forward`.
-
-        What it returns, if not None, replaces `args`. With `with_kwargs` the hook is called as
-        `hook(module, args, kwargs)` and may return both.
-        """
-        return self._table("before").add(hook, with_kwargs, prepend)
-
-    def register_forward_hook(
-        self, hook: hooks.Hook, *, prepend: bool = False, with_kwargs: bool = False
-    ) -> RemovableHandle:
-        """Calls `hook(module, args, output)` after `forward`.
-
-        What it returns, if not None, replaces the output. With `with_kwargs` the hook is called as
-        `hook(module, args, kwargs, output)`.
-
-        Example:
-            >>> import tinygrad_cl as tg
-            >>> from tinygrad_cl import nn
-            >>> layer = nn.ReLU()
-            >>> with layer.register_forward_hook(lambda module, args, output: output + 1):
-            ...     layer(tg.tensor([-1.0, 1.0])).tolist()
-            [1.0, 2.0]
-        """
-        return self._table("after").add(hook, with_kwargs, prepend)
-
-    def register_full_backward_hook(
-        self, hook: hooks.Hook, prepend: bool = False
-    ) -> RemovableHandle:
-        """Calls `hook(module, grad_input, grad_output)` during the backward pass.
-
-        It is called when the gradients of the module's inputs are known. Both are tuples with one
-        entry per positional tensor; an input without gradient has None. What the hook returns, if
-        not None, replaces `grad_input`. Inputs are the tensors among the positional arguments.
-        """
-        return self._table("backward").add(hook, prepend=prepend)
-
     def _call_with_hooks(self, args: Any, kwargs: Any) -> Any:
-        before, after, backward = map(self._table, ("before", "after", "backward"))
-        args, kwargs = hooks.run_before(before, self, args, kwargs)
-        if backward:
-            output = hooks.call_with_backward(backward, self, args, kwargs)
-        else:
-            output = self.forward(*args, **kwargs)
+        before, after, early, late = map(
+            self._table, ("before", "after", "before backward", "backward")
+        )
+        try:
+            args, kwargs = hooks.run_before(before, self, args, kwargs)
+            if early or late:
+                output = hooks.call_with_backward(early, late, self, args, kwargs)
+            else:
+                output = self.forward(*args, **kwargs)
+        except Exception:
+            hooks.run_after_error(after, self, args, kwargs)
+            raise
         return hooks.run_after(after, self, args, kwargs, output)
 
     # ----------------------------------------------------------------------------------------- repr

@@ -153,9 +153,9 @@ class Tree:
             path = f"{prefix}.{name}" if prefix else name
             yield from child.named_modules(memo, path, remove_duplicate)
 
-    def modules(self) -> Iterator[Module]:
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
         """Yields the module itself and everything below it, each once."""
-        return (module for _, module in self.named_modules())
+        return (module for _, module in self.named_modules(remove_duplicate=remove_duplicate))
 
     def _named(
         self, kind: str, prefix: str, recurse: bool, remove_duplicate: bool
@@ -206,7 +206,7 @@ class Tree:
             ModuleError: if there is none.
         """
         module = cast("Module", self)
-        for name in filter(None, target.split(".")):
+        for name in target.split(".") if target else ():
             if module._kinds.get(name) != MODULE:
                 raise ModuleError(f"{type(module).__name__} has no child {name!r} (in {target!r})")
             module = module.__dict__[name]
@@ -237,15 +237,28 @@ class Tree:
         found: Tensor = self._held(BUFFER, target)
         return found
 
-    def set_submodule(self, target: str, module: Module) -> None:
-        """Puts a module in the place of the one at a dotted path.
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Puts a module at a dotted path, in the place of the one there, or anew.
+
+        Args:
+            target: the path; the module that holds its last name must be there.
+            module: what to put there.
+            strict: whether there must be a module to replace.
 
         Raises:
-            ModuleError: if there is none, or `target` is empty.
+            ModuleError: if there is no such place, or `target` is empty.
+
+        Example:
+            >>> from tinygrad_cl import nn
+            >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+            >>> net.set_submodule("1", nn.Tanh())
+            >>> net[1]
+            Tanh()
         """
         path, _, name = target.rpartition(".")
-        self._held(MODULE, target)
-        setattr(self.get_submodule(path), name, module)
+        if strict or not name:
+            self._held(MODULE, target)
+        cast("Any", self.get_submodule(path)).register_module(name, module)
 
 
 def _kind_of(value: object) -> str | None:

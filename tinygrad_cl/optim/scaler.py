@@ -120,7 +120,7 @@ class GradScaler:
     def scale(self, outputs: Any) -> Any:
         """Returns tensors times the scale: a tensor, or lists, tuples and iterables of them.
 
-        float16 tensors become float32 by it, in which the product cannot overflow.
+        float16 and bfloat16 tensors become float32 by it, in which the product cannot overflow.
 
         Raises:
             ArgumentError: for anything else.
@@ -128,7 +128,7 @@ class GradScaler:
         if not self._enabled:
             return outputs
         if isinstance(outputs, Tensor):
-            narrow = outputs.dtype is float16 or not outputs.dtype.is_floating_point
+            narrow = outputs.dtype.is_half or not outputs.dtype.is_floating_point
             wide = outputs.to(float32) if narrow else outputs
             factor = scalar(self._scale, wide.dtype)
             if tracing.active is not None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from tinygrad_cl import engine
 from tinygrad_cl.autograd.handle import wrap
+from tinygrad_cl.dtypes import as_array, widened
 from tinygrad_cl.errors import ArgumentError, StateError
 from tinygrad_cl.optim.options import EXTRA, Group, State, check_common, plain
 from tinygrad_cl.optim.penalty import Penalty
@@ -218,7 +219,7 @@ def tensor(key: str, value: Any, like: Tensor, shape: tuple[int, ...], wrong: Re
 
 def _array(value: Any, dtype: DType) -> np.ndarray[Any, Any] | None:
     try:
-        array = np.asarray(value.detach() if hasattr(value, "detach") else value)
+        array = widened(as_array(value.detach() if hasattr(value, "detach") else value))
         with np.errstate(over="ignore"):
             return array.astype(dtype.numpy) if array.dtype.kind in "fiu" else None
     except (TypeError, ValueError, RuntimeError, OverflowError):

@@ -7,15 +7,16 @@ compiles nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinygrad_cl import engine
 from tinygrad_cl.autograd.handle import rebind, wrap
-from tinygrad_cl.dtypes import DType, float16, float32
-from tinygrad_cl.graph import Node, scalar
-from tinygrad_cl.optim.formula import Formula
+from tinygrad_cl.dtypes import DType, float32
+from tinygrad_cl.formula import Formula, is_written_out
+from tinygrad_cl.graph import Node, TensorSpec, scalar
 from tinygrad_cl.optim.options import Group, State
 from tinygrad_cl.primitives.elementwise import cast as cast_node
 from tinygrad_cl.primitives.elementwise import mul, neg
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 
 UNSCALE = "unscale"  # the number that undoes the scale of a loss
 
-# By optimizer, truth of its settings, and spec of the parameter: all that a formula may depend on.
-_FORMULAS: dict[tuple[Any, ...], Formula] = {}
+# By optimizer and truth of its settings, then by spec of the parameter: all that a formula may
+# depend on.
+_FORMULAS: dict[tuple[Any, ...], dict[TensorSpec, Formula]] = {}
 
 
 def update_group(optimizer: Optimizer, group: Group, fresh: list[Node]) -> None:
@@ -39,22 +41,24 @@ def update_group(optimizer: Optimizer, group: Group, fresh: list[Node]) -> None:
     The new nodes are added to `fresh`; nothing is computed yet.
     """
     slots, memory = optimizer._slots(group), optimizer._memory(group)
-    form = _form(optimizer, group)
+    formulas = _FORMULAS.setdefault(_form(optimizer, group), {})
     shared: dict[tuple[Any, ...], tuple[dict[str, Node], dict[str, float], list[State]]] = {}
     for p in group["params"]:
         if p.grad is None:
             continue
         state = _ready_state(optimizer, p, slots, memory)
         state["step"] = step = state["step"] + 1
-        dtype = working_dtype(p.dtype)
+        dtype = working_dtype(p.node.signature.spec.dtype)
         key = (dtype, step, *[state[name] for name in memory])
         found = shared.get(key)
         if found is None:
             found = shared[key] = (*_shared(optimizer, group, state, memory, dtype), [])
         numbers, renewed, members = found
         members.append(state)
-        state.update(renewed)
-        _update_one(optimizer, group, p, [state[name] for name in slots], numbers, form, fresh)
+        if renewed:
+            state.update(renewed)
+        held = [state[name] for name in slots]
+        fresh += _update_one(optimizer, group, p, held, numbers, formulas)
     if tracing.active is not None:
         for numbers, _, members in shared.values():
             tracing.active.numbers(
@@ -114,11 +118,11 @@ def _ready_state(
     state = optimizer.state.get(p)
     if state is None:
         state = optimizer.state[p] = {"step": 0}
-    for name, start in slots.items():
+    for name in slots:
         if state.get(name) is None:
-            state[name] = _filled(p.node, start)
-    for name, start in memory.items():
-        state.setdefault(name, start)
+            state[name] = _filled(p.node, slots[name])
+    for name in memory:
+        state.setdefault(name, memory[name])
     return state
 
 
@@ -149,29 +153,31 @@ def _update_one(
     p: Tensor,
     held: list[Tensor],
     numbers: dict[str, Node],
-    form: tuple[Any, ...],
-    fresh: list[Node],
-) -> None:
-    """Gives a parameter and its states new values; `form` is what the formula depends on."""
-    old = p.node
-    inputs = [old, p.grad.node, *[tensor.node for tensor in held], *numbers.values()]  # type: ignore[union-attr]
-    key = (form, old.signature.spec)
-    formula = _FORMULAS.get(key)
-    if formula is None:
-        outputs = _written(optimizer, group, inputs, list(numbers))
-        if len({id(node) for node in inputs}) == len(inputs):
-            _FORMULAS[key] = Formula(inputs, outputs)
+    formulas: dict[TensorSpec, Formula],
+) -> Sequence[Node]:
+    """Gives a parameter and its states new values; returns them."""
+    inputs = [p.node, p.grad.node, *[state.node for state in held], *numbers.values()]  # type: ignore[union-attr]
+    outputs: Sequence[Node]
+    if is_written_out():
+        outputs = _written(optimizer, group, list(numbers), inputs)
     else:
+        spec = inputs[0].signature.spec
+        formula = formulas.get(spec)
+        if formula is None:
+            specs = [node.signature.spec for node in inputs]
+            formula = formulas[spec] = Formula.write(
+                lambda *nodes: _written(optimizer, group, list(numbers), nodes), specs
+            )
         outputs = formula(inputs)
     replace(p, outputs[0])
-    for tensor, node in zip(held, outputs[1:], strict=True):
-        rebind(tensor, node)
-    fresh += outputs
+    for state, node in zip(held, outputs[1:], strict=True):
+        rebind(state, node)
+    return outputs
 
 
 def _written(
-    optimizer: Optimizer, group: Group, inputs: list[Node], names: list[str]
-) -> list[Node]:
+    optimizer: Optimizer, group: Group, names: list[str], inputs: Sequence[Node]
+) -> tuple[Node, ...]:
     """Returns the new parameter and states, by way of the optimizer's formula."""
     old, g = inputs[:2]
     slots = list(optimizer._slots(group))
@@ -189,7 +195,7 @@ def _written(
     new = optimizer._formula(group, p, g, states, numbers)
     if dtype is not old.dtype:
         new = cast_node(new, dtype=old.dtype)
-    return [new, *[states[name] for name in slots]]
+    return (new, *[states[name] for name in slots])
 
 
 def replace(p: Tensor, new: Node) -> None:
@@ -201,7 +207,7 @@ def replace(p: Tensor, new: Node) -> None:
 
 def working_dtype(dtype: DType) -> DType:
     """Half-precision parameters are updated in float32, and so are their states."""
-    return float32 if dtype is float16 else dtype
+    return float32 if dtype.is_half else dtype
 
 
 def _filled(like: Node, value: float) -> Tensor:

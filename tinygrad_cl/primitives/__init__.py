@@ -10,6 +10,7 @@ from tinygrad_cl.primitives import matmul as matmul
 from tinygrad_cl.primitives import movement as movement
 from tinygrad_cl.primitives import normalize as normalize
 from tinygrad_cl.primitives import pool as pool
+from tinygrad_cl.primitives import pool_offset as pool_offset
 from tinygrad_cl.primitives import random as random
 from tinygrad_cl.primitives import reduce as reduce
 from tinygrad_cl.primitives import scan as scan

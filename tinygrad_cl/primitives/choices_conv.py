@@ -1,7 +1,7 @@
 """Choices of the convolution and its gradients: what a tuner may compare.
 
-The plans are in plans_conv.py, plans_winograd.py and plans_channels.py, the blocks in
-conv_blocks.py. Blocks are many; the tuner gets the cheapest of each form (what makes a kernel of
+The plans are in plans_conv.py, plans_winograd.py, plans_channels.py and plans_depth.py, the blocks
+in conv_blocks.py. Blocks are many; the tuner gets the cheapest of each form (what makes a kernel of
 its own), and of the best form some other sizes. Winograd's form, and that with channels side by
 side, are offered wherever they can be had, whatever their price.
 """
@@ -16,6 +16,7 @@ from tinygrad_cl.lowering import Attrs, Choices, DeviceTraits, TemplatePlan
 from tinygrad_cl.primitives import channels_blocks
 from tinygrad_cl.primitives import plans_channels as channels
 from tinygrad_cl.primitives import plans_channels_weight as channels_weight
+from tinygrad_cl.primitives import plans_depth as depth
 from tinygrad_cl.primitives import plans_winograd as winograd
 from tinygrad_cl.primitives.conv_blocks import Blocks, all_blocks
 from tinygrad_cl.primitives.conv_sides import Convolution, Pair
@@ -115,6 +116,9 @@ def _cpu_plans(mode: str, c: Convolution, types: Types, traits: DeviceTraits) ->
             else:
                 yield f"winograd {tiles}", winograd.image_plan(mode, c, types, traits, tiles)
     yield from _channel_plans(mode, c, types, traits)
+    planes = depth.planes(mode, c, types)
+    if planes is not None:
+        yield f"planes {planes.block_rows}", depth.plan(mode, c, types, traits, planes)
     blocks = block_choices(all_blocks(mode, c, types))
     for b in blocks:
         if mode == "WEIGHT_GRAD":

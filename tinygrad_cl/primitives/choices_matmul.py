@@ -56,6 +56,8 @@ def _is_sensible(wish: MatmulWish, p: Product, vec: int) -> bool:
         return False
     if wish.direct and p.b[4] != 1:
         return False
+    if wish.flip:
+        return takes_dots(p) and vec % 8 == 0 and p.n >= vec
     if wish.dot is not None:
         return takes_dots(p) and wish.dot[0] <= p.m
     if wish.tile is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tinygrad_cl.dtypes import HALVES
 from tinygrad_cl.primitives.conv_sides import Convolution, Pair, Side, forward_side, input_side
 from tinygrad_cl.primitives.plans_dense import Types
 
@@ -206,7 +207,7 @@ def _weigh_tile(
 ) -> Iterator[Blocks]:
     side, vec, (tile_rows, cols) = cut.side, types.vec, tile
     phases, depth, runs = side.output_phases, cut.sources * c.taps, 1 if panel else cut.images
-    deep, half = cut.sources < side.sources, types.storage == "half"
+    deep, half = cut.sources < side.sources, types.storage in HALVES
     length = (cut.rows - 1) * cut.pitch + cut.columns
     length = cut.images * cut.rows * cut.columns if panel else length
     run = -(-length // (cols * vec)) * cols * vec
@@ -252,7 +253,7 @@ def _weigh_weight(cut: Cut, c: Convolution, types: Types) -> Iterator[Blocks]:
     """Yields the blocks of ops/conv_weight.cl and ops/conv_weight_wide.cl."""
     side, vec = cut.side, types.vec
     base, dense = cut.pack_cycles(vec), cut.dense_cycles(vec, cut.sources * c.taps)
-    if cut.whole and types.storage != "half" and side.results >= 8:
+    if cut.whole and types.storage not in HALVES and side.results >= 8:
         for tile, rate in WIDE_TILES:
             yield from _weigh_wide(cut, c, types, tile, rate, base + dense)
     small = cut.whole and cut.rows * cut.columns <= 256 and c.taps > 1

@@ -31,6 +31,13 @@ class Convolution:
         """Weights per input channel."""
         return self.kernel[0] * self.kernel[1]
 
+    @property
+    def moved(self) -> int:
+        """Elements of the image and of the output."""
+        (height, width), (rows, columns) = self.size, self.out
+        channels = self.channels * height * width + self.outputs * rows * columns
+        return self.images * self.groups * channels
+
 
 @dataclass(frozen=True, slots=True)
 class Side:

@@ -142,13 +142,15 @@ def _winner(g: Node, lost: Node, tied: Node) -> Node:
     return _unless(lost, where(tied, g * 0.5, g))
 
 
-_LEAST_WITH_INVERSE = {2: 2.0**-16, 4: 2.0**-128, 8: 2.0**-1024}  # 1 / a is finite above
+# 1 / a is finite above
+_LEAST_WITH_INVERSE = {"float16": 2.0**-16, "bfloat16": 2.0**-128, "float32": 2.0**-128}
+_LEAST_WITH_INVERSE["float64"] = 2.0**-1024
 
 
 def _pow_base(g: Node, y: Node, a: Node, b: Node) -> Node:
     # b * a**(b - 1) is 0 * inf where b is 0 and 1 / a overflows: there (and for a NaN) the exponent
     # is taken as 1.
-    tiny = _LEAST_WITH_INVERSE[a.dtype.itemsize]
+    tiny = _LEAST_WITH_INVERSE[a.dtype.name]
     dead = logical_and(eq(b, lift(0, b)), logical_not(gt(abs(a), lift(tiny, a))))
     return g * b * pow(a, where(dead, lift(1, b), b) - 1)
 

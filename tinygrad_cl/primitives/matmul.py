@@ -76,5 +76,6 @@ matmul: Primitive = register(
             lambda g, y, a, b: matmul(g, transposed(b)),
             _right_vjp,
         ),
+        peeks=True,
     )
 )

@@ -8,6 +8,7 @@ from tinygrad_cl.lowering import Attrs, DeviceTraits, Grid, Host, Pass, Template
 from tinygrad_cl.primitives import channels_blocks
 from tinygrad_cl.primitives import plans_channels as channels
 from tinygrad_cl.primitives import plans_channels_weight as channels_weight
+from tinygrad_cl.primitives import plans_depth as depth
 from tinygrad_cl.primitives import plans_winograd as winograd
 from tinygrad_cl.primitives.conv_blocks import Blocks, choose_blocks, choose_weight_blocks
 from tinygrad_cl.primitives.conv_sides import Convolution, Pair, Side
@@ -22,6 +23,7 @@ from tinygrad_cl.primitives.plans_dense import (
 from tinygrad_cl.shapes import Layout, Shape
 
 TASK_CYCLES = 15_000  # of a work-item, at least, where there is work enough: about 5 us
+PLAIN = 0.85  # of the cycles of ops/conv.cl, that turning channels must come to for plain products
 TASKS = 8  # work-items per compute unit, at most
 
 
@@ -99,6 +101,9 @@ def _plan(mode: str, c: Convolution, storage: str, traits: DeviceTraits) -> Temp
         return Host("float64 convolution has no kernel")
     if traits.kind == "gpu":
         return gpu_plan(mode, c, types, traits)
+    planes = depth.planes(mode, c, types)
+    if planes is not None:
+        return depth.plan(mode, c, types, traits, planes)
     if mode == "WEIGHT_GRAD":
         return _weight_plan(c, types, traits)
     return _image_plan(mode, c, types, traits)
@@ -117,7 +122,8 @@ def _image_plan(
     if not winograd.refusal(mode, c, types, cycles):
         return winograd.image_plan(mode, c, types, traits)
     form = channels.image_form(mode, c, types, traits)
-    if form and form.cycles < channels_blocks.MARGIN * cycles:
+    plain = c.taps == 1 and c.stride == (1, 1)
+    if form and form.cycles < (PLAIN if plain else channels_blocks.MARGIN) * cycles:
         return channels.image_plan(mode, c, types, traits, form)
     return direct_image_plan(mode, c, types, traits, b)
 
@@ -142,6 +148,7 @@ def direct_image_plan(
         ("ROWS", b.tile[0]),
         ("COLS", b.tile[1]),
         ("TAIL", b.tail),
+        *(depth.streams(c, types) if side.target[1] % types.vec == 0 or c.taps == 1 else ()),
         *((name, power_of_two(size)) for name, size in b.memory),
     )
     arguments = (("out", 0), ("in", 0), ("in", 1), *_sizes(c, side, b, 1, per))

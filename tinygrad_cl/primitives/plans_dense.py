@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from tinygrad_cl.dtypes import HALVES
 from tinygrad_cl.lowering import DeviceTraits, Grid, Pass, TemplatePlan
 from tinygrad_cl.shapes import Shape, numel
 
@@ -39,7 +40,7 @@ class Types:
 def register_types(storage: str, traits: DeviceTraits) -> Types | None:
     """Returns the types of a float storage type; None if the device has no kernel for it."""
     wide = storage == "double"
-    if storage not in ("half", "float", "double") or (wide and not traits.double):
+    if storage not in (*HALVES, "float", "double") or (wide and not traits.double):
         return None
     vec = 1 if traits.kind == "gpu" else max(4, traits.vector // (2 if wide else 1))
     if wide:

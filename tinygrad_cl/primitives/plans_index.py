@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinygrad_cl.dtypes import HALVES
 from tinygrad_cl.lowering import (
     Attrs,
     DeviceTraits,
@@ -26,8 +27,9 @@ GPU_LOCAL = 64
 GPU_ITEMS = 1 << 22
 GPU_COLUMNS = 4096  # work-items that a GPU wants at least
 
-_COPIED = {"uchar": "uchar", "half": "ushort", "int": "uint", "float": "uint"}
-_TAGS = {"half": "f32", "float": "f32", "double": "f64", "int": "i32", "long": "i64", "uchar": "u8"}
+_COPIED = {"uchar": "uchar", "int": "uint", "float": "uint"} | dict.fromkeys(HALVES, "ushort")
+_TAGS = {"float": "f32", "double": "f64", "int": "i32", "long": "i64", "uchar": "u8"}
+_TAGS |= dict.fromkeys(HALVES, "f32")
 _JOINS = {"prod": "((a) * (b))", "max": "MAXIMUM(a, b)"}
 
 Arguments = tuple[tuple[str, int], ...]
@@ -144,7 +146,7 @@ def _add(rows: bool) -> Template:
         count, size, storage = src.shape[dim], out_shape[dim], tags[0]
         blocks, slabs, ranges = _shares(outer, count, size, inner, traits)
         slab, part = -(-inner // slabs), max(1, -(-size // ranges))
-        wide = storage == "half"
+        wide = storage in HALVES
         defines: tuple[tuple[str, str | int], ...] = (
             ("VEC", _vector(storage, traits)),
             ("TAG", _TAGS[storage]),

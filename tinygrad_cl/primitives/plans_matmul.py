@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from tinygrad_cl.dtypes import HALVES
 from tinygrad_cl.lowering import Attrs, DeviceTraits, Grid, Host, Pass, TemplatePlan
 from tinygrad_cl.primitives.plans_dense import (
     Types,
@@ -19,12 +20,19 @@ from tinygrad_cl.shapes import Layout, Shape, numel
 PANEL = 32768  # elements of private memory for the panel of B: half of a core's L2 with float32
 SHALLOW = 2048  # the same where few rows share it: it stays in L1
 DEPTH = 1024  # of the panel, at most
-APART = 256  # the same where a line of A holds its rows, not K: two tiles read it before it is lost
+APART = 256  # the same where neighbors of A along K lie far apart
+NEAR = 16384  # elements of such a chunk that a first-level cache holds anyway
+FEW = 32  # rows, at most, for which rows of B are read where they lie
+FAR = 1024  # elements between such rows that are a page of memory apart, or nearly
 CHUNK = 256  # rows that share a packed panel, at most
-SHARED = 32  # and at least, where there are so many
-TASK_FLOPS = 2_000_000  # of a work-item, at least, where there is work enough: about 5 us
+BLOCK = 128  # the same where the sums of several panels are kept
+WIDE = 8  # tiles of columns of a task whose sums are kept
+SHARED = 32  # rows that share a panel at least, where there are so many
+TASK_FLOPS = 400_000  # of a work-item, at least, where there is work enough: about 1 us
 TASKS = 16  # work-items per compute unit, at most
+TASK = 2000  # cycles that count for a task, so that there are not too many
 SPLIT_DEPTH = 256  # of a slice of K, at least
+IDLE = 1.25  # how many times as many tiles the units could do, before K is sliced
 
 # (rows, vectors) of a register tile, and how near to the peak it comes. The first one serves nearly
 # everything, so that few kernels are compiled: others must save a tenth.
@@ -37,11 +45,20 @@ TILES = (
     ((14, 1), 0.75),
 )
 
+# Instead of others, where few rows of A meet long rows of B: more of a row is read at a time.
+WIDE_TILES = {(8, 2): (8, 3), (1, 8): (1, 16)}
+WIDE_ROW = 1024  # elements of such rows
+
 # (rows, columns) of a tile of dot products, and how near to the peak it comes.
 DOT_TILES = (((1, 8), 0.6), ((2, 8), 0.8), ((4, 6), 0.95))
 DOT_FOLD = 70  # cycles at the end of such a tile
 DOT_BLOCK = 32768  # elements of B that a block of dot products reads again for every tile of rows
 PACK = 0.4  # cycles to pack an element of a transposed B
+COPY = 0.1  # the same where the rows of B are copied
+TURN = 1.0  # cycles to store an element of a product that is computed transposed
+FLIP_TILES = (((8, 2), 1.0), ((8, 1), 0.8))  # of such a product
+FLIP = 0.95  # it must save a twentieth
+LAST = 0.6  # what a tile of columns takes whose second vector is not needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +86,13 @@ class Product:
         if 0 in sizes:
             return 0
         return self.b_first + 1 + sum((s - 1) * t for s, t in zip(sizes, self.b, strict=True))
+
+    @property
+    def flipped(self) -> Product:
+        """The transposed product, whose operands are the transposed ones in turn."""
+        left = (*self.b[:3], self.b[4], self.b[3])
+        right = (*self.a[:3], self.a[4], self.a[3])
+        return Product(self.batch, self.n, self.m, self.k, left, right, self.b_first, self.a_first)
 
 
 # --- From layouts to a product -------------------------------------------------------------------
@@ -176,13 +200,23 @@ def _cpu_plan(
     b: tuple[str, int],
     wish: MatmulWish,
 ) -> TemplatePlan:
-    tile, cycles = best_tile(p, types.vec)
     if wish.dot:
         return _dot_plan(p, types, traits, wish.dot, a, b)
+    tile, cycles = best_tile(p, types.vec)
     if takes_dots(p) and not wish.tile:
+        cycles += PACK * p.k * p.n * -(-p.m // CHUNK)
         dots, dot_cycles = _dot_tile(p, types.vec)
-        if dot_cycles < cycles + PACK * p.k * p.n * -(-p.m // CHUNK):
+        turned, turned_cycles = _flip_tile(p, types.vec)
+        busy, turned_busy = (
+            _chunk(q, t, types.vec, CHUNK, traits)[1] for q, t in ((p, tile), (p.flipped, turned))
+        )
+        saves = turned_cycles < FLIP * cycles or turned_busy < FLIP * busy
+        if wish.flip or (wish.flip is None and saves and turned_cycles < FLIP * dot_cycles):
+            return _tile_plan(p.flipped, types, traits, turned, b, a, wish, True)
+        if dot_cycles < cycles:
             return _dot_plan(p, types, traits, dots, a, b)
+    if p.b[4] == 1 and p.m <= FEW and p.n >= WIDE_ROW:
+        tile = WIDE_TILES.get(tile, tile)
     return _tile_plan(p, types, traits, wish.tile or tile, a, b, wish)
 
 
@@ -194,41 +228,93 @@ def _tile_plan(
     a: tuple[str, int],
     b: tuple[str, int],
     wish: MatmulWish,
+    flip: bool = False,
 ) -> TemplatePlan:
+    """The plan of a product with register tiles; `flip`: of which the transposed one is stored."""
     vec, (rows, cols) = types.vec, tile
-    depth = min(DEPTH, (PANEL if rows > 2 else SHALLOW) // (cols * vec)) // vec * vec
-    if p.a[3] == 1 and p.a[4] != 1 and p.k > APART:
-        depth = min(depth, APART)
+    packs = _packs(p, types, rows)
+    most = APART if p.a[3] == 1 and p.a[4] != 1 and p.k > APART else DEPTH
+    most = APART if packs else most
+    depth = min(most, (PANEL if rows > 2 else SHALLOW) // (cols * vec)) // vec * vec
     depth = max(1, min(int(depth * wish.depth), PANEL // (cols * vec)) // vec) * vec
     across = -(-p.n // (cols * vec))
-    chunk = _chunk(p, rows, across, traits)
+    highest = BLOCK if packs and p.k > depth else CHUNK
+    chunk, _ = _chunk(p, tile, vec, highest, traits)
     if wish.chunk != 1:
-        chunk = max(1, min(int(chunk * wish.chunk), CHUNK, p.m + rows - 1) // rows) * rows
+        chunk = max(1, min(int(chunk * wish.chunk), highest, p.m + rows - 1) // rows) * rows
     tiles = p.batches * across * -(-p.m // chunk)
     slices = wish.slices or _slices(p, tiles, traits)
     split = -(-p.k // slices)
-    tiles *= slices
-    flops = 2 * chunk * cols * vec * max(split, 1)
-    per = max(1, min(-(-TASK_FLOPS // flops), tiles // (2 * traits.units)))
-    per = max(per, -(-tiles // (TASKS * traits.units)))
-    deep, few = split > depth, chunk <= 2 * rows
+    deep, few = split > depth, chunk <= (2 * rows if p.b[3] >= FAR and cols < 3 else FEW)
+    wide = 1
+    if packs:
+        wide = _wide(across, tiles // across * slices, WIDE if deep else across, traits)
+    tasks = tiles // across * -(-across // wide) * slices
+    per = _per(tasks, 2 * chunk * wide * cols * vec * max(split, 1), traits)
+    direct = p.b[4] == 1 and not flip and (wish.direct or (wish.direct is None and few))
     defines = (
         *types.defines(types.acc if slices > 1 else None),
         ("TRANSPOSED", int(p.b[4] != 1 and p.n > 1)),
-        ("DIRECT", int(p.b[4] == 1 and (wish.direct or (wish.direct is None and few)))),
-        ("PACK_A", int(types.storage == "half")),
+        ("DIRECT", int(direct)),
+        ("PACK_A", packs),
+        ("FLIPPED", int(flip)),
+        ("TAIL", int(cols == 2 and 0 < p.n % (2 * vec) <= vec and not direct and rows > 2)),
         ("ROWS", rows),
         ("COLS", cols),
         ("KC", depth),
         ("DEEP", int(deep)),
-        ("CHUNK", (-(-CHUNK // rows) + 1) * rows if deep else rows),
+        *_kept(rows, deep, packs, vec),
     )
     out = ("scratch", 0) if slices > 1 else ("out", 0)
-    own = (("int", i) for i in (chunk, per, slices, split))
+    own = (("int", i) for i in (chunk, wide, per, slices, split))
     arguments = (out, a, b, *_sizes(p), *own)
-    grid = Grid((max(1, -(-tiles // per)),), (1,))
+    grid = Grid((max(1, -(-tasks // per)),), (1,))
     product = Pass("matmul", "matmul", defines, arguments, grid, slices == 1)
-    return sum_slices(product, (p.batches, p.m, p.n), slices, types, traits)
+    domain = (p.batches, p.n, p.m) if flip else (p.batches, p.m, p.n)
+    return sum_slices(product, domain, slices, types, traits)
+
+
+def _packs(p: Product, types: Types, rows: int) -> int:
+    """Whether the rows of A are packed: 1, as they are dear to read; 2, as they lie far apart."""
+    if types.storage in HALVES:
+        return 1
+    if p.a[3] != 1 or p.a[4] == 1 or rows != 8 or p.n <= types.vec:
+        return 0
+    return 2 if p.k <= APART and min(p.m, CHUNK) * p.k > NEAR else 0
+
+
+def _kept(rows: int, deep: bool, packs: int, vec: int) -> tuple[tuple[str, int], ...]:
+    """The most rows and tiles of a task, as far as its private memory depends on them."""
+    if packs:
+        most, wide = BLOCK if deep else CHUNK, WIDE if deep else 1
+    else:
+        most, wide = CHUNK if deep else rows, 1
+    step = rows if vec % rows else vec
+    return ("CHUNK", -(-most // step) * step if deep or packs else rows), ("ABREAST", wide)
+
+
+def _wide(across: int, others: int, most: int, traits: DeviceTraits) -> int:
+    """Tiles of columns of a task, which share packed rows: so many that all units are as busy."""
+
+    def cycles(wide: int) -> float:
+        tasks = others * -(-across // wide)
+        return -(-tasks // traits.units) * (wide + 0.25)
+
+    return min(range(1, min(most, across) + 1), key=cycles)
+
+
+def _per(tasks: int, flops: int, traits: DeviceTraits) -> int:
+    """Tasks of a work-item: a microsecond's worth, and so that all units are as busy."""
+    if traits.units == 1:
+        return max(1, tasks)
+    share = max(1, tasks // traits.units)
+    least = max(1, min(-(-TASK_FLOPS // flops), share), -(-tasks // (TASKS * traits.units)))
+
+    def busiest(per: int) -> int:
+        groups = -(-tasks // per)
+        return -(-groups // traits.units) * per
+
+    return min(range(least, min(2 * least, max(share, least)) + 1), key=busiest)
 
 
 def _sizes(p: Product) -> tuple[tuple[str, int], ...]:
@@ -239,13 +325,29 @@ def _sizes(p: Product) -> tuple[tuple[str, int], ...]:
 
 def best_tile(p: Product, vec: int) -> tuple[tuple[int, int], float]:
     """The cheapest register tile, and its cycles for one product."""
+    best = min(TILES, key=lambda entry: _tile_cycles(p, entry, vec))
+    return best[0], _tile_cycles(p, best, vec)
+
+
+def _tile_cycles(p: Product, entry: tuple[tuple[int, int], float], vec: int) -> float:
+    (rows, cols), rate = entry
+    down, across = -(-p.m // rows) * rows, -(-p.n // (cols * vec))
+    tiles = across - (1 - LAST if cols == 2 and 0 < p.n % (2 * vec) <= vec else 0)
+    return down * tiles * cols * p.k / 2 / rate
+
+
+def _flip_tile(p: Product, vec: int) -> tuple[tuple[int, int], float]:
+    """The cheapest register tile of the transposed product, and its cycles for one product."""
+    turned = p.flipped
 
     def cycles(entry: tuple[tuple[int, int], float]) -> float:
-        (rows, cols), rate = entry
-        down, across = -(-p.m // rows) * rows, -(-p.n // (cols * vec)) * cols
-        return down * across * p.k / 2 / rate
+        pack = PACK * p.k * p.m * -(-p.n // CHUNK)
+        return _tile_cycles(turned, entry, vec) + pack + TURN * p.m * p.n
 
-    best = min(TILES, key=cycles)
+    possible = [entry for entry in FLIP_TILES if vec % entry[0][0] == 0]
+    if not possible or p.n < vec:
+        return FLIP_TILES[0][0], float("inf")
+    best = min(possible, key=cycles)
     return best[0], cycles(best)
 
 
@@ -273,9 +375,7 @@ def _dot_plan(
     wide = min(max(DOT_BLOCK // max(p.k, 1) // vec, 1) * vec, 256, -(-p.n // vec) * vec)
     high = -(-min(p.m, CHUNK) // rows) * rows
     tasks = p.batches * -(-p.n // wide) * -(-p.m // high)
-    flops = 2 * high * wide * max(p.k, 1)
-    per = max(1, min(-(-TASK_FLOPS // flops), tasks // (2 * traits.units)))
-    per = max(per, -(-tasks // (TASKS * traits.units)))
+    per = _per(tasks, 2 * high * wide * max(p.k, 1), traits)
     defines = (
         *types.defines(),
         *(("ROWS", rows), ("COLS", cols), ("GROUP", 1 << (cols - 1).bit_length())),
@@ -290,17 +390,36 @@ def _dot_plan(
     return TemplatePlan((step,), (), (p.batches, p.m, p.n))
 
 
-def _chunk(p: Product, rows: int, across: int, traits: DeviceTraits) -> int:
-    """Rows of a tile: many share the packed panel, but every unit should have some tiles."""
-    wanted = -(-4 * traits.units // max(1, p.batches * across))  # chunks down
-    down = max(-(-p.m // CHUNK), min(wanted, p.m // SHARED), 1)
-    return max(1, -(-p.m // (down * rows))) * rows
+def _chunk(
+    p: Product, tile: tuple[int, int], vec: int, most: int, traits: DeviceTraits
+) -> tuple[int, float]:
+    """Rows of a tile, and the cycles of a product if all units took as long as the busiest one.
+
+    Many rows share the packed panel, but all units should be as busy.
+    """
+    rows, cols = tile
+    across = p.batches * -(-p.n // (cols * vec))
+    pack = (PACK if p.b[4] != 1 and p.n > 1 else COPY) * cols * vec * p.k
+
+    def sized(down: int) -> int:
+        return max(1, -(-p.m // (down * rows))) * rows
+
+    def cycles(down: int) -> float:
+        chunk = sized(down)
+        tasks = across * -(-p.m // chunk)
+        return -(-tasks // traits.units) * (chunk * cols * p.k / 2 + pack + TASK)
+
+    least = -(-p.m // most)
+    finest = max(least, min(4 * traits.units, p.m // SHARED))
+    best = min(range(max(least, 1), max(finest, 1) + 1), key=cycles)
+    return sized(best), cycles(best) * traits.units / max(1, p.batches)
 
 
 def _slices(p: Product, tiles: int, traits: DeviceTraits) -> int:
     """Slices of K: more than one only where there are too few tiles to keep the units busy."""
     wanted = 2 * traits.units
-    if tiles >= wanted or p.k < 2 * SPLIT_DEPTH:
+    even = -(-tiles // traits.units) * traits.units <= IDLE * tiles
+    if tiles >= wanted or even or p.k < 2 * SPLIT_DEPTH:
         return 1
     return max(1, min(-(-2 * wanted // max(tiles, 1)), p.k // SPLIT_DEPTH))
 

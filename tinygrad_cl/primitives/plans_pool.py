@@ -18,6 +18,7 @@ from tinygrad_cl.lowering import (
     Pass,
     Template,
     TemplatePlan,
+    Twin,
     cut_all,
 )
 from tinygrad_cl.primitives.windows import Axis, axes
@@ -46,6 +47,7 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "half": Kind("f32", "float", 4, "-INFINITY"),
+    "bfloat": Kind("f32", "float", 4, "-INFINITY"),
     "float": Kind("f32", "float", 4, "-INFINITY"),
     "double": Kind("f64", "double", 8, "-INFINITY"),
     "int": Kind("i32", "int", 4, "INT_MIN"),
@@ -54,6 +56,11 @@ KINDS: Mapping[str, Kind] = {
 }
 # Positions are tracked in lanes as wide as the values, so bytes are widened.
 WIDE_BYTES = Kind("i32", "int", 4, "INT_MIN")
+
+
+def is_tile(rows: Axis, cols: Axis) -> bool:
+    """Whether windows are 2 x 2 and lie side by side."""
+    return all(axis.is_tiled and axis.kernel == 2 for axis in (rows, cols))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +94,7 @@ class Call:
     @property
     def is_tile(self) -> bool:
         """True for 2 x 2 windows side by side, which have their own fast code."""
-        return all(axis.is_tiled and axis.kernel == 2 for axis in (self.rows, self.cols))
+        return is_tile(self.rows, self.cols)
 
     @property
     def sizes(self) -> Arguments:
@@ -126,7 +133,7 @@ class Call:
 
 ALL_WINDOW_ATTRS = ("kernel", "stride", "padding", "dilation")
 
-Planner = Callable[[Call], TemplatePlan]
+Planner = Callable[[Call], TemplatePlan | Host]
 
 
 def _divisor(rows: Axis, cols: Axis, attrs: Mapping[str, Any]) -> int:
@@ -142,7 +149,16 @@ def _divisor(rows: Axis, cols: Axis, attrs: Mapping[str, Any]) -> int:
     return rows.kernel * cols.kernel if whole else 0
 
 
-def _template(planner: Planner, *, gradient: bool = False, average: bool = False) -> Template:
+def template(
+    planner: Planner,
+    *,
+    gradient: bool = False,
+    average: bool = False,
+    plane: int = -1,
+    twin: Twin | None = None,
+) -> Template:
+    """Returns the template of a planner; the windows lie in the input `plane`, or in the output."""
+
     def plan(
         inputs: tuple[Layout, ...],
         out_shape: Shape,
@@ -150,7 +166,7 @@ def _template(planner: Planner, *, gradient: bool = False, average: bool = False
         attrs: Attrs,
         traits: DeviceTraits,
     ) -> TemplatePlan | Host:
-        shape = out_shape if gradient else inputs[-1].shape
+        shape = out_shape if gradient else inputs[plane].shape
         given: dict[str, Any] = {name: attrs[name] for name in ("kernel_size", "stride", "padding")}
         given |= {"dilation": attrs.get("dilation", (1, 1)), "ceil_mode": attrs["ceil_mode"]}
         rows, cols = axes("pooling", shape, **given)
@@ -161,7 +177,7 @@ def _template(planner: Planner, *, gradient: bool = False, average: bool = False
         planes = numel(shape[:-2])
         return planner(Call(planes, rows, cols, tags[0], tags[-1], divisor, include, traits))
 
-    return Template(plan, cut=cut_all)
+    return Template(plan, cut=cut_all, twin=twin)
 
 
 def _element_grid(total: int, traits: DeviceTraits) -> Grid:
@@ -173,10 +189,13 @@ def _element_grid(total: int, traits: DeviceTraits) -> Grid:
 
 # The values of WANT in ops/pool_element.cl.
 WANT_MAX, WANT_AVERAGE, WANT_INDEX, WANT_VALUE, WANT_SUM, WANT_SPREAD = range(6)
+WANT_PLACE, WANT_BOTH, WANT_TAKE, WANT_COLLECT = range(6, 10)
+OF_PIXELS = (WANT_SUM, WANT_SPREAD, WANT_COLLECT)
 
 
-def _element_pass(call: Call, want: int, name: str, arguments: Arguments, out: str = "") -> Pass:
-    total = call.planes * (call.windows if want <= WANT_VALUE else call.pixels)
+def element_pass(call: Call, want: int, name: str, arguments: Arguments, out: str = "") -> Pass:
+    """Returns the launch that computes one output element after another; `out`: their type."""
+    total = call.planes * (call.pixels if want in OF_PIXELS else call.windows)
     kind = WIDE_BYTES if want == WANT_INDEX and call.storage == "uchar" else call.kind
     types = call.defines(kind, ("LOWEST", kind.lowest), ("WANT", want))
     defines = (("VEC", 1), *types[1:])
@@ -184,10 +203,11 @@ def _element_pass(call: Call, want: int, name: str, arguments: Arguments, out: s
         defines = tuple((key, out if key == "OUT_T" else value) for key, value in defines)
     given = (*arguments, *call.geometry(*ALL_WINDOW_ATTRS), *call.counting)
     grid = _element_grid(total, call.traits)
-    return Pass("pool_element", name, defines, given, grid, want != WANT_INDEX)
+    return Pass("pool_element", name, defines, given, grid, want not in (WANT_INDEX, WANT_PLACE))
 
 
-def _one(step: Pass, total: int, scratch: tuple[int, ...] = ()) -> TemplatePlan:
+def one(step: Pass, total: int, scratch: tuple[int, ...] = ()) -> TemplatePlan:
+    """Returns the plan of one launch with `total` elements."""
     return TemplatePlan((step,), scratch, (total,))
 
 
@@ -198,21 +218,22 @@ def _forward(call: Call, average: int) -> TemplatePlan:
     name = "avg_pool2d" if average else "max_pool2d"
     total = call.planes * call.windows
     if call.traits.kind == "gpu" or call.cols.span > ROOM:
-        return _one(_element_pass(call, (WANT_MAX, WANT_AVERAGE)[average], name, (OUT, IN0)), total)
+        return one(element_pass(call, (WANT_MAX, WANT_AVERAGE)[average], name, (OUT, IN0)), total)
     if call.is_tile and call.cols.out <= ROOM:
         given = (OUT, IN0, *call.sizes, ("int", call.divisor))
         grid = call.grid(call.planes * call.rows.out)
         defines = call.defines(call.kind, ("AVERAGE", average), ("ROOM", ROOM))
-        return _one(Pass("pool_tile", name, defines, given, grid, epilogue=True), total)
+        return one(Pass("pool_tile", name, defines, given, grid, epilogue=True), total)
     defines = call.defines(
         call.kind, ("LOWEST", call.kind.lowest), ("AVERAGE", average), ("ROOM", ROOM)
     )
     given = (OUT, IN0, *call.geometry(*ALL_WINDOW_ATTRS), *call.counting)
     grid = call.grid(call.planes * call.rows.out)
-    return _one(Pass("pool", name, defines, given, grid, epilogue=True), total)
+    return one(Pass("pool", name, defines, given, grid, epilogue=True), total)
 
 
-def _max(call: Call) -> TemplatePlan:
+def plan_max(call: Call) -> TemplatePlan:
+    """Returns the plan of maxima alone."""
     return _forward(call, 0)
 
 
@@ -230,10 +251,10 @@ def _argmax_defines(call: Call, want: int) -> Defines:
 def _index(call: Call) -> TemplatePlan:
     total = call.planes * call.windows
     if call.traits.kind == "gpu":
-        return _one(_element_pass(call, WANT_INDEX, "max_pool2d_index", (OUT, IN0)), total)
+        return one(element_pass(call, WANT_INDEX, "max_pool2d_index", (OUT, IN0)), total)
     given = (OUT, IN0, *call.geometry(*ALL_WINDOW_ATTRS))
     grid = call.grid(call.planes * call.rows.out)
-    return _one(
+    return one(
         Pass("pool_argmax", "max_pool2d_index", _argmax_defines(call, 0), given, grid), total
     )
 
@@ -242,55 +263,54 @@ def _gather(call: Call) -> TemplatePlan:
     total = call.planes * call.windows
     name = "max_pool2d_gather"
     if call.traits.kind == "gpu":
-        return _one(_element_pass(call, WANT_VALUE, name, (OUT, IN0, IN1)), total)
+        return one(element_pass(call, WANT_VALUE, name, (OUT, IN0, IN1)), total)
     given = (OUT, IN0, IN1, *call.geometry(*ALL_WINDOW_ATTRS))
     grid = call.grid(call.planes * call.rows.out)
     defines = _argmax_defines(call, 1)
-    return _one(Pass("pool_argmax", name, defines, given, grid, epilogue=True), total)
+    return one(Pass("pool_argmax", name, defines, given, grid, epilogue=True), total)
 
 
 def _max_grad(call: Call) -> TemplatePlan:
     total = call.planes * call.pixels
     name = "max_pool2d_grad"
     if call.traits.kind == "gpu":
-        first = _element_pass(call, WANT_INDEX, "max_pool2d_place", (SCRATCH, IN1), out="int")
-        second = _element_pass(call, WANT_SUM, name, (OUT, IN0, SCRATCH))
+        first = element_pass(call, WANT_INDEX, "max_pool2d_place", (SCRATCH, IN1), out="int")
+        second = element_pass(call, WANT_SUM, name, (OUT, IN0, SCRATCH))
         return TemplatePlan((first, second), (max(4, 4 * call.planes * call.windows),), (total,))
     grid = call.grid(call.planes)
     if call.is_tile and call.cols.size <= ROOM // 2:
         defines = call.defines(call.kind, ("AVERAGE", 0), ("ROOM", ROOM))
         given = (OUT, IN0, IN1, *call.sizes)
-        return _one(Pass("pool_unpool", name, defines, given, grid, epilogue=True), total)
+        return one(Pass("pool_unpool", name, defines, given, grid, epilogue=True), total)
     group = max(1, GROUP // call.pixels)
     vec = max(4, call.traits.vector * 4 // call.kind.itemsize)
     scratch = grid.size[0] * -(-group * call.pixels // vec) * vec * call.kind.itemsize
     given = (OUT, IN0, IN1, SCRATCH, ("int", group), *call.geometry(*ALL_WINDOW_ATTRS))
     defines = _argmax_defines(call, 2)
     step = Pass("pool_argmax", name, defines, given, grid, epilogue=True)
-    return _one(step, total, (scratch,))
+    return one(step, total, (scratch,))
 
 
 def _average_grad(call: Call) -> TemplatePlan:
     total = call.planes * call.pixels
     name = "avg_pool2d_grad"
     if call.traits.kind == "gpu":
-        return _one(_element_pass(call, WANT_SPREAD, name, (OUT, IN0)), total)
+        return one(element_pass(call, WANT_SPREAD, name, (OUT, IN0)), total)
     grid = call.grid(call.planes)
     if call.is_tile and call.divisor and call.cols.size <= ROOM // 2:
         defines = call.defines(call.kind, ("AVERAGE", 1), ("ROOM", ROOM))
         given = (OUT, IN0, ("int", call.divisor), *call.sizes)
-        return _one(Pass("pool_unpool", name, defines, given, grid, epilogue=True), total)
+        return one(Pass("pool_unpool", name, defines, given, grid, epilogue=True), total)
     group = max(1, GROUP // call.pixels)
     stride = group * call.pixels + max(call.cols.reach, call.cols.padding + call.cols.size)
     given = (OUT, IN0, SCRATCH, ("int", group), ("long", stride))
     given += (*call.geometry("kernel", "stride", "padding"), *call.counting)
     step = Pass("pool_spread", name, call.defines(call.kind), given, grid, epilogue=True)
-    return _one(step, total, (grid.size[0] * stride * call.kind.itemsize,))
+    return one(step, total, (grid.size[0] * stride * call.kind.itemsize,))
 
 
-MAX = _template(_max)
-INDEX = _template(_index)
-GATHER = _template(_gather)
-MAX_GRAD = _template(_max_grad)
-AVERAGE = _template(_average, average=True)
-AVERAGE_GRAD = _template(_average_grad, gradient=True, average=True)
+INDEX = template(_index)
+GATHER = template(_gather)
+MAX_GRAD = template(_max_grad)
+AVERAGE = template(_average, average=True)
+AVERAGE_GRAD = template(_average_grad, gradient=True, average=True)

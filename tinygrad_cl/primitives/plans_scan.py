@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinygrad_cl.dtypes import HALVES
 from tinygrad_cl.lowering import Attrs, DeviceTraits, Grid, Pass, Template, TemplatePlan
 from tinygrad_cl.shapes import Layout, Shape, numel
 
@@ -13,7 +14,8 @@ SPLIT_FROM = 65536  # elements of all lines together before lines are cut into p
 GPU_LOCAL = 64
 GPU_ITEMS = 1 << 22
 
-_TAGS = {"half": "f32", "float": "f32", "double": "f64", "int": "i32", "long": "i64", "uchar": "u8"}
+_TAGS = {"float": "f32", "double": "f64", "int": "i32", "long": "i64", "uchar": "u8"}
+_TAGS |= dict.fromkeys(HALVES, "f32")
 _STORAGES = {"f32": "float", "f64": "double", "i32": "int", "i64": "long", "u8": "uchar"}
 _WIDE = {"i64": 2, "f64": 2}
 

@@ -2,7 +2,8 @@
 
 The dims before the last two are planes; a window slides over the last two. The family of max
 pooling is closed under differentiation: `max_pool2d_grad` sends a cotangent to each window's first
-maximum, `max_pool2d_gather` reads a value there, and each is the gradient of the other.
+maximum, `max_pool2d_gather` reads a value there, and each is the gradient of the other. Where
+windows overlap, the forward pass keeps the places of the maxima instead, see pool_offset.py.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 
 from tinygrad_cl.dtypes import DType, bool_, int64
 from tinygrad_cl.errors import DTypeError, ShapeError
-from tinygrad_cl.graph import Node, Primitive, TensorSpec, register
+from tinygrad_cl.graph import PRIMITIVES, Node, Primitive, TensorSpec, register
 from tinygrad_cl.primitives import plans_pool as plans
+from tinygrad_cl.primitives.plans_pool_offset import MAX, MOST_TAPS
 from tinygrad_cl.primitives.windows import Axis, Pair, average_axes, axes
 from tinygrad_cl.shapes import Shape
 
@@ -44,48 +46,51 @@ def _numeric(op: str, dtype: DType) -> None:
         raise DTypeError(f"{op}: needs numbers, got bool; cast it first, e.g. x.float()")
 
 
-def _float(op: str, dtype: DType) -> None:
+def float_spec(op: str, dtype: DType) -> None:
+    """Raises a DTypeError unless the dtype is a float."""
     if not dtype.is_floating_point:
         raise DTypeError(f"{op}: needs a float dtype, got {dtype.name}; cast it first: x.float()")
 
 
-def _same(op: str, name: str, found: TensorSpec, shape: Shape, dtype: DType) -> None:
+def same_spec(op: str, name: str, found: TensorSpec, shape: Shape, dtype: DType) -> None:
+    """Raises a ShapeError or a DTypeError unless an input is as the others need it."""
     if found.shape != shape:
         raise ShapeError(f"{op}: {name} must have shape {shape}, got {found.shape}")
     if found.dtype is not dtype:
         raise DTypeError(f"{op}: {name} must be {dtype.name}, got {found.dtype.name}")
 
 
-def _max_spec(x: TensorSpec, **attrs: Any) -> TensorSpec:
+def max_spec(x: TensorSpec, **attrs: Any) -> TensorSpec:
+    """Returns the spec of the maxima."""
     _numeric("max_pool2d", x.dtype)
     return TensorSpec(_pooled(x.shape, *axes("max_pool2d", x.shape, **attrs)), x.dtype)
 
 
 def _index_spec(x: TensorSpec, **attrs: Any) -> TensorSpec:
-    return TensorSpec(_max_spec(x, **attrs).shape, int64)
+    return TensorSpec(max_spec(x, **attrs).shape, int64)
 
 
 def _max_grad_spec(g: TensorSpec, x: TensorSpec, **attrs: Any) -> TensorSpec:
-    _float("max_pool2d_grad", x.dtype)
-    _same("max_pool2d_grad", "g", g, _max_spec(x, **attrs).shape, x.dtype)
+    float_spec("max_pool2d_grad", x.dtype)
+    same_spec("max_pool2d_grad", "g", g, max_spec(x, **attrs).shape, x.dtype)
     return x
 
 
 def _gather_spec(v: TensorSpec, x: TensorSpec, **attrs: Any) -> TensorSpec:
-    _float("max_pool2d_gather", x.dtype)
-    _same("max_pool2d_gather", "v", v, x.shape, x.dtype)
-    return _max_spec(x, **attrs)
+    float_spec("max_pool2d_gather", x.dtype)
+    same_spec("max_pool2d_gather", "v", v, x.shape, x.dtype)
+    return max_spec(x, **attrs)
 
 
 def _average_spec(x: TensorSpec, **attrs: Any) -> TensorSpec:
-    _float("avg_pool2d", x.dtype)
+    float_spec("avg_pool2d", x.dtype)
     return TensorSpec(_pooled(x.shape, *average_axes(x.shape, **attrs)), x.dtype)
 
 
 def _average_grad_spec(g: TensorSpec, input_size: Pair, **attrs: Any) -> TensorSpec:
-    _float("avg_pool2d_grad", g.dtype)
+    float_spec("avg_pool2d_grad", g.dtype)
     shape = (*g.shape[:-2], *input_size)
-    _same("avg_pool2d_grad", "g", g, _pooled(shape, *average_axes(shape, **attrs)), g.dtype)
+    same_spec("avg_pool2d_grad", "g", g, _pooled(shape, *average_axes(shape, **attrs)), g.dtype)
     return TensorSpec(shape, g.dtype)
 
 
@@ -129,19 +134,19 @@ def _max_reference(x: Array, **attrs: Any) -> Array:
     return best.reshape(_pooled(x.shape, rows, cols))
 
 
-def _first_positions(rows: Axis, cols: Axis) -> Array:
-    """The position in its plane of each window's first element; -1 where there is none."""
-    row, col = rows.first()[:, None], cols.first()[None, :]
-    return np.where((row < rows.size) & (col < cols.size), row * cols.size + col, -1)
+def _first_places(rows: Axis, cols: Axis) -> Array:
+    """The place in each window of its first element in the plane; -1 where there is none."""
+    skipped = [(axis.first() - axis.starts()) // axis.dilation for axis in (rows, cols)]
+    inside = (rows.first() < rows.size)[:, None] & (cols.first() < cols.size)
+    return np.where(inside, skipped[0][:, None] * cols.kernel + skipped[1], -1)
 
 
-def _positions(x: Array, rows: Axis, cols: Axis) -> Array:
-    """The position in its plane of each window's first maximum; a NaN beats every number."""
+def places(x: Array, rows: Axis, cols: Axis) -> Array:
+    """Returns where in each window its first maximum is, row by row; a NaN beats every number."""
     padded = _padded(_planes(x), rows, cols, _lowest(x.dtype))
     shape = (padded.shape[0], rows.out, cols.out)
-    chosen = np.broadcast_to(_first_positions(rows, cols), shape).copy()
+    chosen = np.broadcast_to(_first_places(rows, cols), shape).copy()
     best = np.full(shape, _lowest(x.dtype), x.dtype)
-    starts = rows.starts()[:, None] * cols.size + cols.starts()
     with np.errstate(invalid="ignore"):
         for i, row in enumerate(rows.taps()):
             for j, col in enumerate(cols.taps()):
@@ -149,38 +154,52 @@ def _positions(x: Array, rows: Axis, cols: Axis) -> Array:
                 better = tap > best
                 if x.dtype.kind == "f":
                     better |= np.isnan(tap) & ~np.isnan(best)
-                offset = i * rows.dilation * cols.size + j * cols.dilation
-                np.copyto(chosen, starts + offset, where=better)
+                np.copyto(chosen, i * cols.kernel + j, where=better)
                 np.copyto(best, tap, where=better)
     return chosen
 
 
+def positions(chosen: Array, rows: Axis, cols: Axis) -> Array:
+    """Returns where in its plane the place of each window is; -1 for -1."""
+    starts = rows.starts()[:, None] * cols.size + cols.starts()
+    down, along = np.divmod(chosen, cols.kernel)
+    found = starts + down * rows.dilation * cols.size + along * cols.dilation
+    return np.where(chosen < 0, -1, found)
+
+
+def spread(g: Array, found: Array, rows: Axis, cols: Axis) -> Array:
+    """Returns planes that hold the sum of the windows' `g` at their positions."""
+    target = found + rows.size * cols.size * np.arange(found.shape[0])[:, None, None]
+    inside = found >= 0
+    size = found.shape[0] * rows.size * cols.size
+    total = np.bincount(target[inside], _planes(g)[inside], minlength=size)
+    with np.errstate(over="ignore"):
+        return total.astype(g.dtype).reshape(*g.shape[:-2], rows.size, cols.size)
+
+
+def take(v: Array, found: Array, rows: Axis, cols: Axis) -> Array:
+    """Returns the elements of `v` at the windows' positions, and 0 for windows without one."""
+    flat = np.maximum(found, 0).reshape(found.shape[0], rows.out * cols.out)
+    pixels = v.reshape(found.shape[0], rows.size * cols.size)
+    values: Array = np.take_along_axis(pixels, flat, axis=1)
+    values[found.reshape(flat.shape) < 0] = 0
+    return values.reshape(_pooled(v.shape, rows, cols))
+
+
 def _index_reference(x: Array, **attrs: Any) -> Array:
     rows, cols = axes("max_pool2d", x.shape, **attrs)
-    found = _positions(x, rows, cols)
+    found = positions(places(x, rows, cols), rows, cols)
     return found.astype(np.int64, copy=False).reshape(_pooled(x.shape, rows, cols))
 
 
 def _max_grad_reference(g: Array, x: Array, **attrs: Any) -> Array:
     rows, cols = axes("max_pool2d", x.shape, **attrs)
-    found = _positions(x, rows, cols)
-    pixels = rows.size * cols.size
-    target = found + pixels * np.arange(found.shape[0])[:, None, None]
-    inside = found >= 0
-    total = np.bincount(target[inside], _planes(g)[inside], minlength=x.size)
-    with np.errstate(over="ignore"):
-        return total.astype(x.dtype).reshape(x.shape)
+    return spread(g, positions(places(x, rows, cols), rows, cols), rows, cols)
 
 
 def _gather_reference(v: Array, x: Array, **attrs: Any) -> Array:
     rows, cols = axes("max_pool2d", x.shape, **attrs)
-    found = _positions(x, rows, cols)
-    flat = np.maximum(found, 0).reshape(found.shape[0], rows.out * cols.out)
-    values: Array = np.take_along_axis(
-        v.reshape(found.shape[0], rows.size * cols.size), flat, axis=1
-    )
-    values[found.reshape(flat.shape) < 0] = 0
-    return values.reshape(_pooled(x.shape, rows, cols))
+    return take(v, positions(places(x, rows, cols), rows, cols), rows, cols)
 
 
 def _divisors(rows: Axis, cols: Axis, include: bool, override: int | None) -> Array:
@@ -240,6 +259,14 @@ def _average_grad_reference(
 # Gradients.
 
 
+def _max_vjp(g: Node, y: Node, x: Node, **attrs: Any) -> Node:
+    rows, cols = axes("max_pool2d", x.shape, **attrs)
+    if plans.is_tile(rows, cols) or rows.kernel * cols.kernel > MOST_TAPS:
+        return max_pool2d_grad(g, x, **attrs)
+    offset = PRIMITIVES["max_pool2d_offset"](x, **attrs)
+    return PRIMITIVES["max_pool2d_spread"](g, offset, input_size=x.shape[-2:], **attrs)
+
+
 def _average_vjp(g: Node, y: Node, x: Node, **attrs: Any) -> Node:
     return avg_pool2d_grad(g, input_size=x.shape[-2:], **attrs)
 
@@ -253,10 +280,10 @@ def _average_grad_vjp(g: Node, y: Node, given: Node, input_size: Pair, **attrs: 
 max_pool2d = register(
     Primitive(
         "max_pool2d",
-        _max_spec,
+        max_spec,
         _max_reference,
-        plans.MAX,
-        (lambda g, y, x, **attrs: max_pool2d_grad(g, x, **attrs),),
+        MAX,
+        (_max_vjp,),
         MAX_ATTRS,
     )
 )

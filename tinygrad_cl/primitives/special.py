@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from tinygrad_cl.dtypes import bool_
+from tinygrad_cl.dtypes import bool_, float16
 from tinygrad_cl.graph import Node, Primitive, lift
 from tinygrad_cl.primitives import special_numpy as n
 from tinygrad_cl.primitives.elementwise import (
@@ -70,7 +70,7 @@ def _xlog1py_x(g: Node, y: Node, x: Node, z: Node) -> Node:
 
 
 def _cross_entropy_x(g: Node, y: Node, x: Node, t: Node) -> Node:
-    tiny = lift(6e-8 if x.dtype.itemsize == 2 else 1e-12, x)
+    tiny = lift(6e-8 if x.dtype is float16 else 1e-12, x)
     spread = x * (1 - x)
     return g * (x - t) / where(lt(spread, tiny), tiny, spread)
 

@@ -27,6 +27,7 @@ class MatmulWish:
         tile: rows and vectors of the register tile.
         dot: rows and columns of a tile of dot products instead.
         direct: whether rows of B are read where they lie, or packed.
+        flip: whether the transposed product is computed, where both operands lie along K.
         depth: of the packed panel, times the plan's own.
         chunk: rows that share a panel, times the plan's own.
         slices: of K, which are summed afterwards.
@@ -36,6 +37,7 @@ class MatmulWish:
     tile: Pair | None = None
     dot: Pair | None = None
     direct: bool | None = None
+    flip: bool | None = None
     depth: float = 1.0
     chunk: float = 1.0
     slices: int = 0
@@ -63,6 +65,7 @@ MATMUL: tuple[tuple[str, MatmulWish], ...] = (
     *((f"dot {r}x{c}", MatmulWish(dot=(r, c))) for r, c in _DOTS),
     ("packed", MatmulWish(direct=False)),
     ("direct", MatmulWish(direct=True)),
+    ("flipped", MatmulWish(flip=True)),
     *_VARIANTS,
     *(
         (f"tile {r}x{c} {label}", replace(wish, tile=(r, c)))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_cl.dtypes import DType
+from tinygrad_cl.dtypes import DType, bfloat16
 from tinygrad_cl.errors import DeviceError
 from tinygrad_cl.lowering import DeviceTraits, flag_name
 from tinygrad_cl.runtime.memory import Arena, Buffer, Bytes, MemoryStats, Pool
@@ -142,7 +142,8 @@ class Device(ABC):
             "typestr": dtype.numpy.str,
             "data": (address, read_only),
         }
-        return np.asarray(holder)
+        array = np.asarray(holder)  # of bfloat16 it knows the size only
+        return array.view(dtype.numpy) if dtype is bfloat16 else array
 
     @abstractmethod
     def _new_block(self, capacity: int) -> tuple[Any, Bytes | None]:

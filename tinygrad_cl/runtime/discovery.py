@@ -28,6 +28,8 @@ from tinygrad_cl.runtime.sources import template_source
 logger = logging.getLogger("tinygrad_cl.runtime")
 
 _GPU_SHARE = 0.95  # of a GPU's memory that buffers may hold
+_POCL = "portable computing language"
+_POCL_LANES = 4  # of its pow, fmod and sin, wider ones are wrong beside a zero or a huge number
 _COUNT = 1003  # elements of the probe: not a multiple of 16
 _FEATURES = {
     "cl_khr_fp16": "fp16",
@@ -166,6 +168,8 @@ def traits_of(candidate: Candidate) -> DeviceTraits:
     """Returns what templates may know of a device."""
     handle = candidate.handle
     lanes = handle.native_vector_width_float or handle.preferred_vector_width_float
+    if _POCL in candidate.platform.lower():
+        lanes = min(lanes, _POCL_LANES)
     return DeviceTraits(
         kind=candidate.kind,
         units=handle.max_compute_units,
@@ -204,8 +208,12 @@ def _kept_verdict(key: str) -> Verdict | None:
     raw = disk_cache().get(key)
     if raw is None:
         return None
-    reason, zero_copy = json.loads(raw)
-    return Verdict(True, reason, zero_copy)
+    try:
+        reason, zero_copy = json.loads(raw)
+    except (ValueError, TypeError):
+        logger.warning("a cached verdict on a device cannot be read, so it is probed again")
+        return None
+    return Verdict(True, str(reason), bool(zero_copy))
 
 
 def _first_lines(error: BaseException) -> str:

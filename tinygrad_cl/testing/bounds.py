@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_cl.compiler.structure import Structure, Value
+from tinygrad_cl.dtypes import dtype, finfo
 from tinygrad_cl.lowering import Assemble, Expr, Reduction, Template, View
 
 Array = np.ndarray[Any, Any]
@@ -92,7 +93,7 @@ def _apply(value: Value, inputs: list[Bounded]) -> Bounded:
 
 def _raw(value: Value, arrays: list[Array]) -> Array:
     with np.errstate(all="ignore"):
-        result = value.signature.primitive.reference(*arrays, **value.signature.kwargs)
+        result = value.signature.primitive.compute(arrays, value.signature.kwargs)
     return np.asarray(result).reshape(value.shape)
 
 
@@ -110,9 +111,9 @@ def _of_expression(value: Value, lowering: Expr, inputs: list[Bounded], result: 
     if functions:
         inputs = [_nudged(i, FUNCTION_EPS) for i in inputs]
     error = _changes(value, inputs, result) + EXPRESSION_ULPS * ulp(result)
-    exact = not any(i.value.dtype.kind == "f" for i in inputs)
+    exact = not any(_is_float(i.value) for i in inputs)
     if exact or functions & ROUGH:
-        error = error + FUNCTION_EPS * float(np.finfo(result.dtype).eps)
+        error = error + FUNCTION_EPS * finfo(result.dtype).eps
     return error
 
 
@@ -146,7 +147,7 @@ def _of_template(value: Value, inputs: list[Bounded], result: Array) -> Array:
     if not value.dtype.is_floating_point:
         return _changes(value, inputs, result)
     arrays = [i.value for i in inputs]
-    floats = [a.dtype.kind == "f" for a in arrays]
+    floats = [_is_float(a) for a in arrays]
     sizes = [np.abs(a) if f else a for a, f in zip(arrays, floats, strict=True)]
     ones = [np.ones_like(a) if f else a for a, f in zip(arrays, floats, strict=True)]
     terms = float(np.max(np.abs(_raw(value, ones)).astype(np.float64), initial=1.0))
@@ -160,17 +161,21 @@ def _of_template(value: Value, inputs: list[Bounded], result: Array) -> Array:
 
 def ulp(values: Array) -> Array:
     """Returns the unit of the last place of floats, as float64; at least that of normal ones."""
-    smallest = np.finfo(values.dtype).tiny
+    smallest = np.asarray(finfo(values.dtype).tiny, values.dtype)
     with np.errstate(all="ignore"):
         found = np.spacing(np.maximum(np.abs(values), smallest)).astype(np.float64)
     return np.where(np.isfinite(values), found, 0.0)
 
 
+def _is_float(array: Array) -> bool:
+    return dtype(array.dtype).is_floating_point
+
+
 def _nudged(x: Bounded, share: float) -> Bounded:
     """Returns a float input with an additional error of so many eps of its size."""
-    if x.value.dtype.kind != "f":
+    if not _is_float(x.value):
         return x
-    eps = float(np.finfo(x.value.dtype).eps)
+    eps = finfo(x.value.dtype).eps
     with np.errstate(all="ignore"):
         sizes = np.abs(x.value.astype(np.float64))
     return Bounded(x.value, x.error + share * eps * np.where(np.isfinite(sizes), sizes, 0.0))

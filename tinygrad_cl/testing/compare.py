@@ -14,6 +14,7 @@ from tinygrad_cl.tensor import Tensor
 # PyTorch's defaults (torch.testing.assert_close): relative and absolute, by dtype.
 _TOLERANCES = {
     dtypes.float16: (1e-3, 1e-5),
+    dtypes.bfloat16: (1.6e-2, 1e-5),
     dtypes.float32: (1.3e-6, 1e-5),
     dtypes.float64: (1e-7, 1e-7),
 }
@@ -136,10 +137,14 @@ def _as_array(value: Any) -> np.ndarray:
 
 
 def _default_tolerances(a: np.dtype[Any], b: np.dtype[Any]) -> tuple[float, float]:
-    floats = [dtypes.dtype(d) for d in (a, b) if d.kind == "f"]
+    floats = [dtypes.dtype(d) for d in (a, b) if _is_float(d)]
     if not floats:
         return 0.0, 0.0
     return _TOLERANCES[min(floats, key=lambda d: d.rank)]
+
+
+def _is_float(dtype: np.dtype[Any]) -> bool:
+    return dtype.kind == "f" or dtype.name == "bfloat16"
 
 
 def _excess(a: np.ndarray, b: np.ndarray, rtol: float, atol: float, equal_nan: bool) -> np.ndarray:
@@ -171,7 +176,7 @@ def _message(a: np.ndarray, b: np.ndarray, excess: np.ndarray, rtol: float, atol
         gap = abs(left - right)
         relative = gap / abs(right) if right else math.inf
         words = [f"relative {relative:.3g}"]
-        if a.dtype.kind == "f":
+        if _is_float(a.dtype):
             words.append(f"{ulps(left, right, a.dtype)} ULPs")
         lines.append(f"  differs by {gap:.6g} ({', '.join(words)})")
     return "\n".join(lines)

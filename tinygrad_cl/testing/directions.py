@@ -38,10 +38,12 @@ _BY_DTYPE = {
     dtypes.float64: Tolerance(1e-7, 1e-6, 1e-4, 1e-3, 2.3e-16),
     dtypes.float32: Tolerance(1e-5, 1e-4, 1e-2, 1e-3, 2.3e-16),
     dtypes.float16: Tolerance(2e-2, 2e-2, 1e-1, 1e-3, 2.3e-16),
+    dtypes.bfloat16: Tolerance(5e-2, 5e-2, 3e-1, 1e-3, 2.3e-16),
 }
 _NARROW = {
     dtypes.float32: Tolerance(5e-3, 2e-2, 2e-1, 3e-2, 1.2e-7),
     dtypes.float16: Tolerance(2e-1, 2e-1, 1.0, 2.5e-1, 1e-3),
+    dtypes.bfloat16: Tolerance(5e-1, 5e-1, 2.0, 5e-1, 8e-3),
 }
 
 

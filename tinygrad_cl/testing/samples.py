@@ -162,14 +162,18 @@ def _placed(value: Any, device: Device, dtype: DType) -> Any:
     if isinstance(value, Tensor):
         array, differentiable = read_exactly(value), value.requires_grad
     elif isinstance(value, np.ndarray):
-        array, differentiable = value, value.dtype.kind == "f"
+        array, differentiable = value, _is_float(value)
     else:
         return value
-    is_float = array.dtype.kind == "f"
+    is_float = _is_float(array)
     copied = np.array(array, dtype=dtype.numpy if is_float else array.dtype, order="C")
     node = upload(copied, device)
     node.leaf = node.needs_grad = differentiable and is_float
     return wrap(node)
+
+
+def _is_float(array: np.ndarray) -> bool:
+    return array.dtype.kind == "f" or array.dtype.name == "bfloat16"
 
 
 def _name_of(function: Callable[..., Any]) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 
 from tinygrad_cl import origins, settings
 from tinygrad_cl.compiler.watching import watching
+from tinygrad_cl.dtypes import dtype, number_array
 from tinygrad_cl.engine import inspection
 from tinygrad_cl.errors import DivergenceError
 from tinygrad_cl.testing.bounds import Bounded, distance, evaluate, members, ulp
@@ -126,21 +127,17 @@ def _compare(
         if group.kind == "host":
             continue
         given = {at: inputs[at] for at in group.reads} | _scalars(plan, nodes)
-        expected = evaluate(plan.structure, group.outputs, given)
-        between = members(plan.structure, group.outputs, given)
+        expected = evaluate(plan.structure, group.writes, given)
+        between = members(plan.structure, group.writes, given)
         for seen in _open:
             seen.add([plan.structure[at].signature.primitive.name for at in between])
-            seen.values += len(group.outputs)
-        for at in sorted(group.outputs):
+            seen.values += len(group.writes)
+        for at in sorted(group.writes):
             _check(plan, nodes, at, outputs[at], expected[at], between)
 
 
 def _scalars(plan: Plan, nodes: Sequence[Node]) -> dict[int, Array]:
-    with np.errstate(all="ignore"):
-        return {
-            at: np.asarray(nodes[at].scalar).astype(plan.structure[at].dtype.numpy)
-            for at in plan.slots
-        }
+    return {at: number_array(nodes[at].scalar, plan.structure[at].dtype) for at in plan.slots}
 
 
 def _check(
@@ -161,7 +158,7 @@ def _check(
 
 def _ulps(apart: Array, expected: Array) -> Array:
     """Distances in units of the last place; of integers and bools as they are."""
-    if expected.dtype.kind != "f":
+    if not dtype(expected.dtype).is_floating_point:
         return apart
     with np.errstate(all="ignore"):
         return np.where(apart > 0, apart / ulp(expected), 0.0)
@@ -184,7 +181,7 @@ def _divergence(
     origin = origins.of(nodes[at])
     source = None if origin is None else origin.source
     device = nodes[at].device or next((n.device for n in nodes if n.device is not None), None)
-    unit = "ULP" if expected.value.dtype.kind == "f" else "units"
+    unit = "ULP" if dtype(expected.value.dtype).is_floating_point else "units"
     lines = [
         f"shadow: {device} and the NumPy reference differ in {plan.structure[at].signature}",
         f"  at {index}: {device} {got[place]}, reference {expected.value[place]}, "

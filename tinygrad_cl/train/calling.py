@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_cl.dtypes import float16, float32
+from tinygrad_cl.dtypes import float32
 from tinygrad_cl.tensor import Tensor
 from tinygrad_cl.train.precision import cast_floats
 
@@ -30,4 +30,4 @@ def call(model: Model, inputs: Any) -> Any:
 def _has_half(output: Any) -> bool:
     if isinstance(output, tuple | list):
         return any(_has_half(member) for member in output)
-    return isinstance(output, Tensor) and output.dtype is float16
+    return isinstance(output, Tensor) and output.dtype.is_half

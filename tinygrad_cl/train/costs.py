@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from tinygrad_cl.formula import formula_of
 from tinygrad_cl.graph import Node
 
 
@@ -59,7 +60,10 @@ class Counter:
                 continue
             self._seen[id(node)] = node
             waiting += node.inputs
-            if node.inputs and node.primitive.name in _RULES:
+            formula = formula_of(node.signature)
+            if formula is not None:
+                total += Counter().count(formula.outputs)
+            elif node.inputs and node.primitive.name in _RULES:
                 total += _RULES[node.primitive.name](node)
         return total
 

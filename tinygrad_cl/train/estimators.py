@@ -5,7 +5,8 @@ They go into pipelines, searches and cross-validation like scikit-learn's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,17 @@ ACTIVATIONS: dict[str, Callable[[], Module]] = {
     "elu": nn.ELU,
     "identity": nn.Identity,
 }
+
+
+@contextmanager
+def _seeded(chance: Any) -> Iterator[None]:
+    """A block that draws from a seed of `chance`, not from the library's own numbers."""
+    before = default_generator.get_state()
+    default_generator.manual_seed(int(chance.randint(2**31 - 1)))
+    try:
+        yield
+    finally:
+        default_generator.set_state(before)
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc]
@@ -87,18 +99,28 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
     def _learn(self, x: np.ndarray, y: np.ndarray, outputs: int) -> None:
         """Trains a new net; the library's random numbers go on afterwards as if nothing were."""
         chance = check_random_state(self.random_state)
-        before = default_generator.get_state()
-        default_generator.manual_seed(int(chance.randint(2**31 - 1)))
-        try:
-            self._train(x, y, outputs, chance)
-        finally:
-            default_generator.set_state(before)
+        with _seeded(chance):
+            self._start(x, outputs)
+            self._train(x, y, chance)
 
-    def _train(self, x: np.ndarray, y: np.ndarray, outputs: int, chance: Any) -> None:
-        device = get_device(self.device)
-        wide = x.dtype == np.float64 and device.supports(float64)
+    def _go_on(self, x: np.ndarray, y: np.ndarray, outputs: int) -> None:
+        """Trains for one epoch more, the first time with a new net."""
+        if not hasattr(self, "_chance"):
+            self._chance = check_random_state(self.random_state)
+        with _seeded(self._chance):
+            if not hasattr(self, "model_"):
+                self._start(x, outputs)
+                self.n_iter_ = 0
+            self.model_.fit((x, y), 1, self.batch_size, verbose=self.verbose)
+        self.history_ = self.model_.history
+        self.n_iter_ += 1
+
+    def _start(self, x: np.ndarray, outputs: int) -> None:
+        wide = x.dtype == np.float64 and get_device(self.device).supports(float64)
         self._layout = (x.shape[1], outputs, "float64" if wide else "float32")
         self.model_ = self._made()
+
+    def _train(self, x: np.ndarray, y: np.ndarray, chance: Any) -> None:
         data, validation, callbacks = (x, y), None, []
         if self.patience is not None:
             order = chance.permutation(len(x))
@@ -120,6 +142,10 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
             verbose=self.verbose,
         )
         self.n_iter_ = self.history_.epochs
+
+    def _forget(self) -> None:
+        """Drops what `partial_fit` keeps from call to call."""
+        self.__dict__.pop("_chance", None)
 
     def _made(self) -> Model:
         """Returns a compiled model with a new net."""
@@ -223,7 +249,35 @@ class TinyClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         x, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
+        self._forget()
         self._learn(x, labels.astype(np.int64), len(self.classes_))
+        return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> TinyClassifier:
+        """Trains the net for one epoch more on these samples, for data that come in parts.
+
+        Features are normalized as those of the first call were.
+
+        Args:
+            X: samples (N, features).
+            y: labels (N).
+            classes: all labels that will ever come; needed the first time.
+
+        Raises:
+            ArgumentError: for labels that are not among `classes`, or without `classes` the first
+                time.
+        """
+        first = not hasattr(self, "model_")
+        x, y = validate_data(self, X, y, dtype=[np.float64, np.float32], reset=first)
+        check_classification_targets(y)
+        if first and classes is None:
+            raise ArgumentError("partial_fit: classes must be given the first time")
+        if first:
+            self.classes_ = np.unique(classes)
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ArgumentError(f"partial_fit: labels that are not among classes: {unknown}")
+        self._go_on(x, np.searchsorted(self.classes_, y).astype(np.int64), len(self.classes_))
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -283,11 +337,32 @@ class TinyRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
         x, y = validate_data(
             self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
         )
+        self._forget()
         targets = np.asarray(y, np.float64).reshape(len(y), -1)
         self._flat = y.ndim == 1
         self._scaler = ZScore().fit(targets)
         scaled = self._scaler.transform(targets).astype(x.dtype)
         self._learn(x, scaled, targets.shape[1])
+        return self
+
+    def partial_fit(self, X: Any, y: Any) -> TinyRegressor:
+        """Trains the net for one epoch more on these samples, for data that come in parts.
+
+        Features and targets are normalized as those of the first call were.
+        """
+        first = not hasattr(self, "model_")
+        x, y = validate_data(
+            *(self, X, y),
+            dtype=[np.float64, np.float32],
+            multi_output=True,
+            y_numeric=True,
+            reset=first,
+        )
+        targets = np.asarray(y, np.float64).reshape(len(y), -1)
+        if first:
+            self._flat, self._scaler = y.ndim == 1, ZScore().fit(targets)
+        scaled = self._scaler.transform(targets).astype(x.dtype)
+        self._go_on(x, scaled, targets.shape[1])
         return self
 
     def predict(self, X: Any) -> np.ndarray:

@@ -147,9 +147,10 @@ class Model:
             clip_value: the largest absolute value of a gradient's element.
             accumulate: batches whose gradients make one update, as if they were one large batch
                 (but for batch norm, which sees each by itself).
-            precision: "mixed" (float16 values, float32 weights, a scaled loss), or the dtype to
-                which the net is cast: "float16" (with a scaled loss), "float32", "float64"; None
-                leaves the net as it is.
+            precision: "mixed" (float16 values, float32 weights, a scaled loss), "mixed_bfloat16"
+                (bfloat16 values, float32 weights), or the dtype to which the net is cast:
+                "float16" (with a scaled loss), "bfloat16", "float32", "float64"; None leaves the
+                net as it is.
             normalizer: of the inputs; see `Model`.
             scheduler: a rate schedule, or what makes one from the optimizer.
             scheduler_by: whether it steps after every "epoch" or training "step".

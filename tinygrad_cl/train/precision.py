@@ -1,10 +1,11 @@
-"""Training with float16 values: the whole net in one dtype, or float32 weights with float16 values.
+"""Training with values of 16 bits: the whole net in one dtype, or float32 weights with such values.
 
 In "mixed" precision the parameters stay float32 and the optimizer updates them so. In the forward
 pass every layer gets a float16 copy of its weights and float16 inputs; norm layers compute in
 float32, as does the loss. Kernels compute in float32 registers anyway: what is halved is the memory
 that values take and the time to move it. Gradients flow through the casts back to the float32
-parameters, and a `GradScaler` keeps small ones from vanishing.
+parameters, and a `GradScaler` keeps small ones from vanishing. "mixed_bfloat16" is the same with
+bfloat16, which has fewer digits and float32's range: its gradients need no scale.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from typing import Any
 
 from tinygrad_cl import dtypes
 from tinygrad_cl.amp import GradScaler
-from tinygrad_cl.dtypes import DType, float16, float32
+from tinygrad_cl.dtypes import DType, bfloat16, float16, float32
 from tinygrad_cl.errors import ArgumentError
 from tinygrad_cl.nn import Module
 from tinygrad_cl.tensor import Tensor
 
-WORDS = ("float16", "bfloat16", "float32", "float64", "mixed")
+_MIXED = {"mixed": float16, "mixed_float16": float16, "mixed_bfloat16": bfloat16}
+WORDS = ("float16", "bfloat16", "float32", "float64", *_MIXED)
 
 
 class Precision:
@@ -32,7 +34,8 @@ class Precision:
         scaler: scales the loss, or None.
 
     Raises:
-        ArgumentError: for another word, or a dtype that the library does not have.
+        ArgumentError: for another word.
+        DTypeError: for bfloat16 without the package that it needs.
     """
 
     def __init__(self, word: str | DType | None) -> None:
@@ -40,16 +43,11 @@ class Precision:
         if name is not None and name not in WORDS:
             listed = ", ".join(f'"{known}"' for known in WORDS)
             raise ArgumentError(f"compile: precision must be one of {listed}, got {word!r}")
-        known = {dtype.name: dtype for dtype in dtypes.ALL}
-        if name == "bfloat16" and name not in known:
-            raise ArgumentError(
-                'compile: the library has no bfloat16; take precision="mixed": float16 values, '
-                "float32 weights and a scaled loss"
-            )
-        self.values = float16 if name == "mixed" else None
-        self.dtype = None if name in (None, "mixed") else known[str(name)]
-        half = self.values is float16 or self.dtype is float16
-        self.scaler = GradScaler() if half else None
+        self.values = _MIXED.get(str(name))
+        self.dtype = None if name is None or self.values else dtypes.dtype(name)
+        if bfloat16 in (self.values, self.dtype):
+            _ = bfloat16.numpy  # which says so if its package is missing
+        self.scaler = GradScaler() if float16 in (self.values, self.dtype) else None
 
 
 class Casting:

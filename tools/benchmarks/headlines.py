@@ -2,11 +2,14 @@
 
     python tools/benchmarks/headlines.py --data FOLDER              all four
     taskset -c 1 python tools/benchmarks/headlines.py mnist_cnn     one, on one core
+    python tools/benchmarks/headlines.py fashion_mlp --seeds 4      one, from four first weights
 
 FOLDER holds the IDX files of MNIST in `mnist/` and those of Fashion-MNIST in `fashion-mnist/`.
 Times are those of training epochs with the loading of data; the first has the compilation of
 kernels, if they are not kept from an earlier run. Reference values are those of the projects'
-authors, or were measured on one core.
+authors, or were measured on one core. The settings of fashion_mlp (mirrored images, dropout 0.2, 40
+epochs) were chosen on 10,000 of the training images, which it did not learn from meanwhile; the
+images that it is tested on had no part in it.
 """
 
 from __future__ import annotations
@@ -24,7 +27,14 @@ import numpy as np
 
 import tinygrad_cl as tg
 from tinygrad_cl import models
-from tinygrad_cl.data import DataLoader, TensorDataset, ZScore, datasets
+from tinygrad_cl.data import (
+    DataLoader,
+    Inputs,
+    RandomHorizontalFlip,
+    TensorDataset,
+    ZScore,
+    datasets,
+)
 from tinygrad_cl.optim import lr_scheduler
 from tinygrad_cl.optim.penalty import ElasticNet
 
@@ -45,6 +55,7 @@ class Task:
         penalty: on the weights.
         decay: of the weights.
         smoothing: of the labels.
+        flip: whether each image is mirrored at random.
         speed: images/s of the reference, 0 if it is not known.
     """
 
@@ -59,12 +70,13 @@ class Task:
     penalty: Any = None
     decay: float = 0.01
     smoothing: float = 0.0
+    flip: bool = False
     speed: float = 0.0
 
 
 def mlp() -> Any:
     """784-512-256-128-10 with batch norm and dropout."""
-    return models.MLP((784, 512, 256, 128, 10), dropout=0.4, batch_norm=True)
+    return models.MLP((784, 512, 256, 128, 10), dropout=0.2, batch_norm=True)
 
 
 TASKS = {
@@ -73,9 +85,10 @@ TASKS = {
     ),
     "lenet5": Task(models.LeNet5, "mnist", 10_000, 5, 32, 3e-3, 0.3747, "37.47 %, 77 s"),
     "fashion_mlp": Task(
-        *(mlp, "fashion", 60_000, 32, 256, 4e-3, 0.907, "0.9073 in 50 epochs"),
+        *(mlp, "fashion", 60_000, 40, 256, 4e-3, 0.907, "0.9073 in 50 epochs"),
         decay=0.05,
         smoothing=0.1,
+        flip=True,
     ),
     "mlp200": Task(
         *(models.MLP, "mnist", 60_000, 6, 128, 4e-3, 0.975, "96.57 % in 15 epochs, 1 hour"),
@@ -110,7 +123,12 @@ def train(task: Task, folder: Path, seed: int) -> tuple[list[float], list[float]
     optimizer = tg.optim.AdamW(
         tg.optim.param_groups(net, weight_decay=task.decay, penalty=task.penalty), lr=task.rate
     )
-    loader = DataLoader(TensorDataset(*data), task.batch, shuffle=True, seed=seed, drop_last=True)
+    loader = DataLoader(
+        *(TensorDataset(*data), task.batch, True),
+        seed=seed,
+        drop_last=True,
+        transform=Inputs(RandomHorizontalFlip()) if task.flip else None,
+    )
     rate = lr_scheduler.OneCycleLR(optimizer, task.rate, total_steps=task.epochs * len(loader))
 
     @tg.jit
@@ -148,12 +166,24 @@ def report(name: str, found: list[float], seconds: list[float], busy: float) -> 
     )
 
 
+def several(name: str, runs: list[list[float]]) -> str:
+    """The line of one task that was run from several seeds."""
+    last = [found[-1] for found in runs]
+    reached = [next((i + 1 for i, v in enumerate(f) if v >= TASKS[name].wanted), 0) for f in runs]
+    epochs = "NOT REACHED by all" if 0 in reached else f"from epoch {max(reached)} at the latest"
+    return (
+        f"{name}: {len(runs)} seeds: accuracy {statistics.mean(last):.2%} on the average, "
+        f"{min(last):.2%} at least ({TASKS[name].wanted:.2%} {epochs})"
+    )
+
+
 def main() -> None:
     """Runs the tasks that are named, or all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tasks", nargs="*", metavar="TASK", help=f"of {', '.join(TASKS)}")
     parser.add_argument("--data", type=Path, default=Path("data"), metavar="FOLDER")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="repeat with N seeds")
     options = parser.parse_args()
     unknown = set(options.tasks) - set(TASKS)
     if unknown:
@@ -161,7 +191,12 @@ def main() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     print(f"{cores} cores, {tg.get_default_device()!r}")
     for name in options.tasks or TASKS:
-        print(report(name, *train(TASKS[name], options.data, options.seed)), flush=True)
+        runs = []
+        for seed in range(options.seed, options.seed + options.seeds):
+            runs.append(train(TASKS[name], options.data, seed))
+            print(report(name, *runs[-1]), flush=True)
+        if len(runs) > 1:
+            print(several(name, [run[0] for run in runs]), flush=True)
 
 
 if __name__ == "__main__":

@@ -79,8 +79,9 @@ def measure(net: str, batch: int, variant: str, steps: int) -> dict[str, Any]:
     Returns:
         `python`: until the call of a step returns; of which `capture` (finding the plan), `replay`
         (running it, launches included), `launch` (the launches alone) and `build` (the rest: nodes,
-        gradients, update); the same `per_node` and `per_launch`; counts of nodes, plans, launches
-        and kernels; bytes `moved` and the `least` possible.
+        gradients, update); the same `per_node` and `per_launch`; counts of nodes, of values (those
+        inside formulas too, which are one node each), plans, launches and kernels; bytes `moved`
+        and the `least` possible.
     """
     import tinygrad_cl as tg
 
@@ -115,6 +116,7 @@ def _summary(us: dict[str, float], clocks: Clocks, launched: int) -> dict[str, A
     found = {
         "us": {"python": us["python"], "build": build, "capture": us["capture"], "replay": replay},
         "nodes": nodes,
+        "values": sum(len(plan.structure) for plan in clocks.plans),
         "plans": len(clocks.plans),
         "launches": launched,
         "kernels": len(kernels),

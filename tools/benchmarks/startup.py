@@ -1,4 +1,8 @@
-"""Whole processes: from their start to the first finished training step, and imports alone."""
+"""Whole processes: from their start to the first finished training step, and imports alone.
+
+All libraries find their bytecode, as they do where they are installed: a variable that forbids to
+write it would make those slow whose files were not compiled when they were installed.
+"""
 
 from __future__ import annotations
 
@@ -46,6 +50,7 @@ def measure(
 def _row(name: str, setup: Setup, words: list[str], rounds: int, folder: Path) -> dict[str, Any]:
     library = LIBRARIES[name]
     environment = setup.environment(library)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     row: dict[str, Any] = {"library": name, "net": words[0], "batch": int(words[1])}
     row |= {"import": None, "cold": None, "warm": None, "missing": ""}
     command = setup.command(library, "first_step", *words)

@@ -1,0 +1,173 @@
+/* conv_planes.cl: a plane of an image in private memory, for convolutions with few channels in a group.
+ *
+ * Included by conv_depth.cl, conv_depth_weight.cl, which describe it.
+ *
+ * A plane has its rows `pitch` apart, with zeros where the source has nothing: above, below and right of it; the
+ * zeros right of a row are also those left of the next one. Each row begins at a boundary of registers. A tap then
+ * is one load at a fixed distance, SHIFT columns away. For a forward product with a stride of 2 the even and the
+ * odd columns are planes of their own (PARTS), `part` apart.
+ *
+ * The kernel's sizes are macros, so that taps unroll: a net has few of them.
+ *
+ * Macros
+ *   TAG, ACC, IN_T   see dense_tile.cl
+ *   MODE             FORWARD or INPUT_GRAD: which way the taps shift
+ *   KERNEL_H, KERNEL_W, STRIDE_H, STRIDE_W, PADDING_H, PADDING_W, DILATION_H, DILATION_W   strides are 1 or 2
+ * Tunables
+ *   ROWS             of the register tile
+ *   IMAGE            elements of private memory for the planes
+ */
+#include "dense_tile.cl"
+#define FORWARD 0
+#define INPUT_GRAD 1
+#ifndef MODE
+#define MODE FORWARD
+#endif
+#ifndef KERNEL_H
+#define KERNEL_H 3
+#define KERNEL_W 3
+#define STRIDE_H 1
+#define STRIDE_W 1
+#define PADDING_H 1
+#define PADDING_W 1
+#define DILATION_H 1
+#define DILATION_W 1
+#endif
+#ifndef ROWS
+#define ROWS 4
+#endif
+#ifndef IMAGE
+#define IMAGE 8192
+#endif
+
+/* Of two registers: the lanes at even and at odd places, and the lanes of their lower and upper halves in turn. */
+#if VEC == 16
+#define EVEN (0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
+#define ODD (1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
+#define PAIRS_LOW (0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define PAIRS_HIGH (8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#elif VEC == 8
+#define EVEN (0, 2, 4, 6, 8, 10, 12, 14)
+#define ODD (1, 3, 5, 7, 9, 11, 13, 15)
+#define PAIRS_LOW (0, 8, 1, 9, 2, 10, 3, 11)
+#define PAIRS_HIGH (4, 12, 5, 13, 6, 14, 7, 15)
+#else
+#define EVEN (0, 2, 4, 6)
+#define ODD (1, 3, 5, 7)
+#define PAIRS_LOW (0, 4, 1, 5)
+#define PAIRS_HIGH (2, 6, 3, 7)
+#endif
+
+/* Of whole numbers, rounded down. */
+#define REST(a, n) ((((a) % (n)) + (n)) % (n))
+#define QUOTIENT(a, n) (((a) - REST(a, n)) / (n))
+
+/* Tap j of a row is `SHIFT(j)` columns right of the output's, in part `PART(j)`, and counts for the output phase
+ * `PHASE_W(j)`. Tap k of a column is for row `ROW(i, k)` of the tile if it stands in row i of the plane, where
+ * `IS_ROW(i, k)`; for the output phase `PHASE_H(k)`. */
+#if MODE == INPUT_GRAD
+#define UP_H STRIDE_H
+#define UP_W STRIDE_W
+#define PARTS 1
+#define MOVE 1
+#define PHASE_H(k) REST((k) * DILATION_H - PADDING_H, STRIDE_H)
+#define PHASE_W(j) REST((j) * DILATION_W - PADDING_W, STRIDE_W)
+#define DOWN(k) ((PHASE_H(k) + PADDING_H - (k) * DILATION_H) / STRIDE_H)
+#define PART(j) 0
+#define SHIFT(j) ((PHASE_W(j) + PADDING_W - (j) * DILATION_W) / STRIDE_W)
+#define LOW DOWN(KERNEL_H - 1)
+#define REACH (DOWN(0) - LOW)
+#define ROW(i, k) ((i) + LOW - DOWN(k))
+#define IS_ROW(i, k) (ROW(i, k) >= 0 && ROW(i, k) < ROWS)
+#else
+#define UP_H 1
+#define UP_W 1
+#define PARTS STRIDE_W
+#define MOVE STRIDE_H
+#define PHASE_H(k) 0
+#define PHASE_W(j) 0
+#define PART(j) REST((j) * DILATION_W - PADDING_W, STRIDE_W)
+#define SHIFT(j) QUOTIENT((j) * DILATION_W - PADDING_W, STRIDE_W)
+#define LOW (-PADDING_H)
+#define REACH ((KERNEL_H - 1) * DILATION_H)
+#define ROW(i, k) (((i) - (k) * DILATION_H) / STRIDE_H)
+#define IS_ROW(i, k) ((i) >= (k) * DILATION_H && ROW(i, k) * STRIDE_H == (i) - (k) * DILATION_H && ROW(i, k) < ROWS)
+#endif
+#define TAPS (KERNEL_H * KERNEL_W)
+#define ROWS_IN ((ROWS - 1) * MOVE + REACH + 1)
+
+/* Asks for `rows` rows from p on, `step` apart, VEC * PARTS columns of each: what the next task reads. */
+#ifdef INTEL_CPU
+#define PREFETCH(p, rows, step)                               \
+    UNROLLED(rows) for (int line = 0; line < (rows); line++)  \
+    {                                                         \
+        __builtin_prefetch((p) + line * (step), 0, 3);        \
+        if (PARTS > 1)                                        \
+            __builtin_prefetch((p) + line * (step) + VEC, 0, 3); \
+    }
+#else
+#define PREFETCH(p, rows, step)
+#endif
+
+static inline void NAME(zeros)(ACC *to, int count)
+{
+    for (int j = 0; j < count; j += VEC)
+        VSTORE((V)(0), to + j);
+}
+
+/* The lanes of a mask, and zeros: a full load is faster than one of some lanes. */
+#define KEEP_f32(x, mask) WIDE(as_float)(WIDE(as_int)(x) & (mask))
+#define KEEP_f64(x, mask) WIDE(as_double)(WIDE(as_long)(x) & WIDE(convert_long)(mask))
+
+/* VEC elements from x[at] on, with zeros beyond the first `n`, which are those of the mask; nothing at `end` or beyond
+ * is read. */
+static inline V NAME(part)(__global const IN_T *x, size_t at, size_t end, int n, V_b mask)
+{
+    if (at + VEC <= end)
+        return CAT(KEEP_, TAG)(CAT(LOADP_, IN_T)(x, at, VEC), mask);
+    return CAT(LOADP_, IN_T)(x, at, n);
+}
+
+/* Copies `rows` rows of each of `count` planes of x, the first of which begins at x[start], from row `top` on, which
+ * may be outside; to planes that lie `plane` apart. */
+FUNCTION void NAME(pack)(ACC *planes, __global const IN_T *x, size_t start, size_t end, int count, int top, int rows,
+                         int height, int width, int pitch, int part, int plane)
+{
+    const int first = clamp(-top, 0, rows), last = clamp(height - top, first, rows);
+    const int whole = width / (PARTS * VEC) * (PARTS * VEC), rest = width - whole;
+    const int n = min(rest, VEC);
+    const V_b mask = LANES_BELOW(n);
+#if PARTS == 2
+    const int n2 = rest - n;
+    const V_b mask2 = LANES_BELOW(n2);
+#endif
+    for (int c = 0; c < count; c++) {
+        ACC *to = planes + c * plane;
+        size_t at = start + ((size_t)c * height + top + first) * width;
+        for (int p = 0; p < PARTS; p++) {
+            NAME(zeros)(to + p * part, first * pitch);
+            NAME(zeros)(to + p * part + last * pitch, (rows - last) * pitch);
+        }
+        to += first * pitch;
+        for (int i = first; i < last; i++, at += width, to += pitch) {
+#if PARTS == 2
+            for (int j = 0; j < whole; j += 2 * VEC) {
+                const V a = CAT(LOADP_, IN_T)(x, at + j, VEC), b = CAT(LOADP_, IN_T)(x, at + j + VEC, VEC);
+                VSTORE(shuffle2(a, b, (INDEX_TYPE)EVEN), to + j / 2);
+                VSTORE(shuffle2(a, b, (INDEX_TYPE)ODD), to + part + j / 2);
+            }
+            if (rest) {
+                const V a = NAME(part)(x, at + whole, end, n, mask);
+                const V b = n2 ? NAME(part)(x, at + whole + VEC, end, n2, mask2) : (V)(0);
+                VSTORE(shuffle2(a, b, (INDEX_TYPE)EVEN), to + whole / 2);
+                VSTORE(shuffle2(a, b, (INDEX_TYPE)ODD), to + part + whole / 2);
+            }
+#else
+            for (int j = 0; j < whole; j += VEC)
+                VSTORE(CAT(LOADP_, IN_T)(x, at + j, VEC), to + j);
+            if (rest)
+                VSTORE(NAME(part)(x, at + whole, end, n, mask), to + whole);
+#endif
+        }
+    }
+}
