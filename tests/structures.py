@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tinygrad_cl import dtypes, graph
+from tinygrad_cl.capture import Capture
 from tinygrad_cl.compiler.plan import Launch, Plan, make_plan
 from tinygrad_cl.compiler.render import Kernel
 from tinygrad_cl.compiler.structure import DONOR, FREE, KEEP, WANTED, Structure, Value
@@ -37,6 +38,12 @@ def structure(
         Value(node.signature, tuple(index[id(i)] for i in node.inputs), flag(node))
         for node in order
     )
+
+
+def names(*wanted: Node) -> list[str]:
+    """The primitives of the values that some nodes need, those inside formulas among them."""
+    found = Capture(list(wanted), donate=False).structure()
+    return [value.signature.primitive.name for value in found]
 
 
 def plan(

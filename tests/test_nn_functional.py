@@ -12,6 +12,7 @@ import tinygrad_cl as tg
 import tinygrad_cl.nn.functional as F
 from tinygrad_cl import nn
 from tinygrad_cl.errors import ArgumentError, GradientError, ModuleError, ShapeError
+from tinygrad_cl.functional import older_names
 
 pytestmark = pytest.mark.usefixtures("default_device")  # every test runs on every device
 
@@ -339,7 +340,36 @@ def test_parts_of_a_net_by_path() -> None:
     for call in (
         lambda: net.get_parameter("0.0.nothing"),
         lambda: net.get_buffer("0.0.weight"),
-        lambda: net.set_submodule("0.7", nn.Identity()),
+        lambda: net.set_submodule("0.7", nn.Identity(), strict=True),
     ):
         with pytest.raises(ModuleError):
             call()
+
+
+@pytest.mark.parametrize("name", [name for name in older_names.__all__ if "with_indices" in name])
+def test_pools_with_indices_are_the_pools(name: str) -> None:
+    pool = getattr(F, name.removesuffix("_with_indices"))
+    dims = int(name.split("pool")[1][0])
+    x = tg.randn(1, 2, *(6,) * dims)
+    options = {"output_size": 3}
+    if name.startswith("fractional"):
+        options |= {"kernel_size": 2, "_random_samples": tg.full((1, 2, dims), 0.4)}
+    elif name.startswith("max"):
+        options = {"kernel_size": 2}
+    found, expected = (
+        f(x, **o)
+        for f, o in ((getattr(F, name), options), (pool, options | {"return_indices": True}))
+    )
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
+def test_upsampling_is_interpolation() -> None:
+    x = tg.randn(1, 2, 3, 3)
+    for found, mode, corners in (
+        (F.upsample(x, scale_factor=2), "nearest", None),
+        (F.upsample_nearest(x, scale_factor=2), "nearest", None),
+        (F.upsample_bilinear(x, scale_factor=2), "bilinear", True),
+    ):
+        expected = F.interpolate(x, scale_factor=2, mode=mode, align_corners=corners)
+        np.testing.assert_array_equal(found.numpy(), expected.numpy())

@@ -88,3 +88,18 @@ def upsample_bilinear(
         [[[[1.0, 2.0, 3.0]]]]
     """
     return interpolate(input, size, scale_factor, "bilinear", align_corners=True)
+
+
+__all__ = [
+    "adaptive_max_pool1d_with_indices",
+    "adaptive_max_pool2d_with_indices",
+    "adaptive_max_pool3d_with_indices",
+    "fractional_max_pool2d_with_indices",
+    "fractional_max_pool3d_with_indices",
+    "max_pool1d_with_indices",
+    "max_pool2d_with_indices",
+    "max_pool3d_with_indices",
+    "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
+]

@@ -14,7 +14,8 @@ from tinygrad_cl.errors import DTypeError, ShapeError
 from tinygrad_cl.graph import PRIMITIVES, Node, Primitive, TensorSpec, register
 from tinygrad_cl.lowering import Attrs, Template
 from tinygrad_cl.primitives.choices_matmul import choices_matmul
-from tinygrad_cl.primitives.plans_matmul import accepts_operand, plan_matmul
+from tinygrad_cl.primitives.plans_matmul import plan_matmul
+from tinygrad_cl.primitives.products import accepts_operand
 from tinygrad_cl.primitives.rules import widen
 from tinygrad_cl.shapes import Shape
 
