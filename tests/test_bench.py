@@ -7,6 +7,7 @@ import importlib
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +186,24 @@ def test_a_worker_answers_what_it_cannot_do_and_goes_on() -> None:
         assert numpy.ask("version")["version"] == np.__version__  # in a new process
         numpy.setup = _setup(limit=0.0)
         assert "no answer" in numpy.ask("step", net="mlp", batch=2, seconds=1.0)["missing"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="/proc tells what stands still")
+def test_a_worker_stands_still_between_questions() -> None:
+    def state(pid: int) -> str:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+
+    with workers(["numpy"], _setup()) as started:
+        numpy = started["numpy"]
+        assert numpy.ask("version")["version"] == np.__version__
+        process = numpy._process
+        assert process is not None
+        end = time.monotonic() + 10
+        while state(process.pid) != "T" and time.monotonic() < end:
+            time.sleep(0.01)
+        assert state(process.pid) == "T"
+        assert numpy.ask("version")["version"] == np.__version__
+    assert process.returncode == 0
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -154,7 +155,11 @@ class Stopped(Exception):
 
 
 class Worker:
-    """A library in its process; started at the first question, and again after it stopped."""
+    """A library in its process; started at the first question, and again after it stopped.
+
+    Between questions the process is held where the system can do that: threads of OpenBLAS and
+    OpenMP spin for a while after their work, which would take a core from the next library.
+    """
 
     def __init__(self, library: Library, setup: Setup) -> None:
         self.library = library
@@ -177,13 +182,20 @@ class Worker:
         process = self._process
         assert process is not None
         assert process.stdin is not None
+        self._hold(False)
         try:
             process.stdin.write(json.dumps(question).encode() + b"\n")
             process.stdin.flush()
         except OSError as error:
             raise Stopped(f"the process stopped: {error}{self._last_words()}") from error
         found: dict[str, Any] = json.loads(self._line(process))
+        self._hold(True)
         return found
+
+    def _hold(self, still: bool) -> None:
+        """Stops the process where it is, or lets it go on."""
+        if self._process is not None and hasattr(signal, "SIGSTOP"):
+            self._process.send_signal(signal.SIGSTOP if still else signal.SIGCONT)
 
     def _start(self) -> None:
         self._kill()
@@ -229,6 +241,7 @@ class Worker:
     def close(self) -> None:
         """Ends the process, for good."""
         if self._process is not None and self._process.stdin is not None:
+            self._hold(False)
             with contextlib.suppress(OSError, subprocess.TimeoutExpired):
                 self._process.communicate(timeout=10)
         self._kill()
