@@ -249,7 +249,7 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = made.add_argument
-    add("--quick", action="store_true", help="all parts, small, in two or three minutes")
+    add("--quick", action="store_true", help="all parts, small, in one or two minutes")
     add("--parts", default="a,b,c,d", help="of a, b, c, d")
     add("--libraries", default="", help="of " + ", ".join(LIBRARIES))
     add("--nets", default="", help="of " + ", ".join(NETS))
