@@ -80,6 +80,12 @@ def test_the_slower_ceiling_counts(flops: float, moved: float, expected: float) 
     row = {"flops": flops, "moved": moved, "ms": {"tinygrad_cl": 2 * expected}}
     row = race.with_ceiling(row, {"gflops_all": 500, "streams": {"1024": 100, "2048": 100}})
     assert row["of_ceiling"] == {"tinygrad_cl": 0.5}
+    alone = race.with_ceiling(
+        row | {"launches_ms": 1.25 * expected},
+        {"gflops_all": 500, "streams": {"1024": 100, "2048": 100}},
+    )
+    assert tables.share_of_ceiling(row) == 0.5
+    assert tables.share_of_ceiling(alone) == 0.8
     assert race.with_ceiling(row, {"missing": "no device"})["of_ceiling"] == {}
 
 
@@ -246,6 +252,8 @@ def test_a_run_has_a_row_per_kernel(results: dict[str, Any]) -> None:
     if tg.get_default_device().kind != "host":
         assert results["ceilings"]["gflops_all"] > 0
         assert row["of_ceiling"]["tinygrad_cl"] > 0
+        assert row["launches"] == 1
+        assert 0 < row["launches_ms"] < 2 * row["ms"]["tinygrad_cl"]
 
 
 def test_a_run_has_a_row_per_net_and_batch(results: dict[str, Any]) -> None:

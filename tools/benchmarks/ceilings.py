@@ -17,6 +17,7 @@ QUICK_SIZES = tuple(1 << bits for bits in (18, 22, 26))
 
 _FLOATS = 16
 _CHAINS = 12
+_EXPONENTIALS = 4
 _ROUND_TRIPS = 50_000
 _PATIENCE = 2_000_000
 
@@ -35,20 +36,23 @@ def _device() -> Any:
 
 
 def measure(threads: int, quick: bool) -> dict[str, Any]:
-    """The multiply-add peak in GFLOP/s on one core and on all, and streams in GB/s by bytes.
+    """The multiply-add peak in GFLOP/s on one core and on all, exponentials and streams.
 
+    `gexp_all` is in thousand million exponentials a second; streams are in GB/s by bytes.
     `streams`, by which kernels are judged, reads as much as it writes (a copy); `streams_add` reads
     twice as much. What mostly reads may be faster than either.
     """
     device = _device()
     program = device.build(SOURCE.read_text(encoding="utf-8"))
     wide = device.kind == "gpu"
+    multiply_add = program.kernel("multiply_add")
     items = 1 << 18 if wide else 2 * threads
     seconds = 0.05 if quick else 0.2
     sizes = QUICK_SIZES if quick else SIZES
     found: dict[str, Any] = {
-        "gflops_one": None if wide else _peak(device, program, 1, seconds),
-        "gflops_all": _peak(device, program, items, seconds),
+        "gflops_one": None if wide else 2 * _CHAINS * _rate(device, multiply_add, 1, seconds),
+        "gflops_all": 2 * _CHAINS * _rate(device, multiply_add, items, seconds),
+        "gexp_all": _EXPONENTIALS * _rate(device, program.kernel("exponentials"), items, seconds),
     }
     for key, name, passes in (("streams", "stream_copy", 2), ("streams_add", "stream_add", 3)):
         rates = {
@@ -58,13 +62,13 @@ def measure(threads: int, quick: bool) -> dict[str, Any]:
     return found
 
 
-def _peak(device: Any, program: Any, items: int, seconds: float) -> float:
-    kernel = program.kernel("multiply_add")
+def _rate(device: Any, kernel: Any, items: int, seconds: float) -> float:
+    """Thousand million rounds a second of all items' floats together."""
     kernel.set(0, device.allocate(items * _FLOATS * 4))
-    rounds = 2_000 if items > 1 << 12 else 200_000
+    rounds = 1_000 if items > 1 << 12 else 50_000
     kernel.set_int(1, rounds, 32)
-    best = _best(device, [(kernel, (items,), None)], seconds)
-    return 2.0 * items * rounds * _CHAINS * _FLOATS / best / 1e9
+    best = best_seconds(device, [(kernel, (items,), None)], seconds)
+    return items * rounds * _FLOATS / best / 1e9
 
 
 def _stream(device: Any, program: Any, name: str, size: int, threads: int, seconds: float) -> float:
@@ -82,12 +86,12 @@ def _stream(device: Any, program: Any, name: str, size: int, threads: int, secon
         kernel.set(1, buffers[1])
         kernel.set_int(2, vectors // items, 64)
         kernel.set_int(3, int(wide), 32)
-        times.append(_best(device, [(kernel, (items,), None)], seconds / 2))
+        times.append(best_seconds(device, [(kernel, (items,), None)], seconds / 2))
     return size / min(times) / 1e9
 
 
-def _best(device: Any, launches: list[Any], seconds: float) -> float:
-    """Seconds that the launches take, the best of many runs of about 2 ms."""
+def best_seconds(device: Any, launches: list[Any], seconds: float) -> float:
+    """Seconds that launches take one after the other, the best of many runs of about 2 ms."""
 
     def once(count: int) -> float:
         begin = time.perf_counter()

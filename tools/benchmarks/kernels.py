@@ -2,7 +2,8 @@
 
 `flops` counts a multiplication and an addition as two; `moved` counts every byte that has to be
 read or written once if nothing is kept between kernels, but what a row needs twice and fits the
-cache only once. Statistics over a whole batch make one more pass over it.
+cache only once. Statistics over a whole batch make one more pass over it. `exps` counts
+exponentials, which cost as much as ten or twenty multiplications.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class Case:
         flops: arithmetic of multiply-add kind.
         moved: bytes.
         quick: whether `--quick` has it.
+        exps: exponentials that are taken at least.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Case:
     flops: float
     moved: float
     quick: bool = False
+    exps: float = 0
 
     @property
     def family(self) -> str:
@@ -111,7 +114,8 @@ def chains() -> Iterator[Case]:
             numel = rows * 1024
             quick = op == "bias_relu" and rows == 1024
             options = {"which": op, "shape": (rows, 1024)}
-            yield Case(f"chain {op} {numel}", "chain", options, 0, _FLOAT * arrays * numel, quick)
+            moved, exps = _FLOAT * arrays * numel, numel if op == "exp" else 0
+            yield Case(f"chain {op} {numel}", "chain", options, 0, moved, quick, exps)
 
 
 def rows() -> Iterator[Case]:
@@ -130,9 +134,11 @@ def rows() -> Iterator[Case]:
                 name = f"{op} {'train' if train else 'forward'} {label}"
                 options = {"which": op, "shape": shape, "train": train}
                 quick = op == "softmax" and shape[1] == 1000
-                yield Case(name, "row", options, 0, (4 if train else 2) * numel, quick)
+                moved = (4 if train else 2) * numel
+                yield Case(name, "row", options, 0, moved, quick, _exps(op, train) * numel / _FLOAT)
         name = f"cross_entropy train {label}"
-        yield Case(name, "cross_entropy", {"shape": shape}, 0, 2 * numel, shape[1] == 1000)
+        quick, exps = shape[1] == 1000, numel / _FLOAT
+        yield Case(name, "cross_entropy", {"shape": shape}, 0, 2 * numel, quick, exps)
     for shape in ((32, 32, 32, 32), (128, 64, 16, 16), (128, 128, 32, 32)):
         n, c, h, w = shape
         for train in (False, True):
@@ -140,6 +146,11 @@ def rows() -> Iterator[Case]:
             moved = (8 if train else 3) * _FLOAT * n * c * h * w
             quick = train and c == 64
             yield Case(name, "batch_norm", {"shape": shape, "train": train}, 0, moved, quick)
+
+
+def _exps(op: str, train: bool) -> int:
+    """Exponentials per element: the gradient of a log-softmax takes them of its result."""
+    return {"softmax": 1, "log_softmax": 1 + train}.get(op, 0)
 
 
 def images() -> Iterator[Case]:
@@ -186,9 +197,10 @@ def models() -> Iterator[Case]:
         options = {"sizes": (n, heads, t, width)}
         label = f"{n}x{heads}x{t}x{width}"
         name = f"attention forward {label}"
-        yield Case(name, "attention", options, flops, 4 * numel, t == 64)
-        options = {**options, "train": True}
-        yield Case(f"attention train {label}", "attention", options, 3.5 * flops, 8 * numel)
+        exps = n * heads * t * t / 2
+        yield Case(name, "attention", options, flops, 4 * numel, t == 64, exps)
+        options, name = {**options, "train": True}, f"attention train {label}"
+        yield Case(name, "attention", options, 3.5 * flops, 8 * numel, False, 2 * exps)
     for name, passes in (("sgd", 5), ("adam", 7)):
         for count, side in ((8, 64), (20, 256), (8, 1024)):
             moved = passes * _FLOAT * count * side * side

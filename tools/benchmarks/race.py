@@ -75,20 +75,35 @@ def kernels(
         times, _, missing = alternate(workers, {"do": "kernel", "case": case.name}, pace)
         row = {"case": case.name, "family": case.family, "rounds": times, "missing": missing}
         row |= ratios.summarize(times, _ours(workers))
-        row |= {"flops": case.flops, "moved": case.moved}
-        rows.append(with_ceiling(row, ceilings))
+        row |= {"flops": case.flops, "moved": case.moved, "exps": case.exps}
+        rows.append(with_ceiling(row | _launches(workers, case, pace), ceilings))
         say(f"  {case.name}: " + _times(row))
     return rows
 
 
+def _launches(workers: dict[str, Worker], case: Case, pace: Pace) -> dict[str, Any]:
+    """`launches_ms` and `launches` of tinygrad_cl: its kernels without Python, and their number."""
+    if "tinygrad_cl" not in workers:
+        return {}
+    question = {"do": "launches", "case": case.name, "seconds": pace.seconds}
+    found = workers["tinygrad_cl"].ask(**question)
+    return {} if "missing" in found else {"launches_ms": found["ms"], "launches": found["count"]}
+
+
 def with_ceiling(row: dict[str, Any], ceilings: dict[str, Any]) -> dict[str, Any]:
-    """The row with its `ceiling_ms` and each library's share of the ceiling, `of_ceiling`."""
+    """The row with its `ceiling_ms` and the shares of it, `of_ceiling`.
+
+    The shares are those of whole calls by library, and "launches": of our kernels alone.
+    """
     if "streams" not in ceilings:
         return row | {"ceiling_ms": None, "of_ceiling": {}}
     streams = {int(size): rate for size, rate in ceilings["streams"].items()}
     stream = ratios.stream_at(streams, row["moved"])
-    least = ratios.ceiling_ms(row["flops"], row["moved"], ceilings["gflops_all"], stream)
+    exps = row.get("exps", 0), ceilings.get("gexp_all", 1.0)
+    least = ratios.ceiling_ms(row["flops"], row["moved"], ceilings["gflops_all"], stream, *exps)
     shares = {name: least / ms for name, ms in row["ms"].items()}
+    if "launches_ms" in row:
+        shares["launches"] = least / row["launches_ms"]
     return row | {"ceiling_ms": least, "of_ceiling": shares}
 
 

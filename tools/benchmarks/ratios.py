@@ -75,7 +75,9 @@ def over_best(rows: Sequence[Mapping[str, Any]], ours: str) -> dict[str, Any]:
     return {"cases": len(found), "geometric_mean": mean, "minimum": found[worst], "worst": worst}
 
 
-def ceiling_ms(flops: float, moved: float, peak: float, stream: float) -> float:
+def ceiling_ms(
+    flops: float, moved: float, peak: float, stream: float, exps: float = 0, gexp: float = 1
+) -> float:
     """The least time that work can take: the arithmetic or the memory, whichever is slower.
 
     Args:
@@ -83,12 +85,16 @@ def ceiling_ms(flops: float, moved: float, peak: float, stream: float) -> float:
         moved: bytes read and written at least.
         peak: the machine's GFLOP/s.
         stream: its GB/s at that size.
+        exps: exponentials, which take turns with the multiplications.
+        gexp: thousand million of them that the machine takes a second.
 
     Example:
         >>> ceiling_ms(2e9, 1e6, peak=500, stream=50)
         4.0
+        >>> ceiling_ms(2e9, 1e6, peak=500, stream=50, exps=1e6, gexp=10)
+        4.1
     """
-    return max(flops / peak, moved / stream) / 1e6
+    return max(flops / peak + exps / gexp, moved / stream) / 1e6
 
 
 def stream_at(streams: Mapping[int, float], size: float) -> float:

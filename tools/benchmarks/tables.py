@@ -51,15 +51,22 @@ def percent(value: float | None) -> str:
 
 
 def kernels(rows: list[dict[str, Any]], libraries: list[str]) -> list[str]:
-    """Milliseconds of all libraries, our share of the ceiling, and the best peer over ours."""
-    head = ["kernel", *libraries, "of ceiling", "best peer"]
+    """Milliseconds of calls, the best peer over ours; our launches alone, and of the ceiling."""
+    head = ["kernel", *libraries, "best peer", "launches", "alone", "of ceiling"]
     lines = []
     for row in rows:
         cells = [number(row["ms"].get(name)) for name in libraries]
-        share = row["of_ceiling"].get("tinygrad_cl")
         best = row["best"].get("tinygrad_cl", {})
-        lines.append([row["case"], *cells, percent(share), times(best.get("ratio"))])
+        cells += [times(best.get("ratio")), str(row.get("launches", "-"))]
+        cells += [number(row.get("launches_ms")), percent(share_of_ceiling(row))]
+        lines.append([row["case"], *cells])
     return grid(head, lines)
+
+
+def share_of_ceiling(row: dict[str, Any]) -> float | None:
+    """Of our launches alone where they were measured, else of the whole call."""
+    shares = row["of_ceiling"]
+    return shares.get("launches", shares.get("tinygrad_cl"))
 
 
 def badness(row: dict[str, Any]) -> float:
@@ -70,8 +77,9 @@ def badness(row: dict[str, Any]) -> float:
         0.2
     """
     found = [one["ratio"] for name, one in row["best"].items() if name == "tinygrad_cl"]
-    if row["of_ceiling"].get("tinygrad_cl") is not None:
-        found.append(row["of_ceiling"]["tinygrad_cl"] / CEILING)
+    share = share_of_ceiling(row)
+    if share is not None:
+        found.append(share / CEILING)
     return round(min(found), 9) if found else float("inf")
 
 
@@ -154,6 +162,8 @@ def ceilings(found: dict[str, Any]) -> list[str]:
         return [found.get("missing", "not measured")]
     one = f"{found['gflops_one']:.0f} on one core, " if found["gflops_one"] else ""
     lines = [f"multiply-add: {one}{found['gflops_all']:.0f} GFLOP/s on all"]
+    if "gexp_all" in found:
+        lines.append(f"exponentials: {found['gexp_all']:.1f} thousand million a second on all")
     for key, what in (("streams", "copy"), ("streams_add", "add")):
         parts = [f"{_size(int(s))} {rate:.0f}" for s, rate in found[key].items()]
         lines.append(f"{what}, GB/s: " + ", ".join(parts))

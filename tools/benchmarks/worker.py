@@ -88,6 +88,34 @@ class Service:
         step.wait()
         return step
 
+    def launches(self, case: str, seconds: float) -> dict[str, Any]:
+        """Milliseconds of the launches of a kernel's plan, without the Python that leads to them.
+
+        Measured like the ceilings, so that one may be held against the other.
+        """
+        import tinygrad_cl as tg
+        from benchmarks import ceilings
+
+        device = tg.get_default_device()
+        if device.kind == "host":
+            raise ceilings.Unmeasured("no OpenCL device: nothing is launched")
+        step = self._held(("kernel", case), lambda: self._kernel(case))
+        launched: list[Any] = []
+        run = device.run
+
+        def remembering(launches: list[Any]) -> None:
+            launched.extend(launches)
+            run(launches)
+
+        device.run = remembering  # type: ignore[method-assign]
+        try:
+            step.run()
+            step.wait()
+        finally:
+            del device.run
+        ms = ceilings.best_seconds(device, launched, seconds) * 1e3
+        return {"ms": ms, "count": len(launched)}
+
     def step(self, net: str, batch: int, seconds: float, each: bool = False) -> dict[str, Any]:
         """Milliseconds of a training step, and the losses of the first ones."""
         key = ("step", net, batch)
