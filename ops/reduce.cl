@@ -22,6 +22,7 @@
  * Tunables
  *   UNROLL  registers in flight (INNER)
  *   LANES   work-items that share one INNER result through local memory (1 on a CPU)
+ *   SHUFFLES  defined if the lanes of a sub-group can read each other's registers: the last folds need no barriers then
  *
  * Sizes: kept (INNER: results; OUTER: rows of `cols` results), folds, cols, chunk (results, or spans of them, of a
  * work-group), part (folds that one slice takes; INNER with one fold: columns; get_group_id(1) is the slice, and its
@@ -74,6 +75,13 @@ static inline void NAME(join)(KIND_V *whole, KIND_V *lost, const KIND_V block)
     } while (0)
 #else
 #define JOIN(whole, lost, acc)
+#endif
+
+#ifdef SHUFFLES
+#pragma OPENCL EXTENSION cl_khr_subgroup_shuffle_relative : enable
+#define TOGETHER min((int)get_max_sub_group_size(), LANES)
+#else
+#define TOGETHER 1
 #endif
 
 /* Folds UNROLL registers at a time, from column j on. */
@@ -210,11 +218,23 @@ VECTOR_KERNEL __kernel void KERNEL(const long kept, const long folds, const long
 #endif
 #if LANES > 1
             shared[lane] = KIND_ACROSS(acc[0]);
-            for (int span = LANES / 2; span > 0; span /= 2) {
+            int span = LANES / 2;
+            for (; span >= TOGETHER; span /= 2) {
                 barrier(CLK_LOCAL_MEM_FENCE);
                 if (lane < (size_t)span)
                     shared[lane] = KIND_FOLD(shared[lane], shared[lane + span]);
             }
+#ifdef SHUFFLES
+            if (get_sub_group_id() == 0) { /* lanes from 0 on; each has written what it reads */
+                RESULT_T mine = shared[lane];
+                for (; span > 0; span /= 2) {
+                    const RESULT_T other = sub_group_shuffle_down(mine, (uint)span);
+                    mine = KIND_FOLD(mine, other);
+                }
+                if (lane == 0)
+                    shared[0] = mine;
+            }
+#endif
             barrier(CLK_LOCAL_MEM_FENCE);
             results.lanes[r] = shared[0];
             barrier(CLK_LOCAL_MEM_FENCE);
@@ -317,6 +337,7 @@ VECTOR_KERNEL __kernel void KERNEL(const long kept, const long folds, const long
 #undef BLOCK
 #undef NARROW
 #undef JOIN
+#undef TOGETHER
 #undef FOLD_UNTIL
 #undef ARG_BETTER
 #undef ARG_SAME

@@ -93,6 +93,14 @@ def as_gpu(name: str) -> Any:
 
 
 @cache
+def without_shuffles(name: str) -> Any:
+    """A device beside the named one that passes for a GPU whose sub-groups cannot shuffle."""
+    made = as_gpu.__wrapped__(name)
+    made.name, made.traits = f"{made.name} without shuffles", replace(made.traits, shuffles=False)
+    return made
+
+
+@cache
 def guarded(name: str, kind: str) -> Any:
     """A guarded device beside the named one; `kind` is "cpu", "narrow" or "gpu"."""
     candidate = discovery.choose(name.partition(":")[2])

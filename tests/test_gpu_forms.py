@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import CASES, Case
+from odd_devices import as_gpu, registered, without_shuffles
 from odd_devices import gpu as gpu
 
 import tinygrad_cl as tg
@@ -227,3 +228,27 @@ def test_captured_steps_on_gpu_forms_are_equal_to_the_bit(gpu: str) -> None:
     again, others, _ = trained(gpu, "vgg", captured=True)
     assert losses == again
     assert all(a.tobytes() == b.tobytes() for a, b in zip(values, others, strict=True))
+
+
+# ---- sub-groups
+
+
+def test_shuffles_fold_in_the_same_order_as_local_memory(opencl_device: str) -> None:
+    device = as_gpu(opencl_device)
+    if not device.traits.shuffles:
+        pytest.skip("this device has no cl_khr_subgroup_shuffle_relative")
+    plain = without_shuffles(opencl_device)
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal((3, n)).astype(np.float32) for n in (5, 128, 511, 512, 4099)]
+    arrays[3][1, 77] = np.nan
+    results = []
+    for one in (device, plain):
+        with registered(one) as name:
+            given = [tg.tensor(array, device=name) for array in arrays]
+            made = [y for x in given for y in (x.sum(1), x.prod(1), x.amax(1), x.amin(1))]
+            engine.realize([tensor.node for tensor in made])
+            results.append([tensor.numpy() for tensor in made])
+            texts = [kernel.text for found in one.plans.values() for kernel in found.plan.kernels]
+            assert any("#define SHUFFLES" in text for text in texts) == one.traits.shuffles
+    for shuffled, folded in zip(*results, strict=True):
+        np.testing.assert_array_equal(shuffled, folded)

@@ -126,6 +126,7 @@ class DeviceTraits:
     max_work_group: int = 4096
     double: bool = True
     max_arguments: int = 1024  # bytes of kernel arguments
+    shuffles: bool = False  # whether work-items of a sub-group can read each other's registers
     slices: int = 1  # how often a plan runs in a row, each time on another part of larger values
 
 

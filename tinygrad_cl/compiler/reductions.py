@@ -149,6 +149,8 @@ def _fold_kernel(
         ("LANES", GPU_LANES if gpu_inner else 1),
         ("UNROLL", 1 if traits.kind == "gpu" or kind.startswith("arg") or row < UNROLL else UNROLL),
     )
+    if gpu_inner and traits.shuffles:
+        text += defines(("SHUFFLES", 1))
     results = numel(s for s, m in zip(dims.sizes, dims.marks, strict=True) if not m)
     chunk, groups = _reduce_chunks(kept, folds, cols, inner, slices, traits)
     part, span = _part(folds, cols, inner, slices, traits), _span(cols, traits)

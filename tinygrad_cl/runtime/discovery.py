@@ -28,6 +28,7 @@ from tinygrad_cl.runtime.sources import template_source
 logger = logging.getLogger("tinygrad_cl.runtime")
 
 _GPU_SHARE = 0.95  # of a GPU's memory that buffers may hold
+_SHUFFLES = "cl_khr_subgroup_shuffle_relative"
 _POCL = "portable computing language"
 _POCL_LANES = 4  # of its pow, fmod and sin, wider ones are wrong beside a zero or a huge number
 _COUNT = 1003  # elements of the probe: not a multiple of 16
@@ -178,6 +179,7 @@ def traits_of(candidate: Candidate) -> DeviceTraits:
         max_work_group=handle.max_work_group_size,
         double=bool(handle.double_fp_config),
         max_arguments=handle.max_parameter_size,
+        shuffles=_SHUFFLES in handle.extensions.split(),
     )
 
 
