@@ -8,10 +8,6 @@
  */
 typedef ushort bfloat;
 
-#define as_float1 as_float
-#define as_uint1 as_uint
-#define convert_ushort1 convert_ushort
-
 #define DEFINE_ROUNDED(V, U, AS_U)                                      \
     OVERLOAD U rounded_bits(const V value)                              \
     {                                                                   \

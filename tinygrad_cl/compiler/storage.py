@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from tinygrad_cl.compiler.body import Compute, Load
 from tinygrad_cl.compiler.groups import Group
 from tinygrad_cl.compiler.joining import Unit
 from tinygrad_cl.compiler.memory import Interval, place
@@ -108,44 +109,53 @@ def _donations(
     last: dict[int, int],
     kept: set[int],
 ) -> dict[int, int]:
-    """Which output may overwrite which leaf: the leaf's last reader makes it in place."""
+    """Which output may overwrite which leaf: the leaf's last reader makes it in place.
+
+    An output takes a leaf from which it is computed, and those with the least choice come first: a
+    moment takes the old moment's place, the parameter, which needs both, its own.
+    """
     donated: dict[int, int] = {}
     used: set[int] = set()
     for number, unit in enumerate(units):
         for g in unit.groups:
             group = groups[g]
-            if group.kind != "elementwise":
+            if group.kind not in ("elementwise", "reduce"):
                 continue
-            others = [groups[other] for other in unit.groups if other != g]
-            for output in group.outputs:
-                leaf = _donor(structure, group, output, number, last, used, kept)
-                if leaf is not None and not any(leaf in other.reads for other in others):
+            before = {load.value for body in group.inner for load in body.loads}
+            others = [groups[other].reads for other in unit.groups if other != g]
+            free = {
+                load.value
+                for load in group.body.loads
+                if structure[load.value].flag == DONOR
+                and last[load.value] == number
+                and load.value not in kept | before
+                and not any(load.value in reads for reads in others)
+            }
+            choices = _choices(structure, group, free) if free else {}
+            for output, leaves in sorted(choices.items(), key=lambda item: len(item[1])):
+                leaf = next((at for at in leaves if at not in used), None)
+                if leaf is not None and output in kept:
                     donated[output] = leaf
                     used.add(leaf)
     return donated
 
 
-def _donor(
-    structure: Structure,
-    group: Group,
-    output: int,
-    number: int,
-    last: dict[int, int],
-    used: set[int],
-    kept: set[int],
-) -> int | None:
-    if output not in kept:
-        return None
-    for load in group.body.loads:
-        at = load.value
-        if (
-            structure[at].flag == DONOR
-            and at not in used
-            and at not in kept
-            and last[at] == number
+def _choices(structure: Structure, group: Group, free: set[int]) -> dict[int, list[int]]:
+    """The leaves in whose place each output of a group could be made, first those read first."""
+    reached: list[dict[int, None]] = []
+    for item in group.body.items:
+        found = {item.value: None} if isinstance(item, Load) and item.value in free else {}
+        for operand in item.operands if isinstance(item, Compute) else ():
+            found |= reached[operand]
+        reached.append(found)
+    crossed = {load.value for load in group.body.loads if not load.layout.is_contiguous}
+    return {
+        output: [
+            at
+            for at in reached[item]
+            if at not in crossed
             and _bytes(structure, at) == _bytes(structure, output)
             and structure[at].dtype is structure[output].dtype
-            and all(other.layout.is_contiguous for other in group.body.loads if other.value == at)
-        ):
-            return at
-    return None
+        ]
+        for output, item in group.body.outputs
+    }
