@@ -290,14 +290,18 @@ def test_numbers_of_earlier_runs_are_read_again(
 ) -> None:
     old, new = tmp_path / "old.json", tmp_path / "new.json"
     old.write_text(json.dumps(results))
-    faster = [row | {"case": "a newer row"} for row in results["steps"]]
-    new.write_text(json.dumps({"libraries": {}, "machine": {}, "steps": faster}))
+    (row,) = results["steps"]
+    rows = [row | {"case": "another row"}, row | {"batch": 5}]
+    new.write_text(json.dumps({"libraries": {}, "machine": {}, "steps": rows}))
     found = bench.read([old, new], ["b", "c"])
-    assert [row["case"] for row in found["steps"]] == ["a newer row"]
+    assert [(row["case"], row["batch"]) for row in found["steps"]] == [
+        ("another row", 4),
+        ("mlp 4", 5),  # the newer one of the same name
+    ]
     assert "kernels" not in found  # part a was not asked for
     assert "startup" not in found  # part c was not measured
     assert set(found["libraries"]) == set(results["libraries"])
-    assert "a newer row" in capsys.readouterr().out
+    assert "another row" in capsys.readouterr().out
 
 
 def test_a_start_that_fails_has_no_time() -> None:

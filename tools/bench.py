@@ -46,6 +46,7 @@ KEYS = {  # what each part measures
     "c": ("startup",),
     "d": ("share", "memory", "scaling"),
 }
+ROWS = [key for keys in KEYS.values() for key in keys if key != "ceilings"]
 Results = dict[str, Any]
 
 
@@ -216,11 +217,18 @@ def run(given: argparse.Namespace) -> Results:
 
 
 def read(paths: list[Path], parts: list[str]) -> Results:
-    """Reads numbers of earlier runs, the parts that are asked for; later files win. Prints them."""
+    """Reads numbers of earlier runs, the parts that are asked for, and prints them.
+
+    Rows of several runs stand in one table; of the same case the last file's counts.
+    """
     results: Results = {}
     for path in paths:
         found = json.loads(path.read_text(encoding="utf-8"))
-        results |= found | {"libraries": found["libraries"] | results.get("libraries", {})}
+        libraries = results.get("libraries", {}) | found["libraries"]
+        rows = {key: joined(results.get(key, []), found[key]) for key in ROWS if key in found}
+        results |= found | rows
+        results["libraries"] = {name: libraries[name] for name in LIBRARIES if name in libraries}
+    results.get("steps", []).sort(key=lambda row: (list(NETS).index(row["net"]), row["batch"]))
     for part, keys in KEYS.items():
         if part in parts and all(key in results for key in keys):
             TABLES[part](results)
@@ -228,6 +236,15 @@ def read(paths: list[Path], parts: list[str]) -> Results:
             results = {key: value for key, value in results.items() if key not in keys}
     say("\n".join(tables.summary(results, OURS)))
     return results
+
+
+def joined(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of both; new ones stand in the place of old ones of the same case."""
+
+    def name(row: dict[str, Any]) -> str:
+        return str(row.get("case") or row.get("library") or row["net"])
+
+    return list({name(row): row for row in (*old, *new)}.values())
 
 
 def round_trip(racers: dict[str, Worker], when: str) -> float | None:
