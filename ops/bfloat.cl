@@ -25,6 +25,7 @@ DEFINE_ROUNDED(float16, uint16, as_uint16)
 #define ROUND_bfloat(value) WIDE(as_float)(rounded_bits(value) & 0xFFFF0000u)
 
 #define LOADP_bfloat(p, at, n) FROM_bfloat(LOAD_RUN(ushort, p, at, n))
+#define LOADR_bfloat(p, at, n) FROM_bfloat(LOAD_NEAR(ushort, p, at, n))
 #define LOADSP_bfloat(p, at, stride, n) FROM_bfloat(LOAD_LANES(ushort, p, at, stride, 0, n))
 #define LOADB_bfloat(p, at, stride, first, last) FROM_bfloat(LOAD_LANES(ushort, p, at, stride, first, last))
 #define LOAD1_bfloat(p, at) as_float((uint)(p)[at] << 16)

@@ -77,18 +77,29 @@ FUNCTION void PACKING(rows)(ACC *to, __global const IN_T *x, size_t at, size_t e
     }
 }
 
+/* VEC elements from x[at] on that lie two apart. */
+static inline V PACKING(evens)(__global const IN_T *x, size_t at, size_t end)
+{
+    V even;
+    even.lo = NAME(load)(x, at, end).even;
+    even.hi = NAME(load)(x, at + VEC, end).even;
+    return even;
+}
+
 /* The same for every step-th element of a row. */
 FUNCTION void PACKING(sparse_rows)(ACC *to, __global const IN_T *x, size_t at, size_t end, int count, int length,
                                      size_t row_step, int pitch, int step)
 {
     for (int i = 0; i < count; i++, at += row_step, to += pitch) {
         if (step == 2) {
+            for (int j = 0; j < length; j += VEC)
+                VSTORE(PACKING(evens)(x, at + 2 * j, end), to + j);
+        } else if (step == 4) {
             for (int j = 0; j < length; j += VEC) {
-                const V a = NAME(load)(x, at + 2 * j, end), b = NAME(load)(x, at + 2 * j + VEC, end);
-                V even;
-                even.lo = a.even;
-                even.hi = b.even;
-                VSTORE(even, to + j);
+                V fourth;
+                fourth.lo = PACKING(evens)(x, at + 4 * j, end).even;
+                fourth.hi = PACKING(evens)(x, at + 4 * j + 2 * VEC, end).even;
+                VSTORE(fourth, to + j);
             }
         } else {
             for (int j = 0; j < length; j++)

@@ -2,19 +2,23 @@
  *
  * Twins: tinygrad_cl/primitives/conv.py (plans: plans_conv.py), tinygrad_cl/functional/conv.py.
  *
- * The same task as conv_weight.cl, as a matrix product whose lanes run along the weights: block by block x is
- * packed as conv.cl does, then transposed to a panel with all weights of one output pixel side by side; a
- * register tile sums ROWS channels times COLS vectors of weights over the pixels, with the cotangents read one
- * by one where they lie. The sums of a chunk go to out[chunk][channel][weight]; a second pass adds the chunks
- * in order.
+ * The same task as conv_weight.cl, as a matrix product whose lanes run along the result channels: block by block x is
+ * packed as conv.cl does, and the cotangent g turned to a panel with all channels of one output pixel side by side; a
+ * register tile sums ROWS weights times COLS vectors of channels over the pixels, with the image read number by
+ * number where it lies. The sums stay in private memory; in the end they are turned back and go to
+ * out[chunk][channel][weight]; a second pass adds the chunks in order.
  *
  * Macros
  *   TAG, ACC, IN_T, OUT_T   see dense_tile.cl; OUT_T is ACC
+ *   PLAIN        1: there is one tap, stride 1 and no padding: x is read where it lies
  * Tunables
- *   ROWS, COLS   register tile: result channels, vectors of weights
- *   IMAGE, TABLE, DENSE, STRIP   elements of private memory: packed image, offsets (pairs), panel, VEC dense runs
+ *   ROWS, COLS   register tile: weights, vectors of result channels
+ *   IMAGE, TABLE, DENSE, SUMS   elements of private memory: packed image, offsets (pairs), panel, sums
  */
 #include "conv_image.cl"
+#ifndef PLAIN
+#define PLAIN 0
+#endif
 #ifndef ROWS
 #define ROWS 8
 #define COLS 2
@@ -23,69 +27,102 @@
 #define IMAGE 32768
 #define TABLE 1024
 #define DENSE 32768
-#define STRIP 16384
+#define SUMS 32768
 #endif
 #define WIDTH (COLS * VEC)
+#if PLAIN
+#define ROW_POINTER __global const IN_T *
+#else
+#define ROW_POINTER const ACC *
+#endif
 
-/* Fills the panel [tile of weights][pixel][WIDTH] from the packed image. Weights beyond the last one repeat it.
- * */
-FUNCTION void NAME(across)(ACC *panel, ACC *strip, const ACC *image, const int2 *table, int depth, int images,
-                                int image_size, int rows, int columns, int pitch, int run)
+/* Turns `count` pixels of VEC channels, `area` apart, to [pixel][WIDTH]; channels beyond the last of `channels` repeat
+ * it. Up to VEC - 1 pixels beyond are overwritten, so panels are filled in increasing order. */
+FUNCTION void NAME(turn)(ACC *to, __global const IN_T *g, size_t at, size_t end, size_t area, int channels, int count)
 {
-    const int length = images * rows * columns;
-    for (int k = 0; k < depth; k += VEC) {
-        for (int i = 0; i < VEC; i++) {
-            const ACC *const from = image + table[min(k + i, depth - 1)].x;
-            PACKING(densify)(strip + i * run, from, images, image_size, rows, columns, pitch);
-        }
-        ACC *const to = panel + (size_t)(k / WIDTH) * run * WIDTH + k % WIDTH;
-        for (int q = 0; q < length; q += VEC) {
-            V t[VEC];
+    for (int q = 0; q < count; q += VEC, at += VEC, to += VEC * WIDTH) {
+        V t[VEC];
+        if (at + (channels - 1) * area + VEC <= end) {
             UNROLLED(VEC) for (int i = 0; i < VEC; i++)
-                t[i] = VLOAD(strip + i * run + q);
-            STAGES(EXCHANGE)
+                t[i] = CAT(LOADP_, IN_T)(g, at + min(i, channels - 1) * area, VEC);
+        } else {
+            PRIVATE(ACC, block, VEC * VEC);
+            for (int i = 0; i < VEC; i++)
+                VSTORE(NAME(load)(g, at + min(i, channels - 1) * area, end), block + i * VEC);
             UNROLLED(VEC) for (int i = 0; i < VEC; i++)
-                VSTORE(t[i], to + (q + i) * WIDTH);
+                t[i] = VLOAD(block + i * VEC);
         }
+        STAGES(EXCHANGE)
+        UNROLLED(VEC) for (int i = 0; i < VEC; i++)
+            VSTORE(t[i], to + i * WIDTH);
     }
 }
 
-/* A register tile: ROWS channels, from `rows` on, of `images` images that lie `step` apart, times the panel. */
-FUNCTION void NAME(tile)(ACC *sums, const ACC *panel, __global const IN_T *const *rows,
-                                                 int images, size_t step, int length)
+/* A register tile: what ROWS weights meet, in `lines` lines of `columns` numbers of each image, times the panel; added
+ * to sums if `more`. */
+FUNCTION void NAME(tile)(ACC *sums, int more, const ACC *panel, const ROW_POINTER *rows, int images,
+                         size_t image_size, int lines, int columns, int pitch)
 {
+    ROW_POINTER row[ROWS];
+    UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
+        row[r] = rows[r];
     V acc[ROWS * COLS];
     UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
         acc[i] = (V)(0);
-    for (int m = 0; m < images; m++) {
-        __global const IN_T *row[ROWS];
-        UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
-            row[r] = rows[r] + m * step;
-        for (size_t q = 0; q < (size_t)length; q++, panel += WIDTH) {
-            V x[COLS];
-            UNROLLED(COLS) for (int v = 0; v < COLS; v++)
-                x[v] = VLOAD(panel + v * VEC);
-            UNROLLED(ROWS) for (int r = 0; r < ROWS; r++) {
-                const V y = (V)(row[r][q]);
+    if (more)
+        UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
+            acc[i] = VLOAD(sums + i * VEC);
+    for (int m = 0; m < images; m++)
+        for (int i = 0; i < lines; i++) {
+            const size_t first = m * image_size + (size_t)i * pitch;
+            for (size_t at = first; at < first + columns; at++, panel += WIDTH) {
+                V x[COLS];
                 UNROLLED(COLS) for (int v = 0; v < COLS; v++)
-                    acc[r * COLS + v] = fma(y, x[v], acc[r * COLS + v]);
+                    x[v] = VLOAD(panel + v * VEC);
+                UNROLLED(ROWS) for (int r = 0; r < ROWS; r++) {
+                    const V y = (V)(row[r][at]);
+                    UNROLLED(COLS) for (int v = 0; v < COLS; v++)
+                        acc[r * COLS + v] = fma(y, x[v], acc[r * COLS + v]);
+                }
             }
         }
-    }
     UNROLLED(ROWS * COLS) for (int i = 0; i < ROWS * COLS; i++)
         VSTORE(acc[i], sums + i * VEC);
 }
 
+/* Writes the sums of `channels` (at most VEC) result channels, WIDTH apart for neighboring weights, to rows that lie
+ * row_size apart. */
+FUNCTION void NAME(finish)(__global OUT_T *out, size_t at, size_t row_size, const ACC *sums, int channels, int depth)
+{
+    for (int k = 0; k < depth; k += VEC) {
+        V t[VEC];
+        UNROLLED(VEC) for (int i = 0; i < VEC; i++)
+            t[i] = VLOAD(sums + min(k + i, depth - 1) * WIDTH);
+        STAGES(EXCHANGE)
+        const int n = min(VEC, depth - k);
+        UNROLLED(VEC) for (int i = 0; i < VEC; i++)
+            if (i < channels)
+                CAT(STOREP_, OUT_T)(t[i], out, at + i * row_size + k, n);
+    }
+}
+
 VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, __global const IN_T *g, GEOMETRY)
 {
+#if !PLAIN
     PRIVATE(ACC, image, IMAGE);
+#endif
     PRIVATE(ACC, panel, DENSE);
-    PRIVATE(ACC, strip, STRIP);
+    PRIVATE(ACC, sums, SUMS);
+#if PLAIN
+    const int taps = 1;
+#else
     PRIVATE(int2, table, TABLE);
-    PRIVATE(ACC, sums, ROWS * WIDTH);
     const int taps = TAPS(offsets)(table, block_sources, 0, 0, kernel_h, kernel_w, dilation_h, dilation_w, stride_h,
                                    stride_w, padding_h, padding_w, 0, 0, phases_w, rows_in, pitch, plane, 0);
+#endif
+    const size_t pixels = (size_t)out_height * out_width;
     const size_t x_end = (size_t)images * groups * sources * height * width;
+    const size_t g_end = (size_t)images * groups * results * pixels;
     const int chunks = (images + chunk - 1) / chunk;
     const int across = (sources + block_sources - 1) / block_sources;
     const int down = (results + block_results - 1) / block_results;
@@ -96,40 +133,44 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
         const int o0 = (int)(task / across % down) * block_results, o1 = min(results, o0 + block_results);
         const size_t group = task / across / down % groups, part = task / across / down / groups;
         const int begin = (int)part * chunk, end = min(images, begin + chunk), depth = count * taps;
-        const size_t row_size = (size_t)sources * taps, pixels = (size_t)out_height * out_width;
-        const size_t corner = (part * groups + group) * results * row_size + (size_t)c0 * taps;
-        int first = 1;
+        const int deep = (depth + ROWS - 1) / ROWS * ROWS;
+        int more = 0;
         for (int n0 = begin; n0 < end; n0 += block_images)
-            for (int y0 = 0; y0 < out_height; y0 += block_rows) {
+            for (int y0 = 0; y0 < out_height; y0 += block_rows, more = 1) {
                 const int images_here = min(block_images, end - n0), rows = min(block_rows, out_height - y0);
-                const int image_size = count * plane;
-                for (int m = 0; m < images_here; m++)
+                const size_t image_size = PLAIN ? groups * sources * pixels : (size_t)count * plane;
+                const int joined = PLAIN || pitch == out_width;
+                for (int m = 0; m < images_here; m++) {
+                    const size_t channel = ((n0 + m) * groups + group) * results;
+#if !PLAIN
                     PACKING(pack)(image + m * image_size, x, x_end, ((n0 + m) * groups + group) * sources + c0, count,
                                height, width, y0 * stride_h + low_h, low_w, stride_h, stride_w, phases_h, phases_w,
                                phase_step, rows_in, pitch, plane);
-                NAME(across)(panel, strip, image, table, depth, images_here, image_size, rows, out_width, pitch,
-                             run);
-                for (int k = 0; k < depth; k += WIDTH)
-                    for (int o = o0; o < o1; o += ROWS) {
-                        /* Channels beyond the last one repeat it and are dropped below. */
-                        __global const IN_T *row[ROWS];
-                        for (int r = 0; r < ROWS; r++) {
-                            const size_t channel = (n0 * groups + group) * results + min(o + r, o1 - 1);
-                            row[r] = g + channel * pixels + (size_t)y0 * out_width;
-                        }
-                        NAME(tile)(sums, panel + (size_t)k * run, row, images_here, groups * results * pixels,
+#endif
+                    for (int o = o0; o < o1; o += VEC)
+                        NAME(turn)(panel + ((o - o0) / WIDTH * run + m * rows * out_width) * WIDTH + (o - o0) % WIDTH,
+                                   g, (channel + o) * pixels + (size_t)y0 * out_width, g_end, pixels, min(VEC, o1 - o),
                                    rows * out_width);
-                        for (int r = 0; r < ROWS && o + r < o1; r++)
-                            for (int v = 0; v < COLS && k + v * VEC < depth; v++) {
-                                const size_t at = corner + (o + r) * row_size + k + v * VEC;
-                                const int n = min(VEC, depth - k - v * VEC);
-                                V sum = VLOAD(sums + (r * COLS + v) * VEC);
-                                if (!first)
-                                    sum += CAT(LOADP_, OUT_T)(out, at, n);
-                                CAT(STOREP_, OUT_T)(sum, out, at, n);
-                            }
+                }
+                for (int o = o0; o < o1; o += WIDTH)
+                    for (int k = 0; k < depth; k += ROWS) {
+                        /* Weights beyond the last one repeat it and are dropped in the end. */
+                        ROW_POINTER row[ROWS];
+                        for (int r = 0; r < ROWS; r++)
+#if PLAIN
+                            row[r] = x + ((n0 * groups + group) * sources + c0 + min(k + r, depth - 1)) * pixels
+                                     + (size_t)y0 * out_width;
+#else
+                            row[r] = image + table[min(k + r, depth - 1)].x;
+#endif
+                        NAME(tile)(sums + ((o - o0) / WIDTH * deep + k) * WIDTH, more,
+                                   panel + (o - o0) / WIDTH * run * WIDTH, row, images_here, image_size,
+                                   joined ? 1 : rows, joined ? rows * out_width : out_width, pitch);
                     }
-                first = 0;
             }
+        const size_t row_size = (size_t)sources * taps;
+        for (int o = o0; o < o1; o += VEC)
+            NAME(finish)(out, ((part * groups + group) * results + o) * row_size + (size_t)c0 * taps, row_size,
+                         sums + (o - o0) / WIDTH * deep * WIDTH + (o - o0) % WIDTH, min(VEC, o1 - o), depth);
     }
 }

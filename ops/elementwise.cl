@@ -10,6 +10,7 @@
  *   SELECT_SEGMENT  defined if one launch serves several buffers: picks the pointers of this work-group, lowers
  *                   `group` to its number inside the segment, and sets `cols`
  *   BODY_CALL(j, n) the body applied to the indices and parameters
+ *   RUNS            defined if the body draws random numbers: from how many streams, whose blocks `runs` keeps
  * Tunables
  *   LANES           work-items that share a chunk, side by side (1 on a CPU)
  *
@@ -28,6 +29,11 @@ VECTOR_KERNEL __kernel void KERNEL(const long rows, const long columns, const lo
     size_t group = get_group_id(0);
     const size_t lane = (LANES > 1) ? get_local_id(0) : 0;
     size_t cols = columns;
+#ifdef RUNS
+    philox_run runs[RUNS];
+    for (int r = 0; r < RUNS; r++)
+        runs[r].count = 0;
+#endif
 #ifdef SELECT_SEGMENT
     SELECT_SEGMENT
 #endif

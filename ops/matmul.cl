@@ -13,12 +13,13 @@
  *   TAG, ACC      register tag and type of the sums: f32 float, f64 double
  *   IN_T, OUT_T   storage types
  *   TRANSPOSED    1: B's neighbors along K are neighbors in memory; 0: those along N
- *   DIRECT        1: rows of B are read where they lie, not packed: for few rows of A (TRANSPOSED = 0)
+ *   DIRECT        1: rows of B can be read where they lie (TRANSPOSED = 0), and are where the argument `direct` is 1:
+ *                 for few rows of A, not worth a packed panel
  *   PACK_A        1: the chunk of A is packed, too: a storage type that is dear to read one by one, or (2) rows whose
  *                 neighbors along K lie far apart
  *   FLIPPED       1: the product is stored transposed: A and B are the transposed operands of what is asked for
  *                 (VEC is a multiple of ROWS)
- *   TAIL          1: the last tile of columns has no more than VEC
+ *   TAIL          1: the last tile of columns may have no more than VEC, and then takes less time
  * Tunables
  *   ROWS, COLS    register tile, in rows and vectors; ROWS * COLS + COLS registers
  *   KC            depth of the panel, a multiple of VEC
@@ -26,7 +27,8 @@
  *                 rows are packed (PACK_A)
  *   DEEP          1: K may be more than KC
  * Shared MATMUL_PANEL: TAG ACC IN_T TRANSPOSED COLS
- * Shared MATMUL_TILES: TAG ACC IN_T PACK_A DIRECT TAIL ROWS COLS DEEP
+ * Shared MATMUL_TILES: TAG ACC IN_T PACK_A TAIL ROWS COLS DEEP
+ * Shared MATMUL_DIRECT: TAG ACC IN_T PACK_A DIRECT ROWS COLS DEEP
  * Hole
  *   EPILOGUE(value, batch, row, column, n)  takes n sums of a row
  */
@@ -81,6 +83,10 @@
 #ifndef MATMUL_TILES
 #define MATMUL_TILES KERNEL
 #define MATMUL_TILES_FIRST 1
+#endif
+#ifndef MATMUL_DIRECT
+#define MATMUL_DIRECT KERNEL
+#define MATMUL_DIRECT_FIRST 1
 #endif
 #define PANELS(x) NAME_(MATMUL_PANEL, x)
 #define TILES(x) NAME_(MATMUL_TILES, x)
@@ -164,8 +170,10 @@ FUNCTION void NAME(pack_rows)(ACC *packed, __global const IN_T *a, size_t first,
 #define TILE_LOAD(k, v) VLOAD(panel + (k) * COLS * VEC)
 #include "matmul_tile.cl"
 #endif
+#endif
 #if DIRECT
-#define TILE TILES(direct)
+#if MATMUL_DIRECT_FIRST
+#define TILE NAME_(MATMUL_DIRECT, direct)
 #define TILE_COLS COLS
 #define TILE_PANEL __global const IN_T *panel
 #define TILE_LOAD(k, v) CAT(LOADP_, IN_T)(panel, (k) * panel_step + (v) * VEC, VEC)
@@ -216,7 +224,7 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *a, 
                                    const long a_first, const long a_0, const long a_1, const long a_2, const long a_m,
                                    const long a_k, const long b_first, const long b_0, const long b_1, const long b_2,
                                    const long b_k, const long b_n, const long b_end, const int chunk, const int wide,
-                                   const int per, const int slices, const int split EPILOGUE_PARAMS)
+                                   const int per, const int slices, const int split, const int direct EPILOGUE_PARAMS)
 {
     PRIVATE(ACC, panel, KC * WIDTH);
     PRIVATE(ACC, sums, (DEEP ? CHUNK * ABREAST : KEPT) * WIDTH);
@@ -244,8 +252,8 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *a, 
             for (int n0 = first; n0 < end; n0 += WIDTH) {
                 const size_t corner = right + n0 * b_n + k0 * b_k;
 #if DIRECT
-                const int direct = corner + (depth - 1) * b_k + WIDTH <= b_end;
-                if (!direct)
+                const int here = direct && corner + (depth - 1) * b_k + WIDTH <= b_end;
+                if (!here)
 #endif
                     if (DEEP || wide > 1 || task / down != held)
                         PANELS(pack)(panel, b, corner, b_k, b_n, b_end, depth, N - n0);
@@ -265,8 +273,8 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *a, 
                         row[r] = a + left + min(m + r, m1 - 1) * a_m + k0 * a_k;
 #endif
 #if DIRECT
-                    if (direct)
-                        TILES(direct)(kept, more, b + corner, b_k, depth, row, step);
+                    if (here)
+                        NAME_(MATMUL_DIRECT, direct)(kept, more, b + corner, b_k, depth, row, step);
                     else
 #endif
 #if TAIL

@@ -19,6 +19,9 @@
  *   RESULT_T, RESULT_V the results' type
  *   ARG_OVER(a, b)     defined for argmax (a > b) and argmin (a < b): the result is a position, and the first one wins
  *   COMPENSATED        defined for sums of floats: BLOCK registers are added up, then join the whole sum exactly
+ *   OVER(acc, x)       defined for the maximum and minimum of floats (INNER): the fold of numbers; a NaN is looked for
+ *                      beside it, which leaves one instruction that waits for the one before
+ * Shared LANEWISE: KIND_V KIND_FOLD KIND_IDENTITY
  * Tunables
  *   UNROLL  registers in flight (INNER)
  *   LANES   work-items that share one INNER result through local memory (1 on a CPU)
@@ -54,6 +57,9 @@
 #define SPAN 64  /* registers of results side by side */
 #define BLOCK 16 /* registers added up before they join the whole sum */
 #define NARROW 4 /* registers side by side that are not worth private memory */
+#if VEC > 1 && LANES == 1 && !defined(ARG_OVER)
+#define AT_ONCE /* the lanes of VEC results are folded at once (INNER) */
+#endif
 /* A NaN replaces every number; among equals the first stays. */
 #define ARG_BETTER(x, best) (KIND_MASK(ARG_OVER(x, best)) | (KIND_MASK((x) != (x)) & KIND_MASK((best) == (best))))
 #define ARG_SAME(x, y) ((x) == (y) || ((x) != (x) && (y) != (y)))
@@ -84,13 +90,45 @@ static inline void NAME(join)(KIND_V *whole, KIND_V *lost, const KIND_V block)
 #define TOGETHER 1
 #endif
 
+#ifndef LANEWISE
+#define LANEWISE NAME(folds)
+#define LANEWISE_FIRST 1
+#endif
+#if LANEWISE_FIRST
+#if VEC > 1
+/* Lane r is the fold of the lanes of rows[r], in the order of KIND_ACROSS, for all rows at once: the halves of two
+ * registers are interleaved and folded, until one is left. */
+__attribute__((noinline)) static KIND_V LANEWISE(KIND_V *rows)
+{
+    for (int step = VEC / 2; step > 0; step /= 2)
+        for (int i = 0; i < step; i++) {
+            KIND_V low, high;
+            low.even = rows[i].lo;
+            low.odd = rows[i + step].lo;
+            high.even = rows[i].hi;
+            high.odd = rows[i + step].hi;
+            rows[i] = KIND_FOLD(low, high);
+        }
+    return rows[0];
+}
+#endif
+#endif
+
+#ifdef OVER
+#define JOINED(acc, x) OVER(acc, x)
+#define TAKE(acc, x) (odd |= KIND_MASK((x) != (x)), acc = OVER(acc, x))
+#else
+#define JOINED(acc, x) KIND_FOLD(acc, x)
+#define TAKE(acc, x) (acc = KIND_FOLD(acc, x))
+#endif
+
 /* Folds UNROLL registers at a time, from column j on. */
 #define FOLD_UNTIL(stop)                                                            \
     for (; j + UNROLL * VEC <= (stop); j += LANES * UNROLL * VEC) {                 \
         __attribute__((opencl_unroll_hint(UNROLL)))                                 \
         for (int u = 0; u < UNROLL; u++) {                                          \
             const KIND_V x = ELEMENT(j + u * VEC, VEC);                             \
-            acc[u] = KIND_FOLD(acc[u], x);                                          \
+            TAKE(acc[u], x);                                                        \
         }                                                                           \
     }
 
@@ -124,6 +162,10 @@ VECTOR_KERNEL __kernel void KERNEL(const long kept, const long folds, const long
         union { RESULT_T lanes[VEC]; RESULT_V all; } results;
         results.all = (RESULT_V)(0);
         const int count = (int)min((size_t)VEC, end - block);
+#ifdef AT_ONCE
+        const int together = count >= VEC / 2;
+        KIND_V rows[VEC];
+#endif
         for (int r = 0; r < count; r++) {
             const size_t k = block + r;
             UNRAVEL_KEPT(k)
@@ -170,6 +212,9 @@ VECTOR_KERNEL __kernel void KERNEL(const long kept, const long folds, const long
             KIND_V acc[UNROLL];
             for (int u = 0; u < UNROLL; u++)
                 acc[u] = KIND_IDENTITY;
+#ifdef OVER
+            V_b odd = (V_b)(0);
+#endif
 #ifdef COMPENSATED
             KIND_V whole = KIND_IDENTITY, lost = KIND_IDENTITY;
             size_t held = 0;
@@ -197,13 +242,13 @@ VECTOR_KERNEL __kernel void KERNEL(const long kept, const long folds, const long
 #if UNROLL > 1
                 for (; j + VEC <= last_col; j += VEC) {
                     const KIND_V x = ELEMENT(j, VEC);
-                    acc[0] = KIND_FOLD(acc[0], x);
+                    TAKE(acc[0], x);
                 }
 #endif
                 if (j < last_col) {
                     const int n = (int)(last_col - j);
-                    const KIND_V x = ELEMENT(j, n);
-                    acc[0] = KIND_FOLD(acc[0], KIND_SELECT(LANES_BELOW(n), x, KIND_IDENTITY));
+                    const KIND_V all = ELEMENT(j, n), x = KIND_SELECT(LANES_BELOW(n), all, KIND_IDENTITY);
+                    TAKE(acc[0], x);
                 }
 #ifdef COMPENSATED
                 if (cols < UNROLL * VEC && f % BLOCK == BLOCK - 1)
@@ -211,7 +256,10 @@ VECTOR_KERNEL __kernel void KERNEL(const long kept, const long folds, const long
 #endif
             }
             for (int u = 1; u < UNROLL; u++)
-                acc[0] = KIND_FOLD(acc[0], acc[u]);
+                acc[0] = JOINED(acc[0], acc[u]);
+#ifdef OVER
+            acc[0] = KIND_SELECT(odd, (KIND_V)(NAN), acc[0]);
+#endif
 #ifdef COMPENSATED
             JOIN(whole, lost, acc[0]);
             acc[0] = whole;
@@ -238,11 +286,23 @@ VECTOR_KERNEL __kernel void KERNEL(const long kept, const long folds, const long
             barrier(CLK_LOCAL_MEM_FENCE);
             results.lanes[r] = shared[0];
             barrier(CLK_LOCAL_MEM_FENCE);
+#elif defined(AT_ONCE)
+            if (together)
+                rows[r] = acc[0];
+            else
+                results.lanes[r] = KIND_ACROSS(acc[0]);
 #else
             results.lanes[r] = KIND_ACROSS(acc[0]);
 #endif
 #endif
         }
+#ifdef AT_ONCE
+        if (together) {
+            for (int r = count; r < VEC; r++)
+                rows[r] = rows[0];
+            results.all = LANEWISE(rows);
+        }
+#endif
         if (lane == 0) {
             EPILOGUE(results.all, slice + block, count);
         }
@@ -336,9 +396,14 @@ VECTOR_KERNEL __kernel void KERNEL(const long kept, const long folds, const long
 #undef SPAN
 #undef BLOCK
 #undef NARROW
+#undef AT_ONCE
+#undef LANEWISE
+#undef LANEWISE_FIRST
 #undef JOIN
 #undef TOGETHER
 #undef FOLD_UNTIL
+#undef JOINED
+#undef TAKE
 #undef ARG_BETTER
 #undef ARG_SAME
 #undef ARG_BEATS

@@ -61,13 +61,17 @@ OVERLOAD V_b as_mask(WIDE(char) c)
 /* The first n lanes of a register at p; lanes first..last-1 of one whose lane i lies at p[i * stride]. The others are
  * 0, and not touched in memory. Rows often end in a part of a register, so storing one is worth its length. */
 #define DEFINE_PARTS(T)                                                                                        \
-    RARE WIDE(T) WIDE(part_load_##T)(__global const T *p, const int n)                                         \
+    static inline WIDE(T) WIDE(near_load_##T)(__global const T *p, const int n)                                \
     {                                                                                                          \
         union { WIDE(T) all; T lanes[VEC]; } out;                                                              \
         LANE_LOOP                                                                                              \
         for (int i = 0; i < VEC; i++)                                                                          \
             out.lanes[i] = i < n ? p[i] : (T)(0);                                                              \
         return out.all;                                                                                        \
+    }                                                                                                          \
+    RARE WIDE(T) WIDE(part_load_##T)(__global const T *p, const int n)                                         \
+    {                                                                                                          \
+        return WIDE(near_load_##T)(p, n);                                                                      \
     }                                                                                                          \
     static inline void WIDE(part_store_##T)(const WIDE(T) value, __global T *p, const int n)                   \
     {                                                                                                          \

@@ -2,7 +2,7 @@
  *
  * Twins: tinygrad_cl/primitives/conv.py (plans: plans_winograd.py), tinygrad_cl/functional/conv.py.
  *
- * A task is a block of output tiles (some images, some rows of tiles, all columns) and some result channels. It
+ * A task is a block of output tiles (some images, one group, some rows of tiles, all columns) and some result channels. It
  * brings the source to Winograd's points (winograd_tile.cl), VEC channels at a time; at each point the product is
  * one of matrices, tiles x source channels x result channels, with the panels that winograd_filter.cl made; and
  * brings the sums back to pixels, WIDTH result channels at a time. The input gradient is the same with g as the
@@ -32,7 +32,7 @@
 #endif
 #ifndef EPILOGUE
 #define EPILOGUE(value, image, channel, pixel, n)                                                                  \
-    CAT(STOREP_, OUT_T)(value, out, ((image) * results + (channel)) * out_height * out_width + (pixel), n)
+    CAT(STOREP_, OUT_T)(value, out, ((image) * groups * results + (channel)) * out_height * out_width + (pixel), n)
 #endif
 #ifndef EPILOGUE_PARAMS
 #define EPILOGUE_PARAMS
@@ -65,7 +65,7 @@ FUNCTION void NAME(gather)(ACC *pixels, const ACC *made, size_t point_step, int 
 }
 
 VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, __global const ACC *filters,
-                                   const int images, const int sources, const int results, const int height,
+                                   const int images, const int groups, const int sources, const int results, const int height,
                                    const int width, const int out_height, const int out_width, const int padding_h,
                                    const int padding_w, const int block_images, const int block_rows,
                                    const int block_results, const int per EPILOGUE_PARAMS)
@@ -74,18 +74,20 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
     PRIVATE(ACC, points, AT_POINTS);
     PRIVATE(ACC, made, MADE);
     PRIVATE(ACC, pixels, PIXELS);
-    const size_t x_end = (size_t)images * sources * height * width;
+    const size_t x_end = (size_t)images * groups * sources * height * width;
     const int rows = (out_height + OUTPUTS - 1) / OUTPUTS, columns = (out_width + OUTPUTS - 1) / OUTPUTS;
     const int blocks_y = (rows + block_rows - 1) / block_rows, blocks_n = (images + block_images - 1) / block_images;
     const int blocks_o = (results + block_results - 1) / block_results;
     const size_t tile_step = (sources + VEC - 1) / VEC * VEC;
-    const size_t tasks = (size_t)blocks_o * blocks_y * blocks_n;
+    const size_t tasks = (size_t)blocks_o * blocks_y * blocks_n * groups;
+    const size_t group_size = (size_t)((results + WIDTH - 1) / WIDTH) * POINTS * PANEL_STEP(sources);
     const size_t last = min(tasks, (get_global_id(0) + 1) * per);
     size_t ready = -1;
     for (size_t task = get_global_id(0) * per; task < last; task++) {
         const size_t block = task / blocks_o;
         const int y0 = (int)(block % blocks_y) * block_rows, rows_here = min(block_rows, rows - y0);
-        const int n0 = (int)(block / blocks_y) * block_images, images_here = min(block_images, images - n0);
+        const size_t group = block / blocks_y / blocks_n;
+        const int n0 = (int)(block / blocks_y % blocks_n) * block_images, images_here = min(block_images, images - n0);
         const int o0 = (int)(task % blocks_o) * block_results, o1 = min(results, o0 + block_results);
         const int tiles = images_here * rows_here * columns, each = rows_here * columns;
         /* An odd number of vectors, so that neighboring points share no set of the cache. */
@@ -94,7 +96,7 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
             ready = block;
             for (int m = 0; m < images_here; m++)
                 for (int c = 0; c < sources; c += VEC) {
-                    NAME(turn)(image, x, x_end, (size_t)(n0 + m) * sources + c, min(VEC, sources - c), height, width,
+                    NAME(turn)(image, x, x_end, ((size_t)(n0 + m) * groups + group) * sources + c, min(VEC, sources - c), height, width,
                                OUTPUTS * y0 - padding_h, padding_w, OUTPUTS * rows_here + TAPS - 1,
                                OUTPUTS * columns + TAPS - 1);
                     NAME(spread)(points + m * each * tile_step + c, point_step, tile_step, image, rows_here, columns);
@@ -102,7 +104,7 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
         }
         for (int o = o0; o < o1; o += WIDTH) {
             for (int p = 0; p < POINTS; p++) {
-                const size_t panel = ((size_t)(o / WIDTH) * POINTS + p) * PANEL_STEP(sources);
+                const size_t panel = group * group_size + ((size_t)(o / WIDTH) * POINTS + p) * PANEL_STEP(sources);
                 for (int t = 0; t < tiles; t += ROWS) {
                     const ACC *row[ROWS];
                     for (int r = 0; r < ROWS; r++)
@@ -132,7 +134,7 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
                         const int n = min(VEC, count - q);
                         for (int r = 0; r < VEC && o + v * VEC + r < o1; r++) {
                             const V value = VLOAD(block + r * VEC);
-                            const size_t i0 = n0 + m, i1 = o + v * VEC + r, j = (size_t)OUTPUTS * y0 * out_width + q;
+                            const size_t i0 = n0 + m, i1 = group * results + o + v * VEC + r, j = (size_t)OUTPUTS * y0 * out_width + q;
                             EPILOGUE(value, i0, i1, j, n);
                         }
                     }

@@ -2,7 +2,7 @@
  *
  * Twins: tinygrad_cl/primitives/conv.py (plans: plans_winograd.py), tinygrad_cl/functional/conv.py.
  *
- * A task is a chunk of images, some source and some result channels. Block of tiles by block of tiles it brings x
+ * A task is a chunk of images, one group, some source and some result channels. Block of tiles by block of tiles it brings x
  * and the cotangent g to Winograd's points (winograd_tile.cl); at each point the gradient grows by one product of
  * matrices, result channels x tiles x source channels. In the end it is brought back to weights, and goes to
  * out[chunk][result channel][source channel][tap]; a second pass adds the chunks, if there are several, in
@@ -31,7 +31,7 @@
 #endif
 #ifndef EPILOGUE
 #define EPILOGUE(value, part, channel, weight, n) \
-    CAT(STOREP_, OUT_T)(value, out, ((part) * results + (channel)) * sources * AREA + (weight), n)
+    CAT(STOREP_, OUT_T)(value, out, ((part) * groups * results + (channel)) * sources * AREA + (weight), n)
 #endif
 #ifndef EPILOGUE_PARAMS
 #define EPILOGUE_PARAMS
@@ -94,28 +94,29 @@ FUNCTION void NAME(finish)(ACC *line, const ACC *sums)
 }
 
 VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, __global const IN_T *g,
-                                   const int images, const int sources, const int results, const int height,
+                                   const int images, const int groups, const int sources, const int results, const int height,
                                    const int width, const int out_height, const int out_width, const int padding_h,
                                    const int padding_w, const int block_images, const int block_rows,
-                                   const int block_sources, const int block_results, const int chunk, const int per EPILOGUE_PARAMS)
+                                   const int block_sources, const int block_results, const int chunk,
+                                   const int per EPILOGUE_PARAMS)
 {
     PRIVATE(ACC, image, IMAGE);
     PRIVATE(ACC, right, POINTS * POINT_STEP);
     PRIVATE(ACC, left, POINTS * POINT_STEP);
     PRIVATE(ACC, sums, POINTS * SUM_STEP);
     PRIVATE(ACC, line, (AREA + 1) * VEC);
-    const size_t x_end = (size_t)images * sources * height * width;
-    const size_t g_end = (size_t)images * results * out_height * out_width;
+    const size_t x_end = (size_t)images * groups * sources * height * width;
+    const size_t g_end = (size_t)images * groups * results * out_height * out_width;
     const int rows = (out_height + OUTPUTS - 1) / OUTPUTS, columns = (out_width + OUTPUTS - 1) / OUTPUTS;
     const int chunks = (images + chunk - 1) / chunk;
     const int across = (sources + block_sources - 1) / block_sources;
     const int down = (results + block_results - 1) / block_results;
-    const size_t tasks = (size_t)chunks * across * down;
+    const size_t tasks = (size_t)chunks * groups * across * down;
     const size_t last = min(tasks, (get_global_id(0) + 1) * per);
     for (size_t task = get_global_id(0) * per; task < last; task++) {
         const int c0 = (int)(task % across) * block_sources, c1 = min(sources, c0 + block_sources);
         const int o0 = (int)(task / across % down) * block_results, o1 = min(results, o0 + block_results);
-        const size_t part = task / across / down;
+        const size_t group = task / across / down % groups, part = task / across / down / groups;
         const int begin = (int)part * chunk, end = min(images, begin + chunk);
         const int wide = (c1 - c0 + WIDTH - 1) / WIDTH, tall = (o1 - o0 + ROWS - 1) / ROWS;
         int more = 0;
@@ -126,15 +127,15 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
                 for (int m = 0; m < images_here; m++) {
                     for (int c = c0; c < c1; c += VEC) {
                         ACC *const to = right + ((c - c0) / WIDTH * tiles + m * each) * WIDTH + (c - c0) % WIDTH;
-                        NAME(turn)(image, x, x_end, (size_t)(n0 + m) * sources + c, min(VEC, sources - c), height,
-                                   width, OUTPUTS * y0 - padding_h, padding_w, OUTPUTS * rows_here + TAPS - 1,
+                        NAME(turn)(image, x, x_end, ((size_t)(n0 + m) * groups + group) * sources + c,
+                                   min(VEC, sources - c), height, width, OUTPUTS * y0 - padding_h, padding_w, OUTPUTS * rows_here + TAPS - 1,
                                    OUTPUTS * columns + TAPS - 1);
                         NAME(spread)(to, image, rows_here, columns);
                     }
                     for (int o = o0; o < o1; o += VEC) {
                         ACC *const to = left + ((o - o0) / WIDTH * tiles + m * each) * WIDTH + (o - o0) % WIDTH;
-                        NAME(turn)(image, g, g_end, (size_t)(n0 + m) * results + o, min(VEC, results - o), out_height,
-                                   out_width, OUTPUTS * y0, 0, OUTPUTS * rows_here, OUTPUTS * columns);
+                        NAME(turn)(image, g, g_end, ((size_t)(n0 + m) * groups + group) * results + o,
+                                   min(VEC, results - o), out_height, out_width, OUTPUTS * y0, 0, OUTPUTS * rows_here, OUTPUTS * columns);
                         NAME(scatter)(to, image, rows_here, columns);
                     }
                 }
@@ -158,7 +159,7 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
                 NAME(finish)(line, from);
                 for (int k = 0; k < length; k += VEC) {
                     const V value = VLOAD(line + k);
-                    const size_t i1 = o, j = (size_t)c * AREA + k;
+                    const size_t i1 = group * results + o, j = (size_t)c * AREA + k;
                     const int n = min(VEC, length - k);
                     EPILOGUE(value, part, i1, j, n);
                 }

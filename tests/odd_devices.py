@@ -5,7 +5,7 @@ Both are opened beside the device that they stand for, with programs and memory 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -32,7 +32,7 @@ class GuardedDevice(OpenCLDevice):
     """
 
     kept: list[tuple[np.ndarray[Any, np.dtype[np.uint8]], int]]
-    retired: list[Block]
+    retired: dict[Block, Block]
 
     def allocate(self, nbytes: int) -> Buffer:
         """Returns a buffer between two guards."""
@@ -42,6 +42,10 @@ class GuardedDevice(OpenCLDevice):
         handle = room.cl.Buffer(self.context, room._SHARED, hostbuf=mine)
         self.kept.append((whole, nbytes))
         return Buffer(self, nbytes, handle, mine, Block(nbytes, self.retired, handle, mine))
+
+    def renew(self, sizes: Sequence[int], blocks: list[Block | None]) -> list[Buffer]:
+        """Returns new buffers."""
+        return [self.allocate(size) for size in sizes]
 
     def wrap(self, array: Any) -> Buffer:
         """Returns a guarded copy: arrays of users have no guards."""
@@ -108,7 +112,7 @@ def guarded(name: str, kind: str) -> Any:
     cache_, limit = discovery.disk_cache(), discovery._memory_limit(candidate)
     given = (traits, True, limit, cache_, discovery.identity(candidate))
     made = GuardedDevice(f"{name} guarded, as {kind}", candidate.handle, *given)
-    made.kept, made.retired = [], []
+    made.kept, made.retired = [], {}
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -10,10 +11,11 @@ import numpy as np
 import pytest
 
 import tinygrad_cl as tg
-from tinygrad_cl import engine, nn
+from tinygrad_cl import engine, graph, nn
 from tinygrad_cl.compiler.plan import Launch, Plan
 from tinygrad_cl.nn import functional as F
 from tinygrad_cl.runtime.device import get_device
+from tinygrad_cl.runtime.opencl import Kernel
 
 
 def small_net(device: str) -> nn.Module:
@@ -253,3 +255,133 @@ def test_ever_new_shapes_keep_a_bounded_number_of_plans(
     for size in range(1, 20):
         assert (tg.ones(size, device=device) * 2).sum().item() == 2 * size
     assert len(get_device(device).plans) <= 8
+
+
+def test_a_gradient_that_waits_keeps_what_it_reads(device: str) -> None:
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal((8, 16)).astype(np.float32) for _ in range(3)]
+    x, w = (tg.tensor(a, device=device, requires_grad=True) for a in arrays[:2])
+    y = x * w
+    y.realize()
+    dx, dw = tg.autograd.grad(y, [x, w], tg.tensor(arrays[2], device=device))
+    del y  # now both gradients, and nobody else, hold what they are computed from
+    np.testing.assert_array_equal(dx.numpy(), arrays[2] * arrays[1])
+    np.testing.assert_array_equal(dw.numpy(), arrays[2] * arrays[0])
+
+
+def test_a_single_op_overwrites_what_nobody_holds(opencl_device: str) -> None:
+    x = tg.tensor(np.arange(6, dtype=np.float32), device=opencl_device)
+    y = (x + 1).realize()
+    buffer = id(y.node.buffer)
+    y = y * y
+    y.realize()
+    assert id(y.node.buffer) == buffer
+    held = y.node
+    y = y * 2
+    y.realize()
+    assert y.node.buffer is not held.buffer
+    np.testing.assert_array_equal(y.numpy(), 2 * (np.arange(6) + 1.0) ** 2)
+
+
+def test_a_number_changes_between_runs_of_one_plan(device: str) -> None:
+    x = tg.tensor([1.0, -0.0, 2.0], device=device)
+    (x * 0.0).realize()
+    count = len(get_device(device).plans)
+    for factor in (0.0, -0.0, 1.0, True, float("nan"), 2):
+        with np.errstate(all="ignore"):
+            expected = np.array([1.0, -0.0, 2.0], np.float32) * np.float32(factor)
+        found = (x * float(factor)).numpy()
+        assert found.tobytes() == expected.tobytes() or np.isnan(factor)
+    assert len(get_device(device).plans) == count
+
+
+def test_the_arguments_of_a_steady_step_stay(
+    opencl_device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, _, step = training(opencl_device)
+    for _ in range(4):
+        step()
+    count: list[int] = []
+    before = Kernel.set
+    monkeypatch.setattr(Kernel, "set", lambda *args: (count.append(1), before(*args))[1])
+    for _ in range(3):
+        step()
+    assert not count
+
+
+def test_freed_memory_is_given_back_and_plans_run_again(opencl_device: str) -> None:
+    net, _, step = training(opencl_device)
+    _, _, other = training(opencl_device)
+    for _ in range(3):
+        loss = step()
+        expected = other().item()
+    assert loss.item() == expected
+    step()
+    get_device(opencl_device).pool.trim()
+    after = [step().item() for _ in range(2)]
+    other()
+    assert after == [other().item() for _ in range(2)]
+    assert all(np.isfinite(p.detach().numpy()).all() for p in net.parameters())
+
+
+def test_changing_numbers_intern_nothing(device: str) -> None:
+    x = tg.tensor(np.ones((4, 5), np.float32), device=device)
+
+    def compute(k: int) -> list[tg.Tensor]:
+        numbers = [x * (k / 7), x.abs() ** (k / 7 + 3), x.clamp(-k / 3, k / 5), F.elu(x, k / 9)]
+        return [*numbers, F.dropout(x, k / 50, True), tg.full((3,), k / 9, device=device)]
+
+    for k in range(1, 30):
+        for tensor in compute(k):
+            tensor.realize()
+        if k == 3:
+            count = len(graph._SIGNATURES)
+    assert len(graph._SIGNATURES) == count
+
+
+def test_signatures_are_bounded(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph, "MAX_SIGNATURES", len(graph._SIGNATURES) + 8)
+    x = tg.tensor(np.arange(64, dtype=np.float32), device=device)
+    for size in range(1, 40):
+        part = x[:size]
+        np.testing.assert_array_equal((part + part).tolist(), 2 * np.arange(size))
+        assert len(graph._SIGNATURES) <= graph.MAX_SIGNATURES
+
+
+def test_grad_mode_and_autocast_are_of_one_thread(device: str) -> None:
+    x = tg.tensor([[1.0, 2.0]], device=device, requires_grad=True)
+    found: list[tg.Tensor] = []
+    with tg.no_grad(), tg.autocast("cpu", dtype=tg.bfloat16):
+        thread = threading.Thread(target=lambda: found.append(x @ x.T))
+        thread.start()
+        thread.join()
+        assert not (x @ x.T).requires_grad
+    assert found[0].requires_grad
+    assert found[0].dtype is tg.float32
+    assert found[0].item() == 5
+
+
+def test_threads_realize_and_differentiate_at_once(device: str) -> None:
+    errors: list[BaseException] = []
+
+    def work(seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        try:
+            for _ in range(40):
+                a, b = (rng.standard_normal((rng.integers(1, 9), 8), np.float32) for _ in "ab")
+                b = np.resize(b, a.shape)
+                x, y = tg.tensor(a, device=device, requires_grad=True), tg.tensor(b, device=device)
+                (x * y).relu().sum().backward()
+                assert x.grad is not None
+                np.testing.assert_array_equal(x.grad.numpy(), b * (a * b > 0))
+                total = (x.detach() + y).realize() * 2
+                np.testing.assert_array_equal(total.numpy(), (a + b) * 2)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors, errors[0]

@@ -119,6 +119,7 @@ POOLED: list[Call] = [
     pool(F.max_pool2d, 2, 3, 8, 12, kernel_size=2, return_indices=True),
     pool(F.max_pool2d, 2, 3, 9, 11, kernel_size=3, stride=2, return_indices=True),
     pool(F.avg_pool2d, 2, 3, 10, 14, kernel_size=2),
+    pool(F.avg_pool2d, 2, 3, 11, 37, kernel_size=3, stride=1),
     pool(F.avg_pool2d, 2, 3, 11, 13, kernel_size=3, stride=2, padding=1),
     pool(F.max_pool2d, 1, 1, 3, 1500, kernel_size=(1, 1200), stride=(1, 7)),
 ]

@@ -39,6 +39,23 @@ def test_same_bits_as_numpy(opencl_device: str) -> None:
     assert np.abs(there - here).max() < 2e-6 * 6
 
 
+@pytest.mark.parametrize("position", [0, 1, 6, 2**33 - 3, 2**63 - 9, -7])
+def test_numbers_anywhere_in_a_stream(opencl_device: str, position: int) -> None:
+    """Kernels draw blocks of numbers and keep what is left; rows begin in the middle of blocks."""
+
+    def numbers(device: str) -> list[bytes]:
+        made = []
+        for view in (lambda x: x, lambda x: x.T, lambda x: x[:, 3:], lambda x: x[:, ::2]):
+            generator = tg.Generator()
+            generator.set_state((5, position))
+            x = view(tg.rand(37, 65, generator=generator, device=device))
+            y = tg.rand(*x.shape, generator=generator, device=device)
+            made.append((x + 2 * y).numpy().tobytes())
+        return made
+
+    assert numbers(opencl_device) == numbers("numpy")
+
+
 def test_only_the_default_generator_starts_by_chance() -> None:
     program = "import tinygrad_cl as tg; print(tg.initial_seed(), tg.Generator().initial_seed())"
     first, second = (

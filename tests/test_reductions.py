@@ -43,6 +43,28 @@ def test_infinities_stay(opencl_device: str, value: float) -> None:
     assert tg.full((70_000,), 3e38, device=opencl_device).sum().item() == np.inf
 
 
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("columns", [7, 32, 65, 1000])
+def test_extremes_of_rows(opencl_device: str, value: float, columns: int) -> None:
+    """A NaN wins wherever it stands, and only in its own row."""
+    x = np.random.default_rng(columns).standard_normal((35, columns)).astype("float32")
+    for r in range(0, 35, 3):
+        x[r, r * 29 % columns] = value
+    x[34] = value
+    given = tg.tensor(x, device=opencl_device)
+    for fold, meaning in ((tg.amax, np.max), (tg.amin, np.min)):
+        np.testing.assert_array_equal(fold(given, 1).numpy(), meaning(x, axis=1))
+
+
+@pytest.mark.parametrize("columns", [7, 65, 1000])
+def test_a_row_alone_has_the_same_bits(opencl_device: str, columns: int) -> None:
+    """The lanes of many rows are folded at once, in the order in which those of one are."""
+    x = np.random.default_rng(0).standard_normal((21, columns)).astype("float32")
+    whole = tg.tensor(x, device=opencl_device).sum(1).numpy()
+    alone = [tg.tensor(x[r : r + 1], device=opencl_device).sum(1).item() for r in range(21)]
+    assert whole.tolist() == alone
+
+
 # Rows of many, some and few registers, whole and not; few results of long folds, and many.
 SHAPES = [(40, 16 * 70 + 5), (40, 16 * 5), (40, 37), (3000, 100), (2, 90_001), (7, 5, 6, 9), (5, 1)]
 

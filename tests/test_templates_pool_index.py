@@ -35,6 +35,10 @@ POOLS: list[tuple[tuple[int, ...], dict[str, Any]]] = [
     ((1, 1, 2, 2100), window(2)),
     ((5, 9, 11), window(3, 2, 1)),
     ((2, 3, 32, 33), window(3, 1, 1)),
+    ((3, 2, 9, 40), window((3, 5), 1, (1, 2))),
+    ((2, 3, 5, 6), window((5, 4), 1, (2, 1))),
+    ((1, 2, 7, 7), window(7, 1)),
+    ((1, 2, 4, 1021), window(3, 1, 1)),
     ((2, 2, 9, 40), window((2, 3), (1, 2), (1, 0), ceil_mode=True)),
     ((2, 2, 12, 13), window(3, 2, 1, 2)),
     ((1, 1, 1, 1), window(2, 1, 1, 2)),
@@ -131,6 +135,7 @@ def test_each_path_is_taken() -> None:
     assert files(window(3, 4)) == {"pool", "pool_spread", *offset}
     assert files(window(3, 2, 1)) == {"pool_spread", "pool_collect", *offset}
     assert files(window(3, 3)) == {"pool", "pool_spread", *offset}
+    assert files(window(3, 1)) == {"pool_slide", "pool_collect", *offset}
     assert files(window(9, 1)) == {"pool_spread", *offset}
     assert files(window(16, 1)) == {"pool", "pool_spread", "pool_argmax"}
     assert files(window(2), GPU) == {"pool_element"}

@@ -1,8 +1,7 @@
-"""Capturing: the unrealized graph under some nodes, in order, with the key of its structure.
+"""Capturing: the unrealized graph under some nodes, with the key of its structure.
 
-This runs for every realization, so it is one pass that visits each node once, and one more over
-flat lists. Two steps of a training loop capture different nodes with equal keys, and so find one
-plan.
+This runs for every realization, so it visits each node once and looks each edge up once. Two steps
+of a training loop capture different nodes with equal keys, and so find one plan.
 
 A realized node of another signature than `data` stands in the structure as a `data` leaf of its
 spec.
@@ -17,7 +16,6 @@ from tinygrad_cl.compiler.structure import DONOR, FREE, KEEP, WANTED, Structure
 from tinygrad_cl.dtypes import float32
 from tinygrad_cl.expansion import Expansion
 from tinygrad_cl.graph import Node, TensorSpec
-from tinygrad_cl.lowering import View
 
 
 class Capture:
@@ -28,102 +26,122 @@ class Capture:
         donate: whether buffers that nobody can read afterwards may be overwritten.
 
     Attributes:
-        nodes: the roots and all that they need, inputs first.
-        inputs: per node, the positions of its inputs.
+        nodes: the roots and all that they need, in the order in which they were found, roots first.
+        edges: the positions of the inputs of all nodes, node by node.
         flags: per node, what must hold of it afterwards; see `compiler.structure`.
-        roots: the positions of the roots.
+        roots: how many of the nodes are roots.
         key: equal for equal structures.
     """
 
-    __slots__ = ("flags", "inputs", "key", "nodes", "roots")
+    __slots__ = ("edges", "flags", "key", "nodes", "roots")
 
     def __init__(self, roots: list[Node], donate: bool) -> None:
-        self.nodes: list[Node] = []
-        self.inputs: list[list[int]] = []
+        self.edges: list[int] = []
         self.flags: list[int] = []
-        ids, edges = self._collect(roots)
-        for place in self.roots:
-            self.flags[place] = WANTED
+        if len(roots) == 1 and self._collect_op(roots[0], donate):
+            return
+        ids = self._collect(roots)
         if donate:
             self._find_donors()
         # A signature has a fixed number of inputs, so that flat lists say it all.
-        self.key = (tuple(ids), tuple(edges), tuple(self.flags))
+        self.key = (len(ids), *ids, *self.edges, *self.flags)
 
-    def _collect(self, roots: list[Node]) -> tuple[list[int], list[int]]:
-        """Fills `nodes`, `inputs`, `flags` and `roots`; returns what stands in the key of them."""
-        nodes, inputs, flags = self.nodes, self.inputs, self.flags
-        ids: list[int] = []
-        edges: list[int] = []
-        index: dict[Node, int] = {}  # -1: entered, its inputs are on the stack above it
-        stack = roots[::-1]
-        while stack:
-            node = stack.pop()
-            place = index.get(node)
-            if place is None:
-                index[node] = -1
-                height = len(stack)
-                for child in node.inputs:
-                    if child in index:
-                        continue
-                    if child.buffer is None and child.inputs:
-                        stack.append(child)
-                        continue
-                    index[child] = len(nodes)
-                    nodes.append(child)
-                    inputs.append(_NO_INPUTS)
-                    is_there = child.buffer is not None
-                    ids.append(-child.signature.leaf.id if is_there else child.signature.id)
-                    flags.append(FREE if is_there else _flag(child))
-                if len(stack) > height:
-                    stack.insert(height, node)
-                    continue
-            elif place >= 0:
+    def _collect_op(self, root: Node, donate: bool) -> bool:
+        """Fills all if the graph is one op over leaves, which needs no walk; tells whether it is.
+
+        The specs of the leaves are part of the op's signature, so that the key is short.
+        """
+        edges, nodes = self.edges, [root]
+        for child in root.inputs:
+            if child in nodes:
+                edges.append(nodes.index(child))
                 continue
-            given = [index[child] for child in node.inputs]
-            index[node] = len(nodes)
-            nodes.append(node)
-            inputs.append(given)
-            edges += given
-            ids.append(node.signature.id)
-            flags.append(FREE if node.owner is None and not node.needs_grad else _flag(node))
-        self.roots = [index[root] for root in roots]
-        return ids, edges
+            if child.buffer is None and child.scalar is None:
+                edges.clear()
+                return False
+            edges.append(len(nodes))
+            nodes.append(child)
+        child = root
+        flags = [FREE] * len(nodes)
+        self.nodes, self.flags, self.roots = nodes, flags, 1
+        if donate and not _keeps_inputs(root):
+            for at, count in enumerate(map(getrefcount, nodes)):
+                if count - _LISTED == edges.count(at) and _is_exclusive(nodes[at]):
+                    flags[at] = DONOR
+        flags[0] = WANTED
+        numbers = [child.scalar is None for child in nodes]
+        self.key = (0, root.signature.id, *edges, *flags, *numbers)
+        return True
+
+    def _collect(self, roots: list[Node]) -> list[int]:
+        """Fills all but the key; returns what stands in it of the nodes."""
+        index: dict[Node, int] = {root: at for at, root in enumerate(dict.fromkeys(roots))}
+        nodes, edges, flags = list(index), self.edges, self.flags
+        place_of, count = index.setdefault, len(nodes)
+        self.nodes, self.roots = nodes, count
+        ids: list[int] = []
+        for node in nodes:  # which grows
+            signature = node.signature
+            if node.buffer is not None:
+                ids.append(signature.leaf_id)
+                flags.append(FREE)
+                continue
+            ids.append(signature.id)
+            for child in node.inputs:
+                place = place_of(child, count)
+                if place == count:
+                    nodes.append(child)
+                    count += 1
+                edges.append(place)
+            if node.owner is None and not node.needs_grad:
+                flags.append(FREE)
+            else:
+                flags.append(_flag(node))
+        flags[: self.roots] = [WANTED] * self.roots
+        return ids
 
     def _find_donors(self) -> None:
         """Flags the leaves whose buffers nobody can read once this plan has run."""
         nodes, flags = self.nodes, self.flags
-        edges = [0] * len(nodes)  # references by nodes that are captured
-        retained = [False] * len(nodes)  # by one that goes on holding it
-        for at in range(len(nodes) - 1, -1, -1):
-            given = self.inputs[at]
-            if not given:
-                continue
-            flag = flags[at]
-            keeps = retained[at] or flag == KEEP
-            if not keeps:
-                if flag == FREE:
-                    keeps = getrefcount(nodes[at]) - _LISTED > edges[at]
-                else:
-                    keeps = _keeps_inputs(nodes[at])
-            for place in given:
-                edges[place] += 1
-                if keeps:
-                    retained[place] = True
-        for at, given in enumerate(self.inputs):
-            if given or retained[at] or nodes[at].buffer is None:
-                continue
-            # The node is held by those captured alone, and the buffer by the node alone.
-            if getrefcount(nodes[at]) - _LISTED == edges[at]:
-                buffer = nodes[at].buffer
-                if getrefcount(buffer) == _HELD and not buffer.foreign:  # type: ignore[union-attr]
-                    flags[at] = DONOR
+        held = [count - _LISTED for count in map(getrefcount, nodes)]
+        for place in self.edges:
+            held[place] -= 1
+        # Now it says how often a node is held besides by those captured.
+        found = [at for at, others in enumerate(held) if not others and _is_exclusive(nodes[at])]
+        if not found:
+            return
+        retained = self._retained(held)
+        for at in found:
+            if id(nodes[at]) not in retained:
+                flags[at] = DONOR
+
+    def _retained(self, held: list[int]) -> set[int]:
+        """The ids of the nodes that one which lives on goes on holding."""
+        stack: list[Node] = []
+        for node, flag, others in zip(self.nodes, self.flags, held, strict=True):
+            if node.buffer is None and (
+                flag == KEEP or (others > 0 if flag == FREE else _keeps_inputs(node))
+            ):
+                stack += node.inputs
+        retained: set[int] = set()
+        while stack:
+            node = stack.pop()
+            if id(node) not in retained:
+                retained.add(id(node))
+                if node.buffer is None:
+                    stack += node.inputs
+        return retained
 
     def expanded(self) -> Expansion:
         """Returns the frozen form of the graph, with what its formulas stand for."""
-        signatures = [
-            node.signature if node.buffer is None else node.signature.leaf for node in self.nodes
-        ]
-        return Expansion(signatures, self.inputs, self.flags, self.roots)
+        signatures, inputs, start = [], [], 0
+        for node in self.nodes:
+            is_there = node.buffer is not None
+            end = start if is_there else start + len(node.inputs)
+            signatures.append(node.signature.leaf if is_there else node.signature)
+            inputs.append(self.edges[start:end])
+            start = end
+        return Expansion(signatures, inputs, self.flags, range(self.roots))
 
     def structure(self) -> Structure:
         """Returns what the compiler reads of the graph."""
@@ -135,15 +153,25 @@ def _flag(node: Node) -> int:
     if node.scalar is not None:
         return FREE
     owner = node.owner
-    if owner is not None and owner() is not None and not _shows_a_buffer(node):
+    if (
+        owner is not None
+        and owner() is not None
+        and not (node.signature.is_view and _shows_a_buffer(node))
+    ):
         return WANTED
     return KEEP if _keeps_inputs(node) else FREE
+
+
+def _is_exclusive(node: Node) -> bool:
+    """Whether a node has a buffer that may be written to and that nothing else holds."""
+    buffer = node.buffer
+    return buffer is not None and getrefcount(buffer) == _HELD and not buffer.foreign
 
 
 def _shows_a_buffer(node: Node) -> bool:
     """Whether a node is a view of a realized one: whoever reads it later reads that buffer."""
     while node.buffer is None:
-        if type(node.signature.primitive.lowering) is not View:
+        if not node.signature.is_view:
             return False
         node = node.inputs[0]
     return True
@@ -154,9 +182,6 @@ def _keeps_inputs(node: Node) -> bool:
     return node.needs_grad and not (node.released or node.leaf)
 
 
-_NO_INPUTS: list[int] = []
-
-
 def _count_references() -> tuple[int, int]:
     """What `getrefcount` says of an object in a list, and of a local that an attribute holds.
 
@@ -165,7 +190,7 @@ def _count_references() -> tuple[int, int]:
     listed = [Node(graph.data_signature(TensorSpec((), float32)), (), None, False)]
     listed[0].buffer = object()  # type: ignore[assignment]
     buffer = listed[0].buffer
-    return getrefcount(listed[0]), getrefcount(buffer)
+    return next(map(getrefcount, listed)), getrefcount(buffer)
 
 
 _LISTED, _HELD = _count_references()

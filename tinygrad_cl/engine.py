@@ -47,14 +47,19 @@ class Executable(Protocol):
         nodes: Sequence[Leaf],
         given: Mapping[int, Buffer] | None = None,
         wanted: Sequence[tuple[int, int]] = (),
+        captured: bool = False,
     ) -> dict[int, Buffer]:
         """Runs the plan; returns the new buffers by position.
 
         Args:
-            nodes: the captured nodes, or what holds the buffers and numbers of their leaves.
+            nodes: a node per value, or what holds the buffers and numbers of the leaves among them.
             given: buffers that results may be written to; a device may use them or not.
             wanted: positions (and homes, see `Plan.home`) to return at least; all, if empty.
+            captured: whether nodes, and positions in the answer, are those of the capture.
         """
+
+    def release(self) -> None:
+        """Lets go of memory that others may use."""
 
 
 def realize(nodes: Sequence[Node]) -> None:
@@ -68,24 +73,38 @@ def realize(nodes: Sequence[Node]) -> None:
     pending = [node for node in nodes if node.buffer is None]
     if not pending:
         return
-    device = _common_device(pending)
+    device = pending[0].device
+    if device is None or len(pending) > 1:
+        device = _common_device(pending)
     if _deferred:
         pending += _take_deferred(device)
     with device.lock:
         captured = Capture(pending, device.kind != "host" and not inspection.modes)
-        executable = device.plans.get(captured.key)
-        if executable is None:
-            while len(device.plans) >= MAX_PLANS:  # the oldest: shapes that never come back
-                device.plans.pop(next(iter(device.plans)))
-            with _collector_paused():
-                executable = device.plans[captured.key] = _build(captured.expanded(), device)
-        nodes, flags = executable.expansion.spread(captured.nodes), executable.expansion.flags
-        buffers = executable.run(nodes)
-        if inspection.results is not None:
-            inspection.results(nodes, flags, buffers)
-        if tracing.active is not None:
-            tracing.active.ran(executable, nodes, flags, buffers)
-        _attach(nodes, buffers, device)
+        executable = device.plans.get(captured.key) or _planned(captured, device)
+        buffers = executable.run(captured.nodes, captured=True)
+        if inspection.results is not None or tracing.active is not None:
+            _tell(executable, captured.nodes, buffers)
+        _attach(captured.nodes, buffers, device)
+
+
+def _planned(captured: Capture, device: Device) -> Executable:
+    """Makes the plan of a capture and remembers it."""
+    while len(device.plans) >= MAX_PLANS:  # the oldest: shapes that never come back
+        device.plans.pop(next(iter(device.plans)))
+    with _collector_paused():
+        executable = device.plans[captured.key] = _build(captured.expanded(), device)
+    return executable
+
+
+def _tell(executable: Executable, captured: Sequence[Node], found: dict[int, Buffer]) -> None:
+    """Tells modes and tracers what a plan has computed, value by value."""
+    expansion = executable.expansion
+    nodes, flags = expansion.spread(captured), expansion.flags
+    buffers = {at: found[i] for at, i in enumerate(expansion.sources) if i in found}
+    if inspection.results is not None:
+        inspection.results(nodes, flags, buffers)
+    if tracing.active is not None:
+        tracing.active.ran(executable, nodes, flags, buffers)
 
 
 def explain(nodes: Sequence[Node]) -> Plan:
@@ -189,7 +208,7 @@ def _attach(nodes: Sequence[Node], buffers: dict[int, Buffer], device: Device) -
         node.buffer = buffer
         if node.device is None:
             node.device = device
-        if node.leaf or node.released or not node.needs_grad:
+        if not node.needs_grad or node.released or node.leaf:
             node.inputs = ()
 
 
@@ -235,8 +254,13 @@ class HostExecutable:
         nodes: Sequence[Leaf],
         given: Mapping[int, Buffer] | None = None,
         wanted: Sequence[tuple[int, int]] = (),
+        captured: bool = False,
     ) -> dict[int, Buffer]:
         """Runs the references in order; every result is a new array."""
+        if captured:
+            sources = self.expansion.sources
+            found = self.run(self.expansion.spread(nodes))
+            return {_of_capture(sources[at]): buffer for at, buffer in found.items()}
         arrays: dict[int, np.ndarray] = {}
         buffers: dict[int, Buffer] = {}
         for at, (node, value) in enumerate(zip(nodes, self.structure, strict=True)):
@@ -251,6 +275,9 @@ class HostExecutable:
                     arrays.pop(i, None)
         return buffers
 
+    def release(self) -> None:
+        """Does nothing: it holds no memory between runs."""
+
     def _compute(self, node: Leaf, value: Value, arrays: dict[int, np.ndarray]) -> np.ndarray:
         if node.buffer is not None:
             return self.device.view(node.buffer, value.shape, value.dtype)
@@ -260,3 +287,8 @@ class HostExecutable:
             inputs = [arrays[i] for i in value.inputs]
             result = value.signature.primitive.compute(inputs, value.signature.kwargs)
         return np.ascontiguousarray(result, dtype=value.dtype.numpy).reshape(value.shape)
+
+
+def _of_capture(source: int | None) -> int:
+    assert source is not None  # what is kept is shown by a node, and so none inside a formula
+    return source

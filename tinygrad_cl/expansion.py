@@ -22,7 +22,7 @@ class Expansion:
     """A captured graph as the compiler sees it.
 
     Args:
-        signatures: per captured node, inputs first.
+        signatures: per captured node.
         inputs: per captured node, the positions of its inputs.
         flags: per captured node, what must hold of it afterwards.
         roots: the positions of the nodes that the plan is for.
@@ -30,6 +30,8 @@ class Expansion:
     Attributes:
         structure: all values, those inside formulas among them.
         flags: per value.
+        sources: per value, the captured node that it belongs to, or None: it is inside a formula.
+        constants: the numbers inside formulas, by value.
     """
 
     def __init__(
@@ -43,13 +45,13 @@ class Expansion:
         self._sources: list[int] = []  # the captured node that a value belongs to, or -1
         self._inner: list[Node | None] = []  # the node of a formula that a value comes from
         self._known: dict[tuple[Any, ...], int] = {}
-        self._places: list[Any] = []  # of each captured node; of a call, those of its outputs
-        for at, made in enumerate(signatures):
-            given = [self._places[i] for i in inputs[at]]
-            self._places.append(self._expanded(at, made, given, flags[at]))
-        self._finish([self._places[root] for root in roots], len(signatures))
+        places: dict[int, Any] = {}  # of each captured node; of a call, those of its outputs
+        for at in _inputs_first(roots, inputs):
+            given = [places[i] for i in inputs[at]]
+            places[at] = self._expanded(at, signatures[at], given, flags[at])
+        self._finish([places[root] for root in roots], len(signatures))
 
-    def spread(self, nodes: Sequence[Node]) -> Sequence[Node]:
+    def spread(self, nodes: Sequence[Any]) -> Sequence[Any]:
         """Returns a node per value: captured ones, and those of formulas between them."""
         return self._pick([*nodes, *self._within])
 
@@ -101,7 +103,7 @@ class Expansion:
         return self._add(Value(shown, (place,), flag), at, None)
 
     def _finish(self, roots: list[int], captured: int) -> None:
-        """Brings the values into the order of a walk from the roots, as `Capture` has it."""
+        """Brings the values into the order of a walk from the roots."""
         order = _postorder(roots, self._values)
         place = {old: new for new, old in enumerate(order)}
         values = [self._values[old] for old in order]
@@ -112,14 +114,46 @@ class Expansion:
         within = [old for old in order if self._sources[old] < 0]
         self._within = [self._inner[old] for old in within]
         number = {old: captured + k for k, old in enumerate(within)}
-        sources = [number.get(old, self._sources[old]) for old in order]
-        pick: Any = itemgetter(*sources)
-        self._pick: Pick = pick if len(sources) > 1 else lambda nodes: (pick(nodes),)
-        del self._values, self._sources, self._inner, self._known, self._places
+        self.sources = [None if old in number else self._sources[old] for old in order]
+        self.constants = {
+            at: node.scalar
+            for at, old in enumerate(order)
+            if (node := self._inner[old]) is not None and node.scalar is not None
+        }
+        chosen = [number.get(old, self._sources[old]) for old in order]
+        pick: Any = itemgetter(*chosen)
+        self._pick: Pick = pick if len(chosen) > 1 else lambda nodes: (pick(nodes),)
+        del self._values, self._sources, self._inner, self._known
+
+
+def _inputs_first(roots: Sequence[int], inputs: Sequence[Sequence[int]]) -> list[int]:
+    """The captured nodes, inputs before their users; leaves as early as they are read."""
+    order: list[int] = []
+    entered: set[int] = set()
+    done: set[int] = set()
+    stack = list(reversed(roots))
+    while stack:
+        at = stack.pop()
+        if at in done:
+            continue
+        if at in entered:
+            done.add(at)
+            order.append(at)
+            continue
+        entered.add(at)
+        stack.append(at)
+        for child in inputs[at]:
+            if not inputs[child]:
+                if child not in done:
+                    done.add(child)
+                    order.append(child)
+            elif child not in entered:
+                stack.append(child)
+    return order
 
 
 def _postorder(roots: list[int], values: Sequence[Value]) -> list[int]:
-    """The values that the roots need, inputs first, in the order of `Capture`."""
+    """The values that the roots need, inputs first."""
     order: list[int] = []
     entered: set[int] = set()
     done: set[int] = set()

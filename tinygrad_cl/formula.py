@@ -11,9 +11,11 @@ each op can be named.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import numpy as np
@@ -41,8 +43,12 @@ Build = Callable[..., Any]  # makes a node, or a tuple of nodes, from nodes
 
 
 class _State:
-    """How many formulas are being written; what is composed is written out in them."""
+    """How many formulas are being written; what is composed is written out in them.
 
+    Other threads write theirs out as well meanwhile, which changes no value.
+    """
+
+    lock = threading.Lock()
     writing = 0
 
 
@@ -54,11 +60,13 @@ def is_written_out() -> bool:
 @contextmanager
 def writing() -> Iterator[None]:
     """Lets each op be a node of its own in a block."""
-    _State.writing += 1
+    with _State.lock:
+        _State.writing += 1
     try:
         yield
     finally:
-        _State.writing -= 1
+        with _State.lock:
+            _State.writing -= 1
 
 
 def placeholder(spec: TensorSpec) -> Node:
@@ -79,7 +87,7 @@ class Formula:
         is_single: whether the node of a call is its one output; else each has a node of its own.
     """
 
-    __slots__ = ("_parts", "_shared", "inputs", "is_single", "order", "outputs", "read")
+    __slots__ = ("_parts", "_pick", "_shared", "inputs", "is_single", "order", "outputs", "read")
 
     def __init__(self, inputs: Sequence[Node], outputs: Sequence[Node]) -> None:
         self.inputs = tuple(inputs)
@@ -88,6 +96,7 @@ class Formula:
         found = toposort(outputs, lambda node: () if id(node) in place else node.inputs)
         self.order = [node for node in found if id(node) not in place]
         self.read = sorted(place[id(node)] for node in found if id(node) in place)
+        self._pick = itemgetter(*self.read) if len(self.read) > 1 else None
         specs = tuple([inputs[at].signature.spec for at in self.read])
         self._shared = unshared_signature(CALL, (self,), specs)
         shared = (self._shared.spec,)
@@ -124,12 +133,13 @@ class Formula:
                         "first and create its optimizer then"
                     )
                 device = node.device
-        given = tuple([inputs[at] for at in self.read])
+        given = self._pick(inputs) if self._pick else tuple([inputs[at] for at in self.read])
         if self.is_single:
             return [Node(self._shared, given, device, False)]
-        shared = (Node(self._shared, given, device, False),) if self.order else ()
+        shared = Node(self._shared, given, device, False) if self.order else None
+        # Each part has a tuple of its own: who holds the call is found by counting references.
         return [
-            inputs[part] if type(part) is int else Node(part, shared, device, False)  # type: ignore[arg-type]
+            inputs[part] if type(part) is int else Node(part, (shared,), device, False)  # type: ignore[arg-type]
             for part in self._parts
         ]
 

@@ -12,6 +12,7 @@ formulas.
 from __future__ import annotations
 
 import itertools
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from tinygrad_cl.dtypes import DType, Scalar, widened
 from tinygrad_cl.errors import DeviceError, DTypeError
+from tinygrad_cl.lowering import Host, View
 from tinygrad_cl.shapes import Shape
 
 if TYPE_CHECKING:
@@ -111,7 +113,18 @@ def register(primitive: Primitive) -> Primitive:
 class Signature:
     """A primitive with its attrs and the specs of its inputs; interned."""
 
-    __slots__ = ("attrs", "differentiable", "id", "inputs", "kwargs", "leaf", "primitive", "spec")
+    __slots__ = (
+        "attrs",
+        "differentiable",
+        "id",
+        "inputs",
+        "is_view",
+        "kwargs",
+        "leaf",
+        "leaf_id",
+        "primitive",
+        "spec",
+    )
 
     def __init__(
         self,
@@ -132,6 +145,8 @@ class Signature:
         )
         # Of a leaf that holds a value of this spec.
         self.leaf: Signature = self if primitive is DATA else data_signature(spec)
+        self.leaf_id = -self.leaf.id
+        self.is_view = type(primitive.lowering) is View
 
     def __str__(self) -> str:
         given = "".join(f" {name}={value}" for name, value in self.kwargs.items())
@@ -140,6 +155,9 @@ class Signature:
     __repr__ = __str__
 
 
+MAX_SIGNATURES = 1 << 15  # a program with ever new shapes or attrs must not grow for ever
+
+# By primitive, attrs, and the leaf signature of each input; by primitive and spec for leaves.
 _SIGNATURES: dict[tuple[Any, ...], Signature] = {}
 _numbers = itertools.count(1)
 
@@ -153,6 +171,9 @@ def _intern(
 ) -> Signature:
     if spec is None:
         spec = primitive.spec(*specs, **dict(zip(primitive.attrs, attrs, strict=True)))
+    if len(_SIGNATURES) >= MAX_SIGNATURES:  # what is in use comes back, under another number
+        for oldest in list(itertools.islice(_SIGNATURES, MAX_SIGNATURES // 4)):
+            _SIGNATURES.pop(oldest, None)
     return _SIGNATURES.setdefault(key, Signature(primitive, attrs, specs, spec, next(_numbers)))
 
 
@@ -164,7 +185,7 @@ def signature(
     Raises:
         ShapeError, DTypeError: from the primitive's spec rule.
     """
-    key = (primitive, attrs, specs)
+    key = (primitive, attrs, *map(data_signature, specs))
     return _SIGNATURES.get(key) or _intern(primitive, attrs, specs, key)
 
 
@@ -183,8 +204,8 @@ class Leaf(Protocol):
     scalar: Scalar | None
 
 
-class GradMode:
-    """Whether new nodes record that they need gradients; `autograd.no_grad` switches it."""
+class GradMode(threading.local):
+    """Whether new nodes of this thread record that they need gradients: `autograd.no_grad`."""
 
     enabled = True
 
@@ -192,8 +213,8 @@ class GradMode:
 grad_mode = GradMode()
 
 
-class CastMode:
-    """The dtype of 16 bits in which products are made; None while `amp.autocast` is off."""
+class CastMode(threading.local):
+    """The dtype of 16 bits in which this thread makes products; None while `autocast` is off."""
 
     dtype: DType | None = None
 
@@ -324,12 +345,11 @@ def apply(primitive: Primitive, inputs: tuple[Node, ...], attrs: tuple[Any, ...]
         ShapeError, DTypeError: from the primitive's spec rule.
         DeviceError: if the inputs live on different devices.
     """
-    specs = tuple([node.signature.spec for node in inputs])
-    key = (primitive, attrs, specs)
-    signature = _SIGNATURES.get(key) or _intern(primitive, attrs, specs, key)
+    key: list[Any] = [primitive, attrs]
     device: Device | None = None
     needs_grad = False
     for node in inputs:
+        key.append(node.signature.leaf)
         if node.needs_grad:
             needs_grad = True
         if node.device is not device and node.device is not None:
@@ -339,6 +359,10 @@ def apply(primitive: Primitive, inputs: tuple[Node, ...], attrs: tuple[Any, ...]
                     "move one of them with .to(...)"
                 )
             device = node.device
+    kind = tuple(key)
+    signature = _SIGNATURES.get(kind) or _intern(
+        primitive, attrs, tuple([node.signature.spec for node in inputs]), kind
+    )
     return Node(
         signature, inputs, device, needs_grad and grad_mode.enabled and signature.differentiable
     )
@@ -349,8 +373,6 @@ def _no_reference(*arrays: Any, **attrs: Any) -> Any:
 
 
 def _leaf_primitive(name: str) -> Primitive:
-    from tinygrad_cl.lowering import Host
-
     return register(
         Primitive(name, lambda: TensorSpec((), _unreachable()), _no_reference, Host("a leaf"))
     )

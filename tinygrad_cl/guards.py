@@ -13,6 +13,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from tinygrad_cl.autograd.handle import Handle
 from tinygrad_cl.tracing import tracing
 
 PLAIN = (type(None), bool, int, float, complex, str, bytes)
@@ -36,12 +37,16 @@ class Guards:
     Args:
         function: any callable.
         more: further objects that it works on, such as its arguments that are no tensors.
+
+    Attributes:
+        tensors: identities of the tensors that were seen.
     """
 
     def __init__(self, function: Callable[..., Any], more: tuple[Any, ...] = ()) -> None:
         self._probes: list[_Probe] = []
         self._settings: list[tuple[Any, Any]] = []
         self._seen: set[int] = set()
+        self.tensors: set[int] = set()
         self._probed: set[tuple[Any, str]] = set()
         self._kept: list[Any] = [function, more]  # ids stay unique while they live
         self._look_at(function, _name(function), 0)
@@ -75,7 +80,9 @@ class Guards:
         if depth > _MAX_DEPTH or id(value) in self._seen or _is_plain(value):
             return
         self._seen.add(id(value))
-        if hasattr(value, "_tracing_state"):
+        if isinstance(value, Handle):
+            self.tensors.add(id(value))
+        elif hasattr(value, "_tracing_state"):
             self._look_at_settings(value, depth)
         elif isinstance(value, types.MethodType):
             self._look_at_object(value.__self__, _names(value.__func__), where, depth)
@@ -102,6 +109,9 @@ class Guards:
         self._settings.append((value, value._tracing_state()))
         for part in getattr(value, "_tracing_parts", tuple)():
             self._look_at(part, type(part).__name__, depth + 1)
+        if hasattr(value, "parameters") and hasattr(value, "buffers"):
+            self.tensors.update(map(id, value.parameters()))
+            self.tensors.update(map(id, value.buffers()))
         for part in value.modules() if hasattr(value, "modules") else ():
             if not _is_ours(type(part)):
                 self._look_at(type(part).forward, type(part).__name__, depth + 1)

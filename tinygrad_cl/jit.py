@@ -22,7 +22,7 @@ import numpy as np
 from tinygrad_cl import engine
 from tinygrad_cl.autograd.handle import Handle, wrap
 from tinygrad_cl.errors import ArgumentError
-from tinygrad_cl.graph import TensorSpec, cast_mode, grad_mode
+from tinygrad_cl.graph import Signature, cast_mode, grad_mode
 from tinygrad_cl.guards import PLAIN, Guards
 from tinygrad_cl.recording import Recorder, Recording, difference
 from tinygrad_cl.replay import HELD, Replay
@@ -59,7 +59,7 @@ class _Variant:
 
     def describe(self) -> Iterator[str]:
         """Yields what `print(jit)` shows of it."""
-        specs = [str(part[0]) for part in self.key[1:] if _is_tensor_key(part)]
+        specs = [str(part.spec) for part in self.key if isinstance(part, Signature)]
         yield f"  ({', '.join(specs)}): {self._state()}"
         if self.replay is not None:
             yield from (f"    {line}" for line in self.replay.describe())
@@ -81,16 +81,21 @@ class Jit:
     plans and launches, the tensors that are updated, the numbers that are drawn, and what is
     checked.
 
+    Args:
+        function: a function or a module.
+        quiet: log no warning if its calls run define-by-run.
+
     Attributes:
         function: what it was made from.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], quiet: bool = False) -> None:
         if not callable(function):
             raise ArgumentError(f"jit: expected a function or a module, got {function!r}")
         functools.update_wrapper(self, function, updated=())
         self.function = function
         self._variants: dict[Any, _Variant] = {}
+        self._level = logging.DEBUG if quiet else logging.WARNING
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Returns what the function returns for these arguments."""
@@ -98,31 +103,45 @@ class Jit:
             return self.function(*args, **kwargs)
         tensors: list[Handle] = []
         key: list[Any] = [grad_mode.enabled, cast_mode.dtype]
-        form = _flatten((args, kwargs), tensors, key)
-        variant = self._variant(tuple(key))
-        if variant.replay is not None and variant.guards is not None:
-            reason = variant.guards.check() or variant.replay.refusal()
+        form = None  # of tensors one after another, as in most calls
+        for value in args:
+            if kwargs or not isinstance(value, Handle):
+                tensors, key = [], key[:2]
+                form = _flatten((args, kwargs), tensors, key)
+                break
+            node = value.node
+            tensors.append(value)
+            key += (node.signature.leaf, node.device, node.needs_grad)
+        else:
+            if kwargs:
+                form = _flatten(((), kwargs), tensors, key)
+        if len(tensors) > 1 and len({id(tensor.node) for tensor in tensors}) < len(tensors):
+            key.append(_repeats(tensors))
+        variant = self._variants.get(tuple(key)) or self._new_variant(tuple(key))
+        replay = variant.replay
+        if replay is not None:
+            reason = variant.guards.check() or replay.refusal()  # type: ignore[union-attr]
             if not reason:
                 variant.replays += 1
-                for tensor in tensors:
-                    if tensor.node.buffer is None:
-                        engine.realize([tensor.node])
-                return _unflatten(variant.form, iter(variant.replay(tensors)))
+                _realize(tensors)
+                outputs = replay(tensors)
+                form = variant.form
+                return outputs[0] if form is _TENSOR else _unflatten(form, iter(outputs))
             if reason is HELD:  # this call alone
                 return self._run(form, tensors)
             log.info("%s: captured again: %s", self.__name__, reason)
             variant.reset(reason)
         return self._capture(variant, form, tensors)
 
-    def _variant(self, key: tuple[Any, ...]) -> _Variant:
-        variant = self._variants.get(key)
-        if variant is None:
-            while len(self._variants) >= MAX_VARIANTS:
-                self._variants.pop(next(iter(self._variants)))
-            variant = self._variants[key] = _Variant(key)
+    def _new_variant(self, key: tuple[Any, ...]) -> _Variant:
+        while len(self._variants) >= MAX_VARIANTS:
+            self._variants.pop(next(iter(self._variants)))
+        variant = self._variants[key] = _Variant(key)
         return variant
 
     def _run(self, form: Any, tensors: list[Handle]) -> Any:
+        if form is None:
+            return self.function(*tensors)
         args, kwargs = _unflatten(form, iter(tensors))
         return self.function(*args, **kwargs)
 
@@ -134,9 +153,7 @@ class Jit:
             return self._run(form, tensors)
         others = tuple(_others(form))
         guards = Guards(self.function, others)
-        for tensor in tensors:
-            if tensor.node.buffer is None:
-                engine.realize([tensor.node])
+        _realize(tensors)
         recorder = Recorder(tensors, variant.parameters)
         tracing.active = recorder
         try:
@@ -146,6 +163,8 @@ class Jit:
             recording = recorder.finish(outputs)
         finally:
             tracing.active = None
+        if any(id(tensor) in guards.tensors for tensor in tensors):
+            recorder.refuse("an argument is one of the tensors that it uses itself")
         reason = recorder.reason
         if not reason and variant.guards is not None and variant.last is not None:
             reason = variant.guards.check() or difference(variant.last, recording)
@@ -169,7 +188,7 @@ class Jit:
         elif final or (reason and variant.captures >= MAX_CAPTURES):
             variant.given_up = True
             variant.reset(reason)
-            log.warning("%s runs define-by-run: %s", self.__name__, reason)
+            log.log(self._level, "%s runs define-by-run: %s", self.__name__, reason)
 
     # ---- looking at it
 
@@ -242,14 +261,22 @@ def jit(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     return function if options.get("disable") else Jit(function)
 
 
-def _is_tensor_key(part: Any) -> bool:
-    return isinstance(part, tuple) and bool(part) and isinstance(part[0], TensorSpec)
-
-
 # ---- arguments and results
 
 _TENSOR = object()  # stands in a form for the next tensor
 _Form = Any
+
+
+def _repeats(tensors: list[Handle]) -> tuple[int, ...]:
+    """Which of several tensors are one: for each, where it comes first."""
+    places: dict[int, int] = {}
+    return tuple([places.setdefault(id(t.node), at) for at, t in enumerate(tensors)])
+
+
+def _realize(tensors: list[Handle]) -> None:
+    for tensor in tensors:
+        if tensor.node.buffer is None:
+            engine.realize([tensor.node])
 
 
 def _flatten(value: Any, tensors: list[Handle], key: list[Any]) -> _Form:
@@ -257,7 +284,7 @@ def _flatten(value: Any, tensors: list[Handle], key: list[Any]) -> _Form:
     if isinstance(value, Handle):
         node = value.node
         tensors.append(value)
-        key.append((node.signature.spec, id(node.device), node.needs_grad))
+        key += (node.signature.leaf, node.device, node.needs_grad)
         return _TENSOR
     kind = type(value)
     if kind is tuple or kind is list:

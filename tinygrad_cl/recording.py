@@ -100,6 +100,9 @@ class Recorder:
         self._arguments = {id(tensor.node): i for i, tensor in enumerate(arguments)}
         self._given = {id(tensor) for tensor in arguments}
         self._grads_before: list[tuple[Handle, Handle | None]] = [(p, p.grad) for p in parameters]
+        self._nodes_before = {
+            id(p): None if p.grad is None else weakref.ref(p.grad.node) for p in parameters
+        }
         self._runs: list[Run] = []
         self._events: list[Numbers] = []
         self._drawn: dict[int, tuple[Node, int, int]] = {}
@@ -112,12 +115,13 @@ class Recorder:
         self._tensors: dict[int, Handle] = {}
         self._constants: dict[int, np.ndarray] = {}
         if any(tensor.node.needs_grad for tensor in arguments):
-            self._refuse("an argument requires grad")
+            self.refuse("an argument requires grad")
 
     def _is_mine(self) -> bool:
         return threading.get_ident() == self._thread
 
-    def _refuse(self, reason: str) -> None:
+    def refuse(self, reason: str) -> None:
+        """Says why the call cannot be replayed; the first reason counts."""
         self.reason = self.reason or reason
 
     # ---- what the rooms report
@@ -137,7 +141,7 @@ class Recorder:
     def read(self, node: Node) -> None:
         """Refuses: what the host reads would be the number of this call for ever."""
         if self._is_mine():
-            self._refuse(
+            self.refuse(
                 f"it reads a value of shape {node.shape} on the host (item, numpy, bool, print, "
                 "a mask as index, ...); return the tensor and read it outside"
             )
@@ -179,7 +183,7 @@ class Recorder:
         donors = frozenset(at for at in leaves if flags[at] == DONOR)
         for at in donors:
             if leaves[at].kind in ("constant", "argument"):
-                self._refuse("a plan overwrites a value that the next call needs")
+                self.refuse("a plan overwrites a value that the next call needs")
         for at in buffers:
             self._results[id(nodes[at])] = (weakref.ref(nodes[at]), number, at)
         self._runs.append(Run(executable, device, len(nodes), leaves, numbers, donors))
@@ -221,14 +225,14 @@ class Recorder:
         for tensor in outputs:
             node = tensor.node
             if node.needs_grad and not (node.leaf or node.released):
-                self._refuse(
+                self.refuse(
                     f"it returns a value of shape {node.shape} whose backward pass is still to "
                     "come; call backward inside it, or return `.detach()`, or use `no_grad`"
                 )
         returned = {id(tensor) for tensor in outputs}
         changed = [t for t in (ref() for ref in self._rebound.values()) if t is not None]
         if any(id(t) in self._given for t in changed):
-            self._refuse("it changes an argument in place")
+            self.refuse("it changes an argument in place")
         made = {id(p.grad) for p in self.parameters} - self._tensors.keys()  # by this call
         changed = [t for t in changed if id(t) not in returned | made]
         pending = [t.node for t in (*outputs, *changed)]
@@ -240,7 +244,7 @@ class Recorder:
         for nodes in by_device.values():
             engine.realize(nodes)
         effects = [Effect(t, False, self._source(t.node), t.node.signature.spec) for t in changed]
-        for t in {id(t): t for t in with_grads}.values():
+        for t in {id(t): t for t in with_grads if self._is_regraded(t)}.values():
             assert t.grad is not None
             effects.append(Effect(t, True, self._source(t.grad.node), t.grad.node.signature.spec))
         own = [e for e in effects if not (e.source.kind == "tensor" and e.source.what is e.tensor)]
@@ -248,6 +252,13 @@ class Recorder:
         return Recording(
             self._runs, self._events, results, own, self._constants, self._grads_before
         )
+
+    def _is_regraded(self, tensor: Handle) -> bool:
+        """Whether the call gave a tensor another gradient, or changed the one it had."""
+        if id(tensor) not in self._nodes_before:
+            return id(tensor) in self._graded
+        before = self._nodes_before[id(tensor)]
+        return tensor.grad is None or before is None or before() is not tensor.grad.node
 
 
 def difference(first: Recording, second: Recording) -> str:

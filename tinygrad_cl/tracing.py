@@ -58,10 +58,18 @@ class Tracer(Protocol):
 
 
 class Tracing:
-    """Holds the tracer, if there is one, and counts changes of settings."""
+    """Holds the tracer, if there is one, and counts what a captured function could depend on.
+
+    Attributes:
+        active: the tracer.
+        changes: how often a setting of some object has changed.
+        rebinds: how often a living tensor got another node, or its node became a leaf or got or
+            lost a hook. While it stands still, tensors are what they were.
+    """
 
     active: Tracer | None = None
     changes: int = 0
+    rebinds: int = 0
 
 
 tracing = Tracing()

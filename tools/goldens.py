@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from goldens import FOLDER, GOLDENS, golden_text
 
 def main() -> None:
     """Writes one file per plan and names those that changed."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     FOLDER.mkdir(exist_ok=True)
     for make in GOLDENS:
         path, text = FOLDER / f"{make.__name__}.cl", golden_text(make)

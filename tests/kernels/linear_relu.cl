@@ -2,14 +2,14 @@
  * A dense layer: bias and activation in the epilogue of the matrix product.
  *
  * plan: 7 nodes, 1 groups, 1 launches, arena 0 bytes
- *   0 launch matmul_add_relu__804e57 grid (4,)
+ *   0 launch matmul_add_relu__e1f906 grid (4,)
  *       anchor %3 <matmul 128x120 float32>
  *       fused  %5 <add 128x120 float32>
  *       fused  %6 <relu 128x120 float32>
  *       stores %6 128x120 float32, fresh
  */
 
-#define KERNEL matmul_add_relu__804e57
+#define KERNEL matmul_add_relu__e1f906
 #define VEC 16
 #define TAG f32
 #define ACC float
@@ -19,7 +19,7 @@
 #define DIRECT 0
 #define PACK_A 0
 #define FLIPPED 1
-#define TAIL 0
+#define TAIL 1
 #define ROWS 8
 #define COLS 2
 #define KC 1024

@@ -2,7 +2,7 @@
  * Softmax as a composition: its expressions are computed inside the folds.
  *
  * plan: 6 nodes, 3 groups, 3 launches, arena 2048 bytes
- *   0 launch max__e89923 grid (1, 1)
+ *   0 launch max__2ad2fa grid (1, 1)
  *       anchor %1 <max 128x1 float32 dim=(1,) keepdim=True>
  *       stores %1 128x1 float32, arena
  *   1 launch sub_exp_sum__ccd394 grid (1, 1)
@@ -20,7 +20,7 @@
  *       stores %5 128x10 float32, fresh
  */
 
-#define KERNEL max__e89923
+#define KERNEL max__2ad2fa
 #define VEC 16
 static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n, __global const float *xp0, long xs0)
 {
@@ -31,6 +31,7 @@ static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n,
 #define UNRAVEL_KEPT(k) const size_t k_0 = k;
 #define UNRAVEL_FOLD(f)
 #define INNER
+#define OVER(acc, x) ((x) > (acc) ? (x) : (acc))
 #define KIND_T float
 #define KIND_V V_f32
 #define KIND_MASK MASK_f32

@@ -2,21 +2,21 @@
  * Softmax of a large tensor: a kernel takes some rows at a time through all passes.
  *
  * plan: 6 nodes, 1 groups, 1 launches, arena 29184 bytes
- *   0 launch slices_max_to_div__64fb09 grid (4,)
+ *   0 launch slices_max_to_div__c8b777 grid (4,)
  *       slices 64 of 16 items, 7168 bytes between
- *         0 launch max__52056a grid (1, 1)
+ *         0 launch max__0b934a grid (1, 1)
  *             anchor %1 <max 16x1 float32 dim=(1,) keepdim=True>
  *             stores %1 16x1 float32, arena
- *         1 launch sub_exp__f7b466 grid (1,)
+ *         1 launch sub_exp__197852 grid (1,)
  *             border DOMAIN: the two run over different numbers of elements: %1 <max 16x1 float32 dim=(1,) keepdim=True>
  *             fused  %2 <sub 16x100 float32>
  *             fused  %3 <exp 16x100 float32>
  *             stores %3 16x100 float32, arena
- *         2 launch sum__f421b5 grid (1, 1)
+ *         2 launch sum__c55b67 grid (1, 1)
  *             border FAN_OUT: 2 kernels read it: %3 <exp 16x100 float32>
  *             anchor %4 <sum 16x1 float32 dim=(1,) keepdim=True>
  *             stores %4 16x1 float32, arena
- *         3 launch div__b2dbc8 grid (1,)
+ *         3 launch div__710a68 grid (1,)
  *             border FAN_OUT: 2 kernels read it: %3 <exp 16x100 float32>
  *             border DOMAIN: the two run over different numbers of elements: %4 <sum 16x1 float32 dim=(1,) keepdim=True>
  *             fused  %5 <div 16x100 float32>
@@ -25,17 +25,18 @@
  */
 
 /* phase 0 */
-#define KERNEL max__52056a
+#define KERNEL max__0b934a
 #define VEC 16
 static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n, __global const float *xp0, long xs0)
 {
-    const V_f32 r0 = LOADP_float(xp0, k_0 * xs0 + j, n);  // float32
+    const V_f32 r0 = LOADR_float(xp0, k_0 * xs0 + j, n);  // float32
     return r0;
 }
 #define ELEMENT(j, n) NAME(element)(k_0, j, n, xp0, xs0)
 #define UNRAVEL_KEPT(k) const size_t k_0 = k;
 #define UNRAVEL_FOLD(f)
 #define INNER
+#define OVER(acc, x) ((x) > (acc) ? (x) : (acc))
 #define KIND_T float
 #define KIND_V V_f32
 #define KIND_MASK MASK_f32
@@ -56,11 +57,11 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define UNROLL 4
 #include "reduce.cl"
 /* phase 1 */
-#define KERNEL sub_exp__f7b466
+#define KERNEL sub_exp__197852
 #define VEC 16
 static inline void NAME(body)(const size_t i0, const size_t j, const int n, __global const float *p0, long s0, __global const float *p1, __global float *q0, long s1)
 {
-    const V_f32 r0 = LOADP_float(p0, i0 * s0 + j, n);  // float32
+    const V_f32 r0 = LOADR_float(p0, i0 * s0 + j, n);  // float32
     const V_f32 r1 = SPLAT_f32(LOAD1_float(p1, i0));  // float32
     const V_f32 r2 = r0 - r1;  // sub float32
     const V_f32 r3 = exp(r2);  // exp float32
@@ -74,11 +75,11 @@ static inline void NAME(body)(const size_t i0, const size_t j, const int n, __gl
 #define NEXT_ROW i0++;
 #include "elementwise.cl"
 /* phase 2 */
-#define KERNEL sum__f421b5
+#define KERNEL sum__c55b67
 #define VEC 16
 static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n, __global const float *xp0, long xs0)
 {
-    const V_f32 r0 = LOADP_float(xp0, k_0 * xs0 + j, n);  // float32
+    const V_f32 r0 = LOADR_float(xp0, k_0 * xs0 + j, n);  // float32
     return r0;
 }
 #define ELEMENT(j, n) NAME(element)(k_0, j, n, xp0, xs0)
@@ -105,11 +106,11 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define UNROLL 4
 #include "reduce.cl"
 /* phase 3 */
-#define KERNEL div__b2dbc8
+#define KERNEL div__710a68
 #define VEC 16
 static inline void NAME(body)(const size_t i0, const size_t j, const int n, __global const float *p0, long s0, __global const float *p1, __global float *q0, long s1)
 {
-    const V_f32 r0 = LOADP_float(p0, i0 * s0 + j, n);  // float32
+    const V_f32 r0 = LOADR_float(p0, i0 * s0 + j, n);  // float32
     const V_f32 r1 = SPLAT_f32(LOAD1_float(p1, i0));  // float32
     const V_f32 r2 = r0 / r1;  // div float32
     STOREP_float(r2, q0, i0 * s1 + j, n);
@@ -121,12 +122,12 @@ static inline void NAME(body)(const size_t i0, const size_t j, const int n, __gl
 #define UNRAVEL(row) size_t i0 = row;
 #define NEXT_ROW i0++;
 #include "elementwise.cl"
-#define KERNEL slices_max_to_div__64fb09
+#define KERNEL slices_max_to_div__c8b777
 #define VEC 1
 #define PARAMS , __global void *p0, __global void *p1
 #define PHASES  \
-    RUN(phase_max__52056a, 1, 1, 1, T(0), 1, T(1), T(2), T(3), T(0), T(4), AT(p0, slice * T(5)), T(1), AT(mine, T(6))) \
-    RUN(phase_sub_exp__f7b466, 1, 1, 1, T(0), T(1), T(2), AT(p0, slice * T(5)), T(1), AT(mine, T(6)), AT(mine, 0), T(1)) \
-    RUN(phase_sum__f421b5, 1, 1, 1, T(0), 1, T(1), T(2), T(3), T(0), T(4), AT(mine, 0), T(1), AT(mine, T(6))) \
-    RUN(phase_div__b2dbc8, 1, 1, 1, T(0), T(1), T(2), AT(mine, 0), T(1), AT(mine, T(6)), AT(p1, slice * T(5)), T(1))
+    RUN(phase_max__0b934a, 1, 1, 1, T(0), 1, T(1), T(2), T(3), T(0), T(4), AT(p0, slice * T(5)), T(1), AT(mine, T(6))) \
+    RUN(phase_sub_exp__197852, 1, 1, 1, T(0), T(1), T(2), AT(p0, slice * T(5)), T(1), AT(mine, T(6)), AT(mine, 0), T(1)) \
+    RUN(phase_sum__c55b67, 1, 1, 1, T(0), 1, T(1), T(2), T(3), T(0), T(4), AT(mine, 0), T(1), AT(mine, T(6))) \
+    RUN(phase_div__710a68, 1, 1, 1, T(0), T(1), T(2), AT(mine, 0), T(1), AT(mine, T(6)), AT(p1, slice * T(5)), T(1))
 #include "slices.cl"

@@ -160,7 +160,11 @@ def _blocks(seed: int, before: int, shape: Any) -> Array:
 
 
 def rand(seed: int, before: int, shape: Any) -> Array:
-    return (_blocks(seed, before, shape)[..., 0] >> np.uint64(8)) / 2.0**24
+    """Four numbers share a block; those blocks' counters begin at 2**64."""
+    count = int(np.prod(shape, dtype=np.int64))
+    numbers = [divmod(before + i, 4) for i in range(count)]
+    words = [philox4x32(2**64 + block, seed % 2**64)[word] for block, word in numbers]
+    return (np.array(words, np.uint64).reshape(shape) >> np.uint64(8)) / 2.0**24
 
 
 def randn(seed: int, before: int, shape: Any) -> Array:

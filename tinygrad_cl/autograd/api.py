@@ -179,6 +179,7 @@ class RemovableHandle:
     def remove(self) -> None:
         """Removes the hook; removing it twice does nothing."""
         self._hooks.pop(self._key, None)
+        tracing.rebinds += 1
 
     def __enter__(self) -> RemovableHandle:
         return self
@@ -202,6 +203,7 @@ def add_hook(tensor: Handle, hook: Callable[[Tensor], Tensor | None]) -> Removab
         node.hooks = {}
     key = max(node.hooks, default=RETAIN) + 1
     node.hooks[key] = hook
+    tracing.rebinds += 1
     return RemovableHandle(node.hooks, key)
 
 
@@ -222,3 +224,4 @@ def retain_grad(tensor: Handle) -> None:
             _accumulate(owner, cotangent, grad_mode.enabled)
 
     node.hooks = {**(node.hooks or {}), RETAIN: keep}
+    tracing.rebinds += 1

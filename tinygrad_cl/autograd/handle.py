@@ -73,5 +73,6 @@ def rebind(tensor: Handle, node: Node) -> None:
         old.owner = None
     tensor.node = node
     node.owner = _ref(tensor)
+    tracing.rebinds += 1
     if tracing.active is not None:
         tracing.active.rebound(tensor, old)

@@ -33,7 +33,6 @@ from tinygrad_cl.graph import (
     apply,
     grad_mode,
     scalar,
-    toposort,
 )
 from tinygrad_cl.shapes import Shape
 
@@ -62,7 +61,7 @@ def walk(
         GradientError: if a part of the graph was released by an earlier walk.
     """
     targets = None if wanted is None else {id(node) for node in wanted}
-    order = toposort(roots, sources)
+    order = _order(roots)
     useful = None if targets is None else _useful(order, targets)
     pending: Pending = {}
     propagate = origins.following(_propagate) if origins.active() else _propagate
@@ -88,6 +87,24 @@ def walk(
     return found
 
 
+def _order(roots: Sequence[Node]) -> list[Node]:
+    """The nodes that gradients pass, inputs before their users."""
+    order: list[Node] = []
+    seen: set[Node] = set()
+    stack: list[Node | None] = [*reversed(roots)]
+    while stack:
+        node = stack.pop()
+        if node is None:  # the node below it is done
+            order.append(stack.pop())  # type: ignore[arg-type]
+        elif node not in seen:
+            seen.add(node)
+            if node.leaf:
+                order.append(node)
+                continue
+            stack += (node, None, *reversed(sources(node)))
+    return order
+
+
 def sources(node: Node) -> Sequence[Node]:
     """The inputs of `node` through which gradients flow."""
     if node.leaf:
@@ -105,8 +122,13 @@ def _useful(order: Sequence[Node], targets: set[int]) -> set[int]:
     """The ids of the nodes from which a target can be reached; `order` has inputs first."""
     found: set[int] = set()
     for node in order:
-        if id(node) in targets or any(id(source) in found for source in sources(node)):
+        if id(node) in targets:
             found.add(id(node))
+            continue
+        for source in sources(node):
+            if id(source) in found:
+                found.add(id(node))
+                break
     return found
 
 
@@ -119,14 +141,11 @@ def _propagate(node: Node, g: Any, useful: set[int] | None, pending: Pending) ->
     if type(primitive) is Composed or not (
         grad_mode.enabled or primitive.peeks or is_written_out()
     ):
-        places = tuple(
-            [
-                place
-                for place, source in enumerate(inputs)
-                if source.needs_grad and (useful is None or id(source) in useful)
-            ]
-        )
-        for place, pulled in zip(places, pull(node, g, places), strict=True):
+        places = []
+        for place, source in enumerate(inputs):
+            if source.needs_grad and (useful is None or id(source) in useful):
+                places.append(place)
+        for place, pulled in zip(places, pull(node, g, tuple(places)), strict=True):
             if pulled is not None:
                 deliver(pending, inputs[place], pulled)
         return
@@ -146,9 +165,8 @@ def _propagate(node: Node, g: Any, useful: set[int] | None, pending: Pending) ->
 
 def deliver(pending: Pending, node: Node, cotangent: Node) -> None:
     """Adds `cotangent`, in the node's shape and dtype, to what is pending for `node`."""
-    spec = node.signature.spec
-    if cotangent.signature.spec != spec:
-        cotangent = _fit(cotangent, spec)
+    if cotangent.signature.leaf is not node.signature.leaf:  # of another spec
+        cotangent = _fit(cotangent, node.signature.spec)
     held = pending.get(id(node))
     pending[id(node)] = cotangent if held is None else PRIMITIVES["add"](held, cotangent)
 

@@ -27,7 +27,7 @@ from tinygrad_cl.compiler.templates import program_source
 from tinygrad_cl.compiler.watching import watching
 from tinygrad_cl.dtypes import number_array
 from tinygrad_cl.runtime.base import Device
-from tinygrad_cl.runtime.memory import Buffer
+from tinygrad_cl.runtime.memory import Block, Buffer
 from tinygrad_cl.runtime.opencl import Kernel, OpenCLDevice
 from tinygrad_cl.shapes import Layout
 
@@ -64,6 +64,7 @@ class DeviceExecutable:
     """
 
     expansion: Any  # the engine's: how captured nodes become those of the structure
+    user: object = None  # whose buffers the last run has set; see again.py
 
     def __init__(self, structure: Structure, device: Device, choose: Choose = own_choice) -> None:
         assert isinstance(device, OpenCLDevice)
@@ -87,17 +88,30 @@ class DeviceExecutable:
         build_kernels(device, [step.kernel for step in launches])
         self._numbers = _Numbers(self.plan, device)
         self._dynamic: dict[int, list[Site]] = {}
-        self._bound: dict[int, object] = {}
         self._arena_sites: list[tuple[Kernel, int, int, int]] = []
         self._arena_generation = -1
         self._regions: dict[tuple[int, int], Buffer] = {}
         self._tables: list[Buffer] = []
         self._work = self._prepare()
-        self._attached = [(at, self.plan.home(at)) for at in self.plan.attached]
-        self._holders = {at: self._holder(at) for at in self.plan.storage}
-        self._fresh = [
-            (at, place) for at, place in self.plan.storage.items() if place.kind == "fresh"
-        ]
+        self._has_host_calls = any(isinstance(work, HostCall) for work in self._work)
+        self._list_buffers()
+
+    def _list_buffers(self) -> None:
+        """Lists what each run has to bind: leaves, then new buffers, each with its arguments."""
+        plan, storage = self.plan, self.plan.storage
+        self._holders = holders = {home: self._holder(home) for home in storage}
+        self._fresh = [(at, place) for at, place in storage.items() if place.kind == "fresh"]
+        self._sizes = [place.size for _, place in self._fresh]
+        self._blocks: list[Block | None] = [None] * len(self._fresh)
+        shown = [holder for at in plan.attached if (holder := holders[plan.home(at)]) is not None]
+        made = dict(self._fresh)
+        self._leaves = [at for at in dict.fromkeys([*self._dynamic, *shown]) if at not in made]
+        self._order = [*self._leaves, *made]
+        self._bound: list[object] = [None] * len(plan.structure)
+        self._places = {at: place for place, at in enumerate(self._order)}
+        everywhere: list[int | None] = list(range(len(plan.structure)))
+        self._by_position = _Ways(self, everywhere)
+        self._by_capture: _Ways | None = None
 
     def settle(self) -> None:
         """Glues runs of small kernels, if that was not done yet; the plan stays as it is then."""
@@ -168,53 +182,85 @@ class DeviceExecutable:
         nodes: Sequence[Leaf],
         given: Mapping[int, Buffer] | None = None,
         wanted: Sequence[tuple[int, int]] = (),
+        captured: bool = False,
     ) -> dict[int, Buffer]:
         """Runs the plan; returns the buffers to attach, by position.
 
         Args:
-            nodes: the captured nodes, or what holds the buffers and numbers of their leaves.
+            nodes: a node per value, or what holds the buffers and numbers of the leaves among them.
             given: buffers for results that would get new ones.
             wanted: the results to return, with their homes; all that are attached, if empty.
+            captured: whether nodes, and positions in the answer, are those of the capture.
         """
+        self.user = None
         self._runs += 1
         if self._runs == HOT:
             self.settle()
         device = self.device
-        buffers: dict[int, Buffer] = dict(given) if given else {}
-        for at, storage in self._fresh:
-            if at not in buffers:
-                buffers[at] = device.allocate(storage.size)
-        bound = self._bound
-        for at, sites in self._dynamic.items():
-            buffer = buffers.get(at) or nodes[at].buffer
-            assert buffer is not None
-            if bound.get(at) is not buffer.handle:
-                bound[at] = buffer.handle
-                for kernel, i in sites:
-                    kernel.set(i, buffer)
+        ways = self._by_position
+        if captured:
+            ways = self._by_capture or self._captured()
+        buffers = self._bound_buffers(nodes, ways.leaves, given)
         if self.plan.arena and self._arena_generation != device.arena.generation:
             self._bind_arena()
-        self._numbers.write(nodes)
+        self._numbers.write(nodes, ways.numbers)
         if self.plan.flags:
             device.flags_armed = True
-        if watching.step is not None:
-            self._run_watched(nodes, buffers, watching.step)
+        if watching.step is not None or self._has_host_calls:
+            self._run_in_parts(nodes, buffers, captured)
         else:
             for work in self._work:
-                if isinstance(work, list):
-                    device.run(work)
-                else:
-                    self._call_host(work, nodes, buffers)
-        holders = self._holders
+                device.run(work)  # type: ignore[arg-type]
         found = {}
-        for at, home in wanted or self._attached:
-            holder = holders[home]
-            found[at] = (
-                self._buffer(home, nodes, buffers)
-                if holder is None
-                else buffers.get(holder) or nodes[holder].buffer
-            )
-        return found  # type: ignore[return-value]
+        if wanted:
+            for at, home in wanted:
+                found[at] = self._found(home, buffers)
+        else:
+            for at, place in ways.results:
+                found[at] = buffers[place]
+        return found
+
+    def _captured(self) -> _Ways:
+        """The ways to the nodes of a capture; fixed by the first one."""
+        self._by_capture = ways = _Ways(self, self.expansion.sources)
+        self._numbers.preset(self.expansion.constants)
+        return ways
+
+    def _bound_buffers(
+        self, nodes: Sequence[Leaf], leaves: Sequence[int], given: Mapping[int, Buffer] | None
+    ) -> list[Buffer]:
+        """The buffers of leaves and new ones, set as arguments where others were in the last run.
+
+        A step of a training loop gets the new buffers of the step before, so that arguments stay as
+        they are; other plans get what was freed last: it is in the cache.
+        """
+        buffers: list[Any] = []
+        for at in leaves:
+            buffers.append(nodes[at].buffer)
+        device = self.device
+        if given:
+            for at, storage in self._fresh:
+                buffers.append(given[at] if at in given else device.allocate(storage.size))
+        elif self._renews:
+            buffers += device.renew(self._sizes, self._blocks)
+        else:
+            for size in self._sizes:
+                buffers.append(device.allocate(size))
+        bound = self._bound
+        for at, buffer in zip(self._order, buffers, strict=False):
+            if bound[at] is not buffer.handle:
+                bound[at] = buffer.handle
+                for kernel, i in self._dynamic.get(at, ()):
+                    kernel.set(i, buffer)
+        return buffers
+
+    def _found(self, home: int, buffers: Sequence[Buffer]) -> Buffer:
+        """The buffer of a value that has one of its own after a run."""
+        holder = self._holders[home]
+        if holder is not None:
+            return buffers[self._places[holder]]
+        storage: Storage = self.plan.storage[home]
+        return self._region(storage.at, storage.size)
 
     def _holder(self, at: int) -> int | None:
         """The position whose buffer a value is in; None if it is in the arena."""
@@ -222,6 +268,22 @@ class DeviceExecutable:
         if storage.kind == "arena":
             return None
         return storage.at if storage.kind == "donated" else at
+
+    def _run_in_parts(
+        self, nodes: Sequence[Leaf], buffers: Sequence[Buffer], captured: bool
+    ) -> None:
+        """Runs a plan that has host calls, or is watched."""
+        if captured:
+            nodes = self.expansion.spread(nodes)
+        at_hand = dict(zip(self._order, buffers, strict=True))
+        if watching.step is not None:
+            self._run_watched(nodes, at_hand, watching.step)
+            return
+        for work in self._work:
+            if isinstance(work, list):
+                self.device.run(work)
+            else:
+                self._call_host(work, nodes, at_hand)
 
     def _run_watched(self, nodes: Sequence[Any], buffers: dict[int, Buffer], watch: Watch) -> None:
         """Runs group by group, and shows what each has read and written."""
@@ -262,6 +324,13 @@ class DeviceExecutable:
         """Lets go of the arena's memory; the next run binds it anew."""
         self._regions.clear()
         self._arena_generation = -1
+
+    def release(self) -> None:
+        """Lets go of all memory that others may use; the next run binds all anew."""
+        self.release_arena()
+        self.user = None
+        self._blocks[:] = [None] * len(self._blocks)
+        self._bound = [None] * len(self._bound)
 
     def _buffer(self, at: int, nodes: Sequence[Leaf], buffers: dict[int, Buffer]) -> Buffer:
         storage: Storage = self.plan.storage[at]
@@ -305,23 +374,71 @@ def _members(step: Step) -> tuple[int, ...]:
     return (step.group,) if isinstance(step, HostCall) else step.groups
 
 
+class _Ways:
+    """Where a run finds leaves and numbers among the nodes that it gets, and where results belong.
+
+    Args:
+        executable: the plan and what it binds.
+        sources: where the node of each value stands; None: nowhere.
+
+    Attributes:
+        leaves: the nodes whose buffers are bound.
+        numbers: (place in the block of numbers, node).
+        results: (node, which of the bound buffers it gets).
+    """
+
+    __slots__ = ("leaves", "numbers", "results")
+
+    def __init__(self, executable: DeviceExecutable, sources: Sequence[int | None]) -> None:
+        plan = executable.plan
+        self.leaves = [_known(sources[at]) for at in executable._leaves]
+        listed = enumerate(sources[at] for at in plan.slots)
+        self.numbers = [(number, at) for number, at in listed if at is not None]
+        self.results = [
+            (_known(sources[at]), executable._places[_known(executable._holders[plan.home(at)])])
+            for at in plan.attached
+        ]
+
+
+def _known(place: int | None) -> int:
+    assert place is not None
+    return place
+
+
 class _Numbers:
     """The block of a plan's run-time numbers, 8 bytes each; written when one changed."""
 
     def __init__(self, plan: Plan, device: OpenCLDevice) -> None:
         self._device = device
         self._positions = list(plan.slots)
-        self._tags = [plan.structure[at].dtype.tag for at in self._positions]
+        self._values: list[Any] = [None] * len(plan.slots)
+        self._tags = [plan.structure[at].dtype.tag for at in plan.slots]
         self._struct = struct.Struct("<" + "".join(_FORMATS[tag] for tag in self._tags))
         self._exact = "b" not in self._tags  # a mask is not the number that Python has for True
         self._last = b""
         self.buffer = device.allocate(max(self._struct.size, 8))
+        array = self.buffer.array if device.zero_copy else None
+        self._memory = None if array is None else memoryview(array)  # type: ignore[arg-type]
 
-    def write(self, nodes: Sequence[Leaf]) -> None:
-        """Brings the device's copy up to date."""
-        if not self._positions:
+    def preset(self, constants: Mapping[int, Any]) -> None:
+        """Takes the numbers that no run gives: those inside formulas, by position."""
+        for number, at in enumerate(self._positions):
+            if at in constants:
+                self._values[number] = constants[at]
+
+    def write(self, nodes: Sequence[Leaf], given: Sequence[tuple[int, int]]) -> None:
+        """Brings the device's copy up to date; `given` says which number is whose."""
+        values = self._values
+        if not given and (self._last or not values):
             return
-        values = [nodes[at].scalar for at in self._positions]
+        for number, at in given:
+            values[number] = nodes[at].scalar
+        self.put(values)
+
+    def put(self, values: Sequence[Any]) -> None:
+        """Brings the device's copy up to date with the numbers in the order of the slots."""
+        if not values:
+            return
         try:
             block = self._struct.pack(*values) if self._exact else b""
         except (struct.error, OverflowError):
@@ -329,7 +446,10 @@ class _Numbers:
         block = block or self._struct.pack(*map(_fitted, values, self._tags))
         if block != self._last:
             self._last = block
-            self._device.write(self.buffer, np.frombuffer(block, np.uint8))
+            if self._memory is not None and self._device.is_idle:
+                self._memory[: len(block)] = block
+            else:
+                self._device.write(self.buffer, np.frombuffer(block, np.uint8))
 
 
 def _fitted(value: bool | int | float | None, tag: str) -> bool | int | float:

@@ -13,6 +13,8 @@ from tinygrad_cl.lowering import DeviceTraits
 
 MIN_CHUNK = 8192  # elements of a work-item: about 5 us of simple arithmetic
 TASKS = 8  # work-items per compute unit, at most: enough to balance, few enough to launch fast
+SHORT = 16  # registers of a row whose end is a good part of the work
+FEW_SLICES = 4  # of a batch; rows of large tensors have more
 GPU_LANES = 128  # work-items of a work-group
 GPU_GROUPS = 64  # work-groups per compute unit, at most
 
@@ -28,6 +30,14 @@ class Rendered:
 def vector_width(traits: DeviceTraits) -> int:
     """Returns the lanes of a register."""
     return traits.vector if traits.kind == "cpu" else 1
+
+
+def has_near_ends(columns: int, traits: DeviceTraits) -> bool:
+    """Whether rows of some registers end in a part of one, so often that this has to be fast."""
+    vector = vector_width(traits)
+    if 1 < traits.slices <= FEW_SLICES:
+        return False  # a large kernel of many phases: the fewer differ, the sooner it is compiled
+    return vector < columns < SHORT * vector and columns % vector != 0
 
 
 def chunks(units: int, elements: int, traits: DeviceTraits) -> tuple[int, int]:

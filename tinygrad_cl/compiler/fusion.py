@@ -57,6 +57,7 @@ MAX_INLINE = (
 MAX_INLINE_FREE = 12  # the same, if they read none
 SPREAD_FROM = 65536  # elements of a domain in which a small value is not computed again and again
 SPREAD_FROM_NEAR = 1024  # the same where it costs no launch
+SPREAD_FUNCTION = 128  # the same of functions, which take as long as ten loads
 SPREAD_RATIO = 8  # how many times larger than the value the domain is
 _FUNCTION = re.compile(r"\b(exp|log|tanh|pow|sin|cos|erf|sqrt|rsqrt|ERF|POW|SIGMOID|PHILOX)")
 MAX_DEPTH = 24  # expressions inlined on top of one another
@@ -205,10 +206,10 @@ class _Fuser:
         """Whether a small value that reads a buffer is broadcast over a large domain."""
         value = self.structure[at]
         wide = max((self._width(user) for user in self.users[at]), default=0)
-        if (
-            wide < (SPREAD_FROM_NEAR if self.near else SPREAD_FROM)
-            or value.numel * SPREAD_RATIO > wide
-        ):
+        least = SPREAD_FROM_NEAR if self.near else SPREAD_FROM
+        if self.near and _is_function(value.lowering):
+            least = SPREAD_FUNCTION
+        if wide < least or value.numel * SPREAD_RATIO > wide:
             return False
         return any(not self._is_number(i) for i in value.inputs)
 
@@ -255,7 +256,7 @@ class _Fuser:
         """Expressions that an expression counts for; functions count where memory is near."""
         if not isinstance(lowering, Expr):
             return 0
-        return 1 + self.near * MAX_INLINE * bool(_FUNCTION.search(lowering.text))
+        return 1 + self.near * MAX_INLINE * _is_function(lowering)
 
     def _ends_epilogue(self, at: int, size: int) -> bool:
         """Whether a value is the result of a kernel that its only user could finish at no cost."""
@@ -494,6 +495,11 @@ class _Fuser:
                 inside = frozenset(group.outputs)
                 group.body = self._body(needed, group.domain, group.anchor, inside)
                 group.outputs = needed
+
+
+def _is_function(lowering: object) -> bool:
+    """Whether an expression calls a function that takes many instructions."""
+    return isinstance(lowering, Expr) and bool(_FUNCTION.search(lowering.text))
 
 
 def _layout_through(structure: Structure, base: int, path: list[int]) -> Layout | None:

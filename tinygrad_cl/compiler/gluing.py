@@ -8,6 +8,7 @@ depends on the structure alone. Partial sums over the batch are added up by a se
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -37,6 +38,9 @@ class Place:
 
 FIRST: KernelArgument = ("first", 0)  # whether a slice is the first of its work-item
 LAST: KernelArgument = ("last", 0)  # whether it is the last
+_HEAD = 4  # arguments of a glued kernel before its buffers
+_PARAMETER = re.compile(r", __global void \*(\w+)")
+_RUN = re.compile(r"^ +(RUN\(.*\))(?: \\)?$", re.MULTILINE)
 _ENDS = {FIRST: "slice == first", LAST: "slice + 1 == last"}
 
 
@@ -56,6 +60,32 @@ class _Glue:
     table: dict[KernelArgument, int] = field(default_factory=dict)
     buffers: dict[KernelArgument, str] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, kernel: Kernel) -> _Glue:
+        """What the phases of a glued kernel needed."""
+        return cls(
+            {phase.name: phase for phase in kernel.phases},
+            {argument: k for k, argument in enumerate(kernel.table)},
+            dict(zip(kernel.arguments[_HEAD:], _PARAMETER.findall(kernel.text), strict=True)),
+            _RUN.findall(kernel.text),
+        )
+
+    def kernel(self, label: str, head: tuple[KernelArgument, ...], grid: Grid) -> Kernel:
+        """The kernel that runs the phases."""
+        parameters = "".join(f", __global void *{name}" for name in self.buffers.values())
+        body = " \\\n".join(["", *(f"    {line}" for line in self.lines)])
+        text = defines(("PARAMS", parameters), ("PHASES", body))
+        return Kernel(
+            label,
+            "slices",
+            text,
+            1,
+            (*head, *self.buffers),
+            grid,
+            phases=tuple(self.kernels.values()),
+            table=tuple(self.table),
+        )
 
     def add(self, phase: Phase) -> None:
         name = phase.kernel.name
@@ -114,22 +144,18 @@ def glue(
     glued = _Glue()
     for phase in phases:
         glued.add(phase)
-    parameters = "".join(f", __global void *{name}" for name in glued.buffers.values())
-    body = " \\\n".join(["", *(f"    {line}" for line in glued.lines)])
-    text = defines(("PARAMS", parameters), ("PHASES", body))
     head: tuple[KernelArgument, ...] = (
         ("table", 0),
         ("scratch", number),
         ("long", slices),
         ("long", scratch),
     )
-    return Kernel(
-        label,
-        "slices",
-        text,
-        1,
-        (*head, *glued.buffers),
-        Grid((items,), (1,)),
-        phases=tuple(glued.kernels.values()),
-        table=tuple(glued.table),
-    )
+    return glued.kernel(label, head, Grid((items,), (1,)))
+
+
+def glue_more(kernel: Kernel, phases: Sequence[Phase]) -> Kernel:
+    """Returns a glued kernel with more phases at its end."""
+    glued = _Glue.of(kernel)
+    for phase in phases:
+        glued.add(phase)
+    return glued.kernel(kernel.label, kernel.arguments[:_HEAD], kernel.grid)

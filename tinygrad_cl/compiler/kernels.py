@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tinygrad_cl.compiler.body import Body
-from tinygrad_cl.compiler.forms import GPU_LANES, Rendered, chunks, defines, stepped, vector_width
+from tinygrad_cl.compiler.forms import (
+    GPU_LANES,
+    Rendered,
+    chunks,
+    defines,
+    has_near_ends,
+    stepped,
+    vector_width,
+)
 from tinygrad_cl.compiler.groups import Group
 from tinygrad_cl.compiler.reductions import render_reduction
 from tinygrad_cl.compiler.render import (
@@ -75,17 +83,22 @@ def _elementwise_kernel(
     outer = [f"i{d}" for d in range(len(dims.sizes) - 1)]
     writer = BodyWriter(structure, body, dims, [*outer, "j"])
     writer.stream = stream
+    writer.near = bool(outer) and has_near_ends(dims.sizes[-1], traits)
+    writer.draws = vector_width(traits) > 1
     writer.write()
     per_element = traits.kind == "gpu"
-    head = "".join(f"const size_t {name}, " for name in outer)
+    runs = ("philox_run *runs, ", "runs, ") if writer.runs else ("", "")
+    head = runs[0] + "".join(f"const size_t {name}, " for name in outer)
     function = writer.function(f"void NAME(body)({head}const size_t j, const int n")
     extra, unraveled, step = stepped(outer, dims.sizes[:-1]) if outer else ([], "", "")
-    call = "".join(f"{name}, " for name in outer)
+    call = runs[1] + "".join(f"{name}, " for name in outer)
     text = function + defines(
         ("LANES", GPU_LANES if per_element else 1),
         ("PARAMS", writer.parameter_text() + "".join(f", long {name}" for name, _ in extra)),
         ("BODY_CALL(j, n)", f"NAME(body)({call}j, n{writer.argument_text()})"),
     )
+    if writer.runs:
+        text += defines(("RUNS", writer.runs))
     if outer:
         text += defines(("ROWS", ""), ("UNRAVEL(row)", unraveled), ("NEXT_ROW", step))
     rows, cols = numel(dims.sizes[:-1]), dims.sizes[-1]

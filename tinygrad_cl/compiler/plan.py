@@ -18,7 +18,7 @@ from tinygrad_cl.compiler.joining import HostCall, Unit, join, ordered
 from tinygrad_cl.compiler.kernels import render_group
 from tinygrad_cl.compiler.placing import place_parts
 from tinygrad_cl.compiler.render import Kernel
-from tinygrad_cl.compiler.runs import glue_runs, is_small
+from tinygrad_cl.compiler.runs import ends_small, glue_runs, is_small
 from tinygrad_cl.compiler.schedule import schedule
 from tinygrad_cl.compiler.simplify import simplified
 from tinygrad_cl.compiler.storage import Storage, root, store
@@ -116,7 +116,11 @@ def make_plan(
     inside = place_parts(structure, fusion.groups, units, aliases, kept)
     units = ordered(join(units, traits))
     units = schedule(
-        structure, units, kept, lambda unit: glued and is_small(structure, unit, traits)
+        structure,
+        units,
+        kept,
+        lambda unit: glued and is_small(structure, unit, traits),
+        lambda unit: glued and ends_small(structure, unit, traits),
     )
     units = glue_runs(structure, units, traits) if glued else units
     storage, scratch, arena = store(structure, fusion.groups, units, aliases, set(attached), inside)

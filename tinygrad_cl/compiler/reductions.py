@@ -14,6 +14,7 @@ from tinygrad_cl.compiler.forms import (
     TASKS,
     Rendered,
     defines,
+    has_near_ends,
     unravel,
     vector_width,
 )
@@ -121,6 +122,7 @@ def _fold_kernel(
     load = BodyWriter(
         structure, group.inner[0], Dims(dims.sizes, dims.marks, dims.layouts), indices, "x"
     )
+    load.near = has_near_ends(cols, traits)
     load.write_return()
     head = "".join(f"const size_t {name}, " for name in indices[:-1])
     text = load.function(f"V_{source} NAME(element)({head}const size_t j, const int n")
@@ -134,7 +136,7 @@ def _fold_kernel(
         ("UNRAVEL_FOLD(f)", unravel_fold),
     )
     if inner:
-        text += defines(("INNER", ""))
+        text += defines(("INNER", "")) + _watched(kind, source, traits)
     text += _kind_defines(kind, source, anchor.dtype.tag)
     row = -(-cols // vector_width(traits)) if inner else 1
     if folds * row > BLOCK:
@@ -204,6 +206,14 @@ def _kind_defines(kind: str, tag: str, result: str) -> str:
     if kind != fold:
         text += defines(("ARG_OVER(a, b)", "((a) > (b))" if fold == "max" else "((a) < (b))"))
     return text
+
+
+def _watched(kind: str, tag: str, traits: DeviceTraits) -> str:
+    """Makes the fold of a maximum or minimum of floats that of numbers, with an eye on NaNs."""
+    if traits.kind == "gpu" or tag != "f32" or kind not in ("max", "min"):
+        return ""
+    sign = ">" if kind == "max" else "<"
+    return defines(("OVER(acc, x)", f"((x) {sign} (acc) ? (x) : (acc))"))
 
 
 def _compensation(kind: str, tag: str) -> str:

@@ -23,6 +23,9 @@ from tinygrad_cl.shapes import Bounds, Layout, Shape
 KernelArgument = tuple[str, int]
 
 
+_UNIFORM = "PHILOX_UNIFORM("
+
+
 @dataclass(frozen=True, slots=True)
 class Kernel:
     """One launch, rendered.
@@ -163,6 +166,9 @@ class BodyWriter:
         self.indices = indices
         self.prefix = prefix
         self.stream = False  # whether results are too large for any cache
+        self.near = False  # whether rows are short, and end in a part of a register
+        self.draws = False  # whether random numbers come in order, and blocks of them are kept
+        self.runs = 0  # how many such streams there are
         self.lines: list[str] = []
         self.parameters: list[tuple[str, str, KernelArgument]] = []  # C type, name, argument
         self._buffers: dict[tuple[int, bool], str] = {}
@@ -261,6 +267,9 @@ class BodyWriter:
             code = flag_code(str(value.signature.kwargs.get("op", value.signature.primitive.name)))
         registers = tuple(f"r{i}" for i in item.operands)
         text = value.lowering.format(value.dtype.tag, tags, registers, code)
+        if self.draws and text.startswith(_UNIFORM):
+            text = f"PHILOX_DRAWN(runs + {self.runs}, {text.removeprefix(_UNIFORM)}"
+            self.runs += 1
         return self._rounded(item.value, text)
 
     def _rounded(self, value: int, text: str) -> str:
@@ -288,7 +297,7 @@ class BodyWriter:
         if stride == 0:
             return f"SPLAT_{self.structure[value].dtype.tag}(LOAD1_{access}({pointer}, {at}))"
         if stride == 1:
-            return f"LOADP_{access}({pointer}, {at}, n)"
+            return f"{'LOADR' if self.near else 'LOADP'}_{access}({pointer}, {at}, n)"
         return f"LOADSP_{access}({pointer}, {at}, {self._number(stride)}, n)"
 
     def _bounded_load(self, pointer: str, access: str, layout: Layout) -> str:

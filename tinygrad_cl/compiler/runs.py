@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from math import prod
 
-from tinygrad_cl.compiler.gluing import Phase, Place, glue
+from tinygrad_cl.compiler.gluing import Phase, Place, glue, glue_more
 from tinygrad_cl.compiler.joining import Unit
-from tinygrad_cl.compiler.render import KernelArgument
+from tinygrad_cl.compiler.render import Kernel, KernelArgument
 from tinygrad_cl.compiler.structure import Structure
 from tinygrad_cl.lowering import DeviceTraits
 
@@ -21,19 +21,32 @@ MAX_PHASES = 24  # of one kernel: more would compile slowly
 
 
 def glue_runs(structure: Structure, units: list[Unit], traits: DeviceTraits) -> list[Unit]:
-    """Returns the units with each run of small ones glued."""
+    """Returns the units with each run of small ones glued, to what ends in one work-item, too."""
     made: list[Unit] = []
     run: list[Unit] = []
-    for unit in [*units, None]:
-        small = unit is not None and is_small(structure, unit, traits)
-        if unit is not None and small and len(run) < MAX_PHASES:
+    for unit in units:
+        if run and len(run) < MAX_PHASES and is_small(structure, unit, traits):
             run.append(unit)
             continue
-        made += [_glued(run)] if len(run) > 1 else run
-        run = [unit] if unit is not None and small else []
-        if unit is not None and not run:
+        made += _glued(run)
+        run = [unit] if ends_small(structure, unit, traits) else []
+        if not run:
             made.append(unit)
-    return made
+    return made + _glued(run)
+
+
+def ends_small(structure: Structure, unit: Unit, traits: DeviceTraits) -> bool:
+    """Whether small units can be glued to the end of a unit."""
+    return _is_open(unit) or is_small(structure, unit, traits)
+
+
+def _is_open(unit: Unit) -> bool:
+    """Whether the last kernel of a unit has phases, and one work-item."""
+    return len(unit.kernels) > 1 and bool(unit.kernels[-1].phases) and _alone(unit.kernels[-1])
+
+
+def _alone(kernel: Kernel) -> bool:
+    return prod(kernel.grid.size) == 1
 
 
 def is_small(structure: Structure, unit: Unit, traits: DeviceTraits) -> bool:
@@ -49,20 +62,27 @@ def is_small(structure: Structure, unit: Unit, traits: DeviceTraits) -> bool:
     return sum(structure[at].numel for at in unit.reads | unit.writes) <= SMALL
 
 
-def _glued(run: list[Unit]) -> Unit:
-    phases = []
-    scratch: list[int] = []
-    for unit in run:
+def _glued(run: list[Unit]) -> list[Unit]:
+    """The one unit of a run, if it has several."""
+    if len(run) < 2:
+        return run
+    opened = run[0] if _is_open(run[0]) else None
+    phases, scratch = [], [] if opened is None else list(opened.scratch)
+    for unit in run if opened is None else run[1:]:
         for kernel in unit.kernels:
             arguments = tuple(_argument(a, len(scratch)) for a in kernel.arguments)
             phases.append(Phase(kernel, arguments))
         scratch += unit.scratch
-    label = f"{phases[0].kernel.label}_to_{phases[-1].kernel.label}"
-    glued = glue(label, phases, 1, 1, 0, len(scratch))
+    if opened is None:
+        label = f"{phases[0].kernel.label}_to_{phases[-1].kernel.label}"
+        kernels = [glue(label, phases, 1, 1, 0, len(scratch))]
+        scratch.append(64)
+    else:
+        kernels = [*opened.kernels[:-1], glue_more(opened.kernels[-1], phases)]
     reads = set().union(*(unit.reads for unit in run))
     writes = set().union(*(unit.writes for unit in run))
     groups = [g for unit in run for g in unit.groups]
-    return Unit(groups, [glued], (*scratch, 64), reads, writes)
+    return [Unit(groups, kernels, tuple(scratch), reads, writes)]
 
 
 def _argument(argument: KernelArgument, scratch: int) -> Place | KernelArgument:

@@ -23,6 +23,7 @@ def schedule(
     units: list[Unit],
     kept: set[int],
     is_small: Callable[[Unit], bool],
+    ends_small: Callable[[Unit], bool] | None = None,
 ) -> list[Unit]:
     """Returns the units in the order in which they run.
 
@@ -31,8 +32,9 @@ def schedule(
         units: in the order of the graph.
         kept: values whose buffers outlive the plan.
         is_small: whether a unit may become a part of a run.
+        ends_small: whether a run may begin at the end of a unit; by default, where it is small.
     """
-    return _Scheduler(structure, units, kept, is_small).run()
+    return _Scheduler(structure, units, kept, is_small, ends_small or is_small).run()
 
 
 class _Scheduler:
@@ -48,9 +50,11 @@ class _Scheduler:
         units: list[Unit],
         kept: set[int],
         is_small: Callable[[Unit], bool],
+        ends_small: Callable[[Unit], bool],
     ) -> None:
         self.units = units
         self.small = [is_small(unit) for unit in units]
+        self.ends_small = [ends_small(unit) for unit in units]
         writer = {at: number for number, unit in enumerate(units) for at in unit.writes}
         self.inner = {
             at: structure[at].numel * structure[at].dtype.itemsize
@@ -117,7 +121,7 @@ class _Scheduler:
 
     def _next(self, last: int | None) -> int:
         small, free, large = map(self._first, (self.ready_small, self.ready_free, self.ready_large))
-        if small is not None and (large is None or (last is not None and self.small[last])):
+        if small is not None and (large is None or (last is not None and self.ends_small[last])):
             return small
         if last is not None and free is not None:
             return free

@@ -283,7 +283,29 @@ class _Cutter:
 
     def _is_leaf(self, at: int) -> bool:
         value = self.structure[at]
-        return value.is_data or (at in self.realized and not self._is_member(at))
+        if value.is_data:
+            return True
+        return at in self.realized and not self._is_member(at) and not self._is_count(at)
+
+    def _is_count(self, at: int) -> bool:
+        """Whether a number is made of so little data that every slice may compute it again.
+
+        So are the labels that count: it saves a launch that all slices would wait for.
+        """
+        value = self.structure[at]
+        if not isinstance(value.lowering, Reduction | Template) or value.numel != 1:
+            return False
+        waiting = list(value.inputs)
+        while waiting:
+            i = waiting.pop()
+            other = self.structure[i]
+            if other.is_scalar or (other.is_data and other.numel <= MAX_WHOLE):
+                continue
+            known = other.is_data or i in self.realized or other.numel > MAX_WHOLE
+            if known or not isinstance(other.lowering, Expr | View):
+                return False
+            waiting += other.inputs
+        return True
 
     def _needed(self, at: int, is_cut: bool) -> list[tuple[int, bool]]:
         """The inputs of a value with their modes."""
@@ -298,8 +320,10 @@ class _Cutter:
                 raise Refusal(at, "SLICE: it is computed before the slices")
             if self._is_member(at) or isinstance(value.lowering, Expr | View):
                 return list(zip(value.inputs, modes, strict=True))
-        elif isinstance(value.lowering, View) or (
-            isinstance(value.lowering, Expr) and value.numel <= MAX_WHOLE
+        elif (
+            isinstance(value.lowering, View)
+            or (isinstance(value.lowering, Expr) and value.numel <= MAX_WHOLE)
+            or self._is_count(at)
         ):
             return [(i, False) for i in value.inputs]
         elif not value.inputs:

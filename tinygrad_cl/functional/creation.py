@@ -16,6 +16,7 @@ from tinygrad_cl.functional.base import Handle, wrap
 from tinygrad_cl.graph import Node
 from tinygrad_cl.primitives import elementwise, movement
 from tinygrad_cl.runtime.device import Device, get_device
+from tinygrad_cl.tracing import tracing
 
 if TYPE_CHECKING:
     from tinygrad_cl.tensor import Tensor
@@ -43,6 +44,7 @@ def mark_leaf(node: Node) -> None:
             f"requires_grad: only float tensors have gradients, got {node.dtype.name}; use .float()"
         )
     node.leaf = node.needs_grad = True
+    tracing.rebinds += 1
 
 
 def _dtype(given: DTypeLike, default: DType) -> DType:

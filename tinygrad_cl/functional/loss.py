@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tinygrad_cl.autograd.composed import composed
-from tinygrad_cl.dtypes import int64
+from tinygrad_cl.dtypes import float32, float64, int64
 from tinygrad_cl.errors import DTypeError, ShapeError
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.activation import log_softmax_parts, softplus_node
@@ -17,6 +17,7 @@ from tinygrad_cl.functional.base import unwrap, wrap
 from tinygrad_cl.functional.index import check_labels
 from tinygrad_cl.functional.reduce import average, total
 from tinygrad_cl.graph import Node, apply
+from tinygrad_cl.primitives import cross_entropy as ce
 from tinygrad_cl.primitives import elementwise as p
 from tinygrad_cl.primitives import movement as m
 from tinygrad_cl.primitives import special
@@ -226,12 +227,35 @@ def _cross_entropy_node(
     op = "cross_entropy"
     probabilities = t.dtype.is_floating_point and t.shape == x.shape and x.ndim > 0
     labels = t if probabilities else _labels(op, x, t)
+    if not (probabilities or smoothing) and x.ndim <= 2 and 0 not in x.shape:
+        return _classified(op, x, labels, weight, ignore, reduction).node
     d, norm = log_softmax_parts(x, _class_dim(x))
     if probabilities:
         return _expected(d - norm, labels, weight, reduction, smoothing).node
     if smoothing or norm.shape == x.shape:  # of one class or none: nothing to gain
         return _picked(op, d - norm, labels, weight, ignore, reduction, smoothing).node
     return _picked(op, d, labels, weight, ignore, reduction, norm=norm).node
+
+
+def _classified(
+    op: str, x: Node, labels: Node, weight: Node | None, ignore: int, reduction: str
+) -> Tensor:
+    """The loss for class indices and rows of logits, which one kernel finds with its gradient."""
+    rows, classes = (1, *x.shape)[-2:]
+    column = m.reshape(labels, shape=(rows,))
+    losses = ce.class_loss(m.reshape(x, shape=(rows, classes)), column, op=op, ignore=ignore)
+    if weight is None:
+        wide = float64 if x.dtype is float64 else float32
+        count = base.cast(ce.class_count(column, ignore=ignore, dtype=wide), x.dtype)
+    else:
+        factors = _class_weight(op, weight, x, _class_dim(x))
+        chosen = m.reshape(check_labels(op, column, classes, ignore), shape=(rows, 1))
+        mask = apply(p.eq, (chosen, m.iota(shape=(classes,))))
+        used = total(apply(p.where, (mask, factors, base.constant(0, x.dtype))), (1,), False)
+        count, losses = total(used, (0,), False), losses * used
+    if reduction == "mean":
+        return wrap(total(losses, (0,), False) / count)
+    return reduced(op, m.reshape(losses, shape=labels.shape), reduction)
 
 
 _cross_entropy = composed(

@@ -118,13 +118,12 @@ class _BatchNorm(_NormBase):
         if not self.training or self.num_batches_tracked is None:
             use_batch = self.training or self.running_mean is None
             return self._normalized(x, use_batch, 0.0)
-        with no_grad():
-            count = self.num_batches_tracked + 1
-            share: float | Tensor = 0.0 if self.momentum is None else self.momentum
-            if self.momentum is None and self.running_mean is not None:
-                share = 1.0 / count.to(self.running_mean.dtype)
+        share: float | Tensor = 0.0 if self.momentum is None else self.momentum
+        if self.momentum is None and self.running_mean is not None:
+            with no_grad():
+                share = 1.0 / (self.num_batches_tracked + 1).to(self.running_mean.dtype)
         y = self._normalized(x, True, share)
-        self.num_batches_tracked.copy_(count)  # now that the batch is known to be good
+        self.num_batches_tracked.add_(1)  # now that the batch is known to be good
         engine.defer(self.num_batches_tracked)
         return y
 

@@ -191,7 +191,7 @@ class LBFGS(Optimizer):
         """What the closure returned, the loss, and the gradient of all parameters in one vector."""
         with enable_grad():
             answer = closure()
-        self._check_gradients()
+        self._gradients()
         group = self.param_groups[0]
         penalty: Penalty | None = group["penalty"]
         parts = []

@@ -13,6 +13,7 @@ from typing import Any, cast
 from tinygrad_cl.autograd import RemovableHandle, enable_grad, no_grad
 from tinygrad_cl.errors import ArgumentError, GradientError
 from tinygrad_cl.graph import Node
+from tinygrad_cl.jit import Jit
 from tinygrad_cl.optim import state as saved_state
 from tinygrad_cl.optim.options import EXTRA, Group, Params, State, check_common, plain
 from tinygrad_cl.optim.update import realize_all, update_group
@@ -67,8 +68,21 @@ class Optimizer:
         if not listed:
             raise ArgumentError("optimizer: got no parameters; is the net empty, or frozen?")
         groups = listed if isinstance(listed[0], dict) else [{"params": listed}]
+        self._captured = self._capture()
         for group in groups:
             self.add_param_group(cast(Group, group))
+
+    def _capture(self) -> Callable[..., Any]:
+        """The update of gradients that are there already; a user's formula may be anything."""
+        ours = type(self).__module__.split(".")[0] == __name__.split(".")[0]
+        return Jit(self._update, quiet=True) if ours else self._update
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if key != "_captured"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._captured = self._capture()
 
     # ----------------------------------------------------------------------------- for subclasses
 
@@ -213,23 +227,35 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        grads = self._gradients()
+        for grad in grads:
+            if grad is not None and grad.node.buffer is None:
+                self._update()  # the gradients are computed along with it, in one plan
+                return loss
+        self._captured(*grads)
+        return loss
+
+    def _update(self, *grads: Tensor | None) -> None:
+        """Moves the parameters; `grads` are what `_captured` takes for arguments of the call."""
         fresh: list[Node] = []
-        self._check_gradients()
         with no_grad():
             for group in self.param_groups:
                 update_group(self, group, fresh)
         realize_all(fresh)
-        return loss
 
-    def _check_gradients(self) -> None:
-        """Finds bad gradients before anything is changed."""
+    def _gradients(self) -> list[Tensor | None]:
+        """The gradients of all parameters; finds bad ones before anything is changed."""
+        grads = []
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is not None and p.grad.node.signature.spec != p.node.signature.spec:
+                grad = p.grad
+                grads.append(grad)
+                if grad is not None and grad.node.signature.leaf is not p.node.signature.leaf:
                     raise GradientError(
-                        f"{type(self).__name__}: the gradient is {p.grad.node.signature.spec}, "
+                        f"{type(self).__name__}: the gradient is {grad.node.signature.spec}, "
                         f"its parameter {p.node.signature.spec}"
                     )
+        return grads
 
     # ------------------------------------------------------------------------------------- state
 
@@ -326,7 +352,8 @@ class Optimizer:
         return RemovableHandle(hooks, key)
 
     def _called(self, event: str) -> list[Callable[..., Any]]:
-        return [hook for _, hook in sorted(self._hooks.get(event, {}).items())]
+        hooks = self._hooks.get(event)
+        return [hook for _, hook in sorted(hooks.items())] if hooks else []
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]

@@ -8,6 +8,8 @@ compiles nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from tinygrad_cl.optim.optimizer import Optimizer
     from tinygrad_cl.runtime.device import Device
 
+_END = object()
 UNSCALE = "unscale"  # the number that undoes the scale of a loss
 
 # By optimizer and truth of its settings, then by spec of the parameter: all that a formula may
@@ -42,51 +45,110 @@ def update_group(optimizer: Optimizer, group: Group, fresh: list[Node]) -> None:
     """
     slots, memory = optimizer._slots(group), optimizer._memory(group)
     formulas = _FORMULAS.setdefault(_form(optimizer, group), {})
-    shared: dict[tuple[Any, ...], tuple[dict[str, Node], dict[str, float], list[State]]] = {}
+    written = is_written_out()
+    shared: dict[tuple[Any, ...], _Shared] = {}
     for p in group["params"]:
-        if p.grad is None:
+        grad = p.grad
+        if grad is None:
             continue
         state = _ready_state(optimizer, p, slots, memory)
         state["step"] = step = state["step"] + 1
-        dtype = working_dtype(p.node.signature.spec.dtype)
-        key = (dtype, step, *[state[name] for name in memory])
-        found = shared.get(key)
-        if found is None:
-            found = shared[key] = (*_shared(optimizer, group, state, memory, dtype), [])
-        numbers, renewed, members = found
-        members.append(state)
-        if renewed:
-            state.update(renewed)
+        old = p.node
+        dtype = working_dtype(old.signature.spec.dtype)
+        key = (dtype, step, *[state[name] for name in memory]) if memory else (dtype, step)
+        common = shared.get(key)
+        if common is None:
+            common = shared[key] = _Shared(*_numbers(optimizer, group, state, memory, dtype))
+        common.members.append((p, state))
+        if memory:
+            state.update(common.remembered)
         held = [state[name] for name in slots]
-        fresh += _update_one(optimizer, group, p, held, numbers, formulas)
+        inputs = [old, grad.node, *[tensor.node for tensor in held], *common.nodes]
+        if written:
+            new: Sequence[Node] = _written(optimizer, group, common.names, inputs)
+        else:
+            new = _formula(optimizer, group, common.names, inputs, formulas)(inputs)
+        replace(p, new[0])
+        for tensor, node in zip(held, new[1:], strict=True):
+            rebind(tensor, node)
+        fresh += new
     if tracing.active is not None:
-        for numbers, _, members in shared.values():
+        for common in shared.values():
             tracing.active.numbers(
-                tuple(numbers.values()), _StepNumbers(optimizer, group, members, memory)
+                tuple(common.nodes), _StepNumbers(optimizer, group, common.members, memory)
             )
+
+
+class _Shared:
+    """What parameters of one dtype, at one step, have in common.
+
+    Attributes:
+        names: of the numbers of the formula.
+        nodes: the numbers.
+        remembered: the states that are plain numbers, after the step.
+        members: the parameters with their states.
+    """
+
+    __slots__ = ("members", "names", "nodes", "remembered")
+
+    def __init__(self, numbers: dict[str, Node], remembered: dict[str, float]) -> None:
+        self.names = list(numbers)
+        self.nodes = list(numbers.values())
+        self.remembered = remembered
+        self.members: list[tuple[Tensor, State]] = []
 
 
 class _StepNumbers:
     """Where the numbers of a captured step come from: settings and step counts of that moment."""
 
     def __init__(
-        self, optimizer: Optimizer, group: Group, members: list[State], memory: dict[str, float]
+        self,
+        optimizer: Optimizer,
+        group: Group,
+        members: list[tuple[Tensor, State]],
+        memory: dict[str, float],
     ) -> None:
         self._optimizer = optimizer
         self._group = group
-        self._members = members
+        self._params = [p for p, _ in members]
+        self._members = [state for _, state in members]
         self._memory = memory
         self._form = _form(optimizer, group)
+        self._settings: list[Any] = []
         self._size = (len(optimizer.param_groups), len(group["params"]))
+        self._tensors = [[v for v in s.values() if isinstance(v, Tensor)] for s in self._members]
+        self._values = self._held()
+
+    def _held(self) -> list[Any]:
+        """All that the states hold: tensors, step counts and numbers."""
+        return [*chain.from_iterable(map(dict.values, self._members)), _END]
 
     def check(self) -> str:
-        """Returns what changed in the settings, apart from numbers."""
-        size = (len(self._optimizer.param_groups), len(self._group["params"]))
-        if size != self._size or _form(self._optimizer, self._group) != self._form:
-            return f"the settings of {type(self._optimizer).__name__} changed"
-        first = self._members[0]["step"]
-        if any(state["step"] != first for state in self._members):
-            return f"the parameters of {type(self._optimizer).__name__} are at different steps"
+        """Returns what changed in the settings or states, apart from numbers."""
+        optimizer, group = self._optimizer, self._group
+        settings = [optimizer.grad_scale is None, *map(group.get, optimizer.defaults)]
+        if settings != self._settings or group["penalty"] is not None:
+            if _form(optimizer, group) != self._form:
+                return f"the settings of {type(optimizer).__name__} changed"
+            self._settings = settings
+        if (len(optimizer.param_groups), len(group["params"])) != self._size:
+            return f"the groups of {type(optimizer).__name__} changed"
+        if not all(map(is_, map(optimizer.state.get, self._params), self._members)):
+            return f"the states of {type(optimizer).__name__} were replaced"
+        held = chain(chain.from_iterable(map(dict.values, self._members)), (_END,))
+        return "" if all(map(is_, held, self._values)) else self._check_states()
+
+    def _check_states(self) -> str:
+        """Returns what is wrong with states that do not hold the very objects of last time."""
+        name = type(self._optimizer).__name__
+        first = self._members[0]
+        for state, tensors in zip(self._members, self._tensors, strict=True):
+            held = [value for value in state.values() if isinstance(value, Tensor)]
+            if len(held) != len(tensors) or not all(map(is_, held, tensors)):
+                return f"the states of {name} were replaced"
+            if any(state.get(key) != first.get(key) for key in ("step", *self._memory)):
+                return f"the parameters of {name} are at different steps"
+        self._values = self._held()
         return ""
 
     def draw(self) -> list[float]:
@@ -96,8 +158,10 @@ class _StepNumbers:
         for state in self._members:
             state["step"] = step
         found, remembered = _drawn(self._optimizer, self._group, first, self._memory)
-        for state in self._members:
-            state.update(remembered)
+        if remembered:
+            for state in self._members:
+                state.update(remembered)
+        self._values = self._held()
         return list(found.values())
 
     def __str__(self) -> str:
@@ -126,7 +190,7 @@ def _ready_state(
     return state
 
 
-def _shared(
+def _numbers(
     optimizer: Optimizer, group: Group, state: State, memory: dict[str, float], dtype: DType
 ) -> tuple[dict[str, Node], dict[str, float]]:
     """The numbers of a step as nodes, and what is to be remembered of them."""
@@ -147,32 +211,22 @@ def _drawn(
     return {name: float(value) for name, value in found.items()}, remembered
 
 
-def _update_one(
+def _formula(
     optimizer: Optimizer,
     group: Group,
-    p: Tensor,
-    held: list[Tensor],
-    numbers: dict[str, Node],
+    names: list[str],
+    inputs: Sequence[Node],
     formulas: dict[TensorSpec, Formula],
-) -> Sequence[Node]:
-    """Gives a parameter and its states new values; returns them."""
-    inputs = [p.node, p.grad.node, *[state.node for state in held], *numbers.values()]  # type: ignore[union-attr]
-    outputs: Sequence[Node]
-    if is_written_out():
-        outputs = _written(optimizer, group, list(numbers), inputs)
-    else:
-        spec = inputs[0].signature.spec
-        formula = formulas.get(spec)
-        if formula is None:
-            specs = [node.signature.spec for node in inputs]
-            formula = formulas[spec] = Formula.write(
-                lambda *nodes: _written(optimizer, group, list(numbers), nodes), specs
-            )
-        outputs = formula(inputs)
-    replace(p, outputs[0])
-    for state, node in zip(held, outputs[1:], strict=True):
-        rebind(state, node)
-    return outputs
+) -> Formula:
+    """The formula of parameters of a spec, written down at its first use."""
+    spec = inputs[0].signature.spec
+    formula = formulas.get(spec)
+    if formula is None:
+        specs = [node.signature.spec for node in inputs]
+        formula = formulas[spec] = Formula.write(
+            lambda *nodes: _written(optimizer, group, names, nodes), specs
+        )
+    return formula
 
 
 def _written(

@@ -2,6 +2,7 @@
 
 from tinygrad_cl.primitives import attention as attention
 from tinygrad_cl.primitives import conv as conv
+from tinygrad_cl.primitives import cross_entropy as cross_entropy
 from tinygrad_cl.primitives import diagonal as diagonal
 from tinygrad_cl.primitives import elementwise as elementwise
 from tinygrad_cl.primitives import index as index

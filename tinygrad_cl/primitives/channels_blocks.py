@@ -26,8 +26,10 @@ LEFT = 24576
 SUMS = 49152
 
 # Cycles, measured: to turn a pixel of a vector of channels there, and back; to fill a register tile
-# and store it; to read a vector of a panel from the second cache; to pack a weight; to unpack one.
-TURN, BACK, TILE, PANEL, FILTER, WEIGHT = 6.0, 7.0, 80.0, 2.0, 0.7, 2.5
+# and store it; to read a vector of a panel from the second cache; to pack a weight; to unpack one;
+# to write and read a packed weight, where they are too many for the second cache.
+TURN, BACK, TILE, PANEL, FILTER, WEIGHT, FAR = 6.0, 7.0, 80.0, 2.0, 0.7, 2.5, 1.0
+NEAR = 1 << 20  # weights
 RATE = 0.9  # of the peak, that a register tile comes to
 MARGIN = 1.0  # of the cycles that ops/conv.cl takes, at most
 

@@ -1,9 +1,9 @@
 """Choices of the convolution and its gradients: what a tuner may compare.
 
-The plans are in plans_conv.py, plans_winograd.py, plans_channels.py and plans_depth.py, the blocks
-in conv_blocks.py. Blocks are many; the tuner gets the cheapest of each form (what makes a kernel of
-its own), and of the best form some other sizes. Winograd's form, and that with channels side by
-side, are offered wherever they can be had, whatever their price.
+The plans are in plans_conv.py, plans_pointwise.py, plans_winograd.py, plans_channels.py and
+plans_depth.py, the blocks in conv_blocks.py. Blocks are many; the tuner gets the cheapest of each
+form (what makes a kernel of its own), and of the best form some other sizes. Winograd's form, and
+that with channels side by side, are offered wherever they can be had, whatever their price.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tinygrad_cl.primitives import channels_blocks
 from tinygrad_cl.primitives import plans_channels as channels
 from tinygrad_cl.primitives import plans_channels_weight as channels_weight
 from tinygrad_cl.primitives import plans_depth as depth
+from tinygrad_cl.primitives import plans_pointwise as pointwise
 from tinygrad_cl.primitives import plans_winograd as winograd
 from tinygrad_cl.primitives.conv_blocks import Blocks, all_blocks
 from tinygrad_cl.primitives.conv_sides import Convolution, Pair
@@ -116,6 +117,11 @@ def _cpu_plans(mode: str, c: Convolution, types: Types, traits: DeviceTraits) ->
             else:
                 yield f"winograd {tiles}", winograd.image_plan(mode, c, types, traits, tiles)
     yield from _channel_plans(mode, c, types, traits)
+    if mode != "WEIGHT_GRAD" and not pointwise.refusal(mode, c, types):
+        for tile in pointwise.TILES:
+            (rows, cols), direct, _ = tile
+            name = f"product {rows}x{cols}{' direct' if direct else ''}"
+            yield name, pointwise.image_plan(mode, c, types, traits, tile)
     planes = depth.planes(mode, c, types)
     if planes is not None:
         yield f"planes {planes.block_rows}", depth.plan(mode, c, types, traits, planes)

@@ -19,6 +19,7 @@ IMAGE = 49152  # packed image
 DENSE = 65536  # panel
 KEPT = 32768  # sums of a block, or cotangents
 LINE = 16384  # pixels or weights of one channel
+SUMS = 65536  # of all weights of a task
 WEIGHTS = 16384  # packed weights
 TABLE = 8192  # pairs of offsets
 
@@ -40,8 +41,8 @@ TILES = (
 )
 # (result channels, weights) of a register tile of ops/conv_weight.cl.
 WEIGHT_TILES = (((1, 9), 0.55), ((2, 8), 0.8), ((4, 6), 0.95), ((6, 4), 0.95))
-# (result channels, vectors of weights) of one of ops/conv_weight_wide.cl.
-WIDE_TILES = (((8, 2), 1.0), ((8, 3), 0.97))
+# (weights, vectors of result channels) of one of ops/conv_weight_wide.cl.
+WIDE_TILES = (((8, 2), 0.95), ((9, 2), 0.95), ((6, 4), 0.95), ((12, 1), 0.75))
 
 
 class Blocks(NamedTuple):
@@ -253,9 +254,10 @@ def _weigh_weight(cut: Cut, c: Convolution, types: Types) -> Iterator[Blocks]:
     """Yields the blocks of ops/conv_weight.cl and ops/conv_weight_wide.cl."""
     side, vec = cut.side, types.vec
     base, dense = cut.pack_cycles(vec), cut.dense_cycles(vec, cut.sources * c.taps)
-    if cut.whole and types.storage not in HALVES and side.results >= 8:
-        for tile, rate in WIDE_TILES:
-            yield from _weigh_wide(cut, c, types, tile, rate, base + dense)
+    if cut.whole and not side.shift and side.results >= 8:
+        for results in _cuts(side.results, min(side.results, 512), 4):
+            for tile, rate in WIDE_TILES:
+                yield from _weigh_wide(cut, c, types, results, tile, rate, base)
     small = cut.whole and cut.rows * cut.columns <= 256 and c.taps > 1
     for panel in (False, True) if small else (False,):
         for results in _cuts(side.results, min(side.results, 512), 5):
@@ -302,27 +304,31 @@ def _weigh_dot(
     yield _blocks(cut, results, run, tile, panel, False, 0, cycles, memory, "conv_weight")
 
 
+def reads_in_place(c: Convolution, types: Types) -> bool:
+    """Whether ops/conv_weight_wide.cl reads the image where it lies."""
+    return c.plain and types.storage not in HALVES
+
+
 def _weigh_wide(
-    cut: Cut, c: Convolution, types: Types, tile: Pair, rate: float, base: float
+    cut: Cut, c: Convolution, types: Types, results: int, tile: Pair, rate: float, base: float
 ) -> Iterator[Blocks]:
-    side, vec, (tile_rows, cols) = cut.side, types.vec, tile
-    depth, results = cut.sources * c.taps, side.results
+    vec, (tile_rows, cols) = types.vec, tile
+    depth, width = -(-cut.sources * c.taps // tile_rows) * tile_rows, cols * vec
     length = cut.images * cut.rows * cut.columns
     run = _odd_vectors(length + vec, vec)
-    tiles = -(-depth // (cols * vec))
+    tiles, plain = -(-results // width), reads_in_place(c, types)
     memory = {
-        "IMAGE": cut.images * cut.sources * cut.plane + run + vec,
-        "TABLE": depth,
-        "DENSE": tiles * cols * vec * run,
-        "STRIP": vec * run + vec,
+        "IMAGE": 1 if plain else cut.images * cut.sources * cut.plane + run + vec,
+        "TABLE": cut.sources * c.taps,
+        "DENSE": tiles * width * run,
+        "SUMS": tiles * width * depth,
     }
     if not _fits(memory):
         return
-    far = side.sources * c.taps * results * types.size > 8 * L1
-    update = 20 if far else 4  # cycles to add to a vector of the chunk's sums
-    cycles = tile_rows * cols * (length / 2 / rate + update) + 30
-    cycles *= tiles * -(-results // tile_rows)
-    cycles += base + depth * -(-length // vec) * 6
+    lines = cut.images * (1 if cut.pitch == cut.columns else cut.rows)
+    cycles = tile_rows * cols * (length / 2 / rate + 2) + 15 * lines + 40
+    cycles *= tiles * (depth // tile_rows)
+    cycles += (0 if plain else base) + -(-results // vec) * length * 7
     yield _blocks(cut, results, run, tile, True, False, 0, cycles, memory, "conv_weight_wide")
 
 
@@ -332,7 +338,7 @@ _LIMITS = {
     "KEPT": KEPT,
     "LINE": LINE,
     "DENSE": DENSE,
-    "STRIP": LINE,
+    "SUMS": SUMS,
     "WEIGHTS": WEIGHTS,
 }
 

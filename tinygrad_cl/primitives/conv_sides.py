@@ -32,6 +32,11 @@ class Convolution:
         return self.kernel[0] * self.kernel[1]
 
     @property
+    def plain(self) -> bool:
+        """True if pixels meet only those in the same place."""
+        return self.taps == 1 and self.stride == (1, 1) and self.padding == (0, 0)
+
+    @property
     def moved(self) -> int:
         """Elements of the image and of the output."""
         (height, width), (rows, columns) = self.size, self.out

@@ -12,10 +12,12 @@ from tinygrad_cl.lowering import DeviceTraits, Grid, Pass, TemplatePlan
 from tinygrad_cl.primitives.channels_blocks import (
     BACK,
     DEPTH,
+    FAR,
     FILTER,
     IMAGE,
     ITEMS,
     MADE,
+    NEAR,
     PANEL,
     PIXELS,
     RATE,
@@ -75,7 +77,9 @@ def _image_cycles(
     tiles += PANEL * 2 * depth
     back = BACK * pixels * phases * -(-r.results // vec)
     blocks = -(-c.images // images) * -(-r.grid[0] // rows)
-    return blocks * (turn + panels * tiles + back) + FILTER * depth * panels * 2 * vec
+    weights = depth * panels * 2 * vec
+    pack = FILTER + (FAR if weights > NEAR else 0)
+    return blocks * (turn + panels * tiles + back) + pack * weights
 
 
 def image_plan(

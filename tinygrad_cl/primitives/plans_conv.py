@@ -9,8 +9,14 @@ from tinygrad_cl.primitives import channels_blocks
 from tinygrad_cl.primitives import plans_channels as channels
 from tinygrad_cl.primitives import plans_channels_weight as channels_weight
 from tinygrad_cl.primitives import plans_depth as depth
+from tinygrad_cl.primitives import plans_pointwise as pointwise
 from tinygrad_cl.primitives import plans_winograd as winograd
-from tinygrad_cl.primitives.conv_blocks import Blocks, choose_blocks, choose_weight_blocks
+from tinygrad_cl.primitives.conv_blocks import (
+    Blocks,
+    choose_blocks,
+    choose_weight_blocks,
+    reads_in_place,
+)
 from tinygrad_cl.primitives.conv_sides import Convolution, Pair, Side
 from tinygrad_cl.primitives.plans_dense import (
     Argument,
@@ -106,6 +112,8 @@ def _plan(mode: str, c: Convolution, storage: str, traits: DeviceTraits) -> Temp
         return depth.plan(mode, c, types, traits, planes)
     if mode == "WEIGHT_GRAD":
         return _weight_plan(c, types, traits)
+    if not pointwise.refusal(mode, c, types):
+        return pointwise.image_plan(mode, c, types, traits)
     return _image_plan(mode, c, types, traits)
 
 
@@ -122,8 +130,7 @@ def _image_plan(
     if not winograd.refusal(mode, c, types, cycles):
         return winograd.image_plan(mode, c, types, traits)
     form = channels.image_form(mode, c, types, traits)
-    plain = c.taps == 1 and c.stride == (1, 1)
-    if form and form.cycles < (PLAIN if plain else channels_blocks.MARGIN) * cycles:
+    if form and form.cycles < (PLAIN if c.plain else channels_blocks.MARGIN) * cycles:
         return channels.image_plan(mode, c, types, traits, form)
     return direct_image_plan(mode, c, types, traits, b)
 
@@ -197,9 +204,11 @@ def direct_weight_plan(
     chunks = -(-c.images // chunk) if c.images else 0
     per = _per(tasks * chunks, total / max(chunks, 1), traits)
     dot = b.file == "conv_weight"
+    plain = not dot and reads_in_place(c, types)
     defines = (
         *types.defines(types.acc),
         *((("PANEL", int(b.panel)), ("GROUP", power_of_two(b.tile[1], 4))) if dot else ()),
+        *((("PLAIN", 1),) if plain else ()),
         ("SHIFT", int(side.shift)),
         ("ROWS", b.tile[0]),
         ("COLS", b.tile[1]),

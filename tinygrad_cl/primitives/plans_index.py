@@ -23,6 +23,7 @@ from tinygrad_cl.shapes import Layout, Shape, numel
 
 MIN_WORK = 8192  # elements of a work-item at least: about 5 us
 TASKS = 8  # work-items per compute unit at most
+SLAB = 8  # registers of a row that are added by one work-item, at least
 GPU_LOCAL = 64
 GPU_ITEMS = 1 << 22
 GPU_COLUMNS = 4096  # work-items that a GPU wants at least
@@ -108,7 +109,8 @@ def _longs(sizes: tuple[int, ...]) -> Arguments:
 def _shares(outer: int, count: int, size: int, inner: int, traits: DeviceTraits) -> Shape:
     """Into how many work-items outer positions, columns and rows of the sum are divided.
 
-    Every range of rows walks through the whole index, so ranges are the last resort.
+    Every range of rows walks through the whole index, so ranges are the last resort; but narrow
+    slabs of columns take rows apart, of which memory wants to be read in one go.
     """
     if traits.kind == "gpu":
         blocks, slabs = max(1, min(outer, GPU_ITEMS)), max(1, inner)
@@ -116,8 +118,9 @@ def _shares(outer: int, count: int, size: int, inner: int, traits: DeviceTraits)
     work = outer * max(size, count) * inner
     wanted = max(1, min(work // MIN_WORK, traits.units * TASKS))
     blocks = max(1, min(outer, wanted))
-    slabs = max(1, min(-(-wanted // blocks), inner // traits.vector))
-    return blocks, slabs, max(1, min(size, traits.units, wanted // (blocks * slabs)))
+    slabs = max(1, min(-(-wanted // blocks), inner // (SLAB * traits.vector)))
+    most = traits.units * (2 if inner >= SLAB * traits.vector else 1)
+    return blocks, slabs, max(1, min(size, most, wanted // (blocks * slabs)))
 
 
 def _accepts(i: int, layout: Layout, attrs: Attrs) -> bool:

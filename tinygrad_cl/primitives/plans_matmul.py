@@ -24,6 +24,7 @@ APART = 256  # the same where neighbors of A along K lie far apart
 NEAR = 16384  # elements of such a chunk that a first-level cache holds anyway
 FEW = 32  # rows, at most, for which rows of B are read where they lie
 FAR = 1024  # elements between such rows that are a page of memory apart, or nearly
+PAGES = 2048  # elements between neighbors of A along K that meet in few sets of a cache
 CHUNK = 256  # rows that share a packed panel, at most
 BLOCK = 128  # the same where the sums of several panels are kept
 WIDE = 8  # tiles of columns of a task whose sums are kept
@@ -32,6 +33,7 @@ TASK_FLOPS = 400_000  # of a work-item, at least, where there is work enough: ab
 TASKS = 16  # work-items per compute unit, at most
 TASK = 2000  # cycles that count for a task, so that there are not too many
 SPLIT_DEPTH = 256  # of a slice of K, at least
+TINY = 1 << 15  # multiply-adds, at most, for which no kernel of their own is compiled
 IDLE = 1.25  # how many times as many tiles the units could do, before K is sliced
 
 # (rows, vectors) of a register tile, and how near to the peak it comes. The first one serves nearly
@@ -58,6 +60,7 @@ COPY = 0.1  # the same where the rows of B are copied
 TURN = 1.0  # cycles to store an element of a product that is computed transposed
 FLIP_TILES = (((8, 2), 1.0), ((8, 1), 0.8))  # of such a product
 FLIP = 0.95  # it must save a twentieth
+DOTS = 1.1  # dots must save a tenth: their kernel has nothing in common with the others
 LAST = 0.6  # what a tile of columns takes whose second vector is not needed
 
 
@@ -116,7 +119,7 @@ def _cpu_plan(
             _chunk(q, t, types.vec, CHUNK, traits)[1] for q, t in ((p, tile), (p.flipped, turned))
         )
         saves = turned_cycles < FLIP * cycles or turned_busy < FLIP * busy
-        if wish.flip or (wish.flip is None and saves and turned_cycles < FLIP * dot_cycles):
+        if wish.flip or (wish.flip is None and saves and turned_cycles < DOTS * dot_cycles):
             return _tile_plan(p.flipped, types, traits, turned, b, a, wish, True)
         if dot_cycles < cycles:
             return _dot_plan(p, types, traits, dots, a, b)
@@ -160,10 +163,10 @@ def _tile_plan(
     defines = (
         *types.defines(types.acc if slices > 1 else None),
         ("TRANSPOSED", int(p.b[4] != 1 and p.n > 1)),
-        ("DIRECT", int(direct)),
+        ("DIRECT", int(p.b[4] == 1 and not flip)),
         ("PACK_A", packs),
         ("FLIPPED", int(flip)),
-        ("TAIL", int(cols == 2 and 0 < p.n % (2 * vec) <= vec and not direct and rows > 2)),
+        ("TAIL", int(cols == 2 and rows > 2)),
         ("ROWS", rows),
         ("COLS", cols),
         ("KC", depth),
@@ -171,7 +174,7 @@ def _tile_plan(
         *_kept(rows, deep, packs, vec),
     )
     out = ("scratch", 0) if slices > 1 else ("out", 0)
-    own = (("int", i) for i in (chunk, wide, per, slices, split))
+    own = (("int", int(i)) for i in (chunk, wide, per, slices, split, direct))
     arguments = (out, a, b, *_sizes(p), *own)
     grid = Grid((max(1, -(-tasks // per)),), (1,))
     product = Pass("matmul", "matmul", defines, arguments, grid, slices == 1)
@@ -185,7 +188,8 @@ def _packs(p: Product, types: Types, rows: int) -> int:
         return 1
     if p.a[3] != 1 or p.a[4] == 1 or rows != 8 or p.n <= types.vec:
         return 0
-    return 2 if p.k <= APART and min(p.m, CHUNK) * p.k > NEAR else 0
+    shallow = p.k <= APART and min(p.m, CHUNK) * p.k > NEAR
+    return 2 if shallow or (p.a[4] >= PAGES and p.n >= PAGES) else 0
 
 
 def _kept(rows: int, deep: bool, packs: int, vec: int) -> tuple[tuple[str, int], ...]:
@@ -230,7 +234,8 @@ def _sizes(p: Product) -> tuple[tuple[str, int], ...]:
 
 def best_tile(p: Product, vec: int) -> tuple[tuple[int, int], float]:
     """The cheapest register tile, and its cycles for one product."""
-    best = min(TILES, key=lambda entry: _tile_cycles(p, entry, vec))
+    tiles = TILES[:1] if p.m * p.n * p.k <= TINY else TILES
+    best = min(tiles, key=lambda entry: _tile_cycles(p, entry, vec))
     return best[0], _tile_cycles(p, best, vec)
 
 

@@ -27,6 +27,7 @@ from tinygrad_cl.shapes import Layout, Shape, numel
 ROOM = 1024  # elements of a work-item's private row of folded columns
 MIN_WORK = 8192  # elements of a work-item at least: about 5 us
 TASKS = 8  # work-items per compute unit at most
+SLIDE = 7  # height and width of windows whose loops are unrolled, at most
 GROUP = 4096  # elements of the planes that a work-item sums at a time
 GPU_LOCAL = 64
 GPU_ITEMS = 1 << 22
@@ -95,6 +96,13 @@ class Call:
     def is_tile(self) -> bool:
         """True for 2 x 2 windows side by side, which have their own fast code."""
         return is_tile(self.rows, self.cols)
+
+    @property
+    def is_slide(self) -> bool:
+        """True for equal shares of small windows one step apart, which have code of their own."""
+        both = (self.rows, self.cols)
+        plain = all(axis.stride == axis.dilation == 1 and axis.kernel <= SLIDE for axis in both)
+        return plain and bool(self.divisor) and max(self.cols.size, self.cols.out) + SLIDE <= ROOM
 
     @property
     def sizes(self) -> Arguments:
@@ -214,6 +222,17 @@ def one(step: Pass, total: int, scratch: tuple[int, ...] = ()) -> TemplatePlan:
 OUT, IN0, IN1, SCRATCH = ("out", 0), ("in", 0), ("in", 1), ("scratch", 0)
 
 
+def _slide(call: Call, name: str, given: Arguments, paddings: tuple[int, ...]) -> TemplatePlan:
+    """Averages over windows one step apart, or their gradient: over the padded cotangents."""
+    numbers = (*paddings, call.divisor)
+    arguments = (OUT, IN0, *given, *(("int", number) for number in numbers))
+    sizes = ("TALL", call.rows.kernel), ("BROAD", call.cols.kernel)
+    defines = call.defines(call.kind, *sizes, ("ROOM", ROOM))
+    grid = call.grid(call.planes)
+    step = Pass("pool_slide", name, defines, arguments, grid, epilogue=True)
+    return one(step, call.planes * given[3][1] * given[4][1])
+
+
 def _forward(call: Call, average: int) -> TemplatePlan:
     name = "avg_pool2d" if average else "max_pool2d"
     total = call.planes * call.windows
@@ -224,6 +243,8 @@ def _forward(call: Call, average: int) -> TemplatePlan:
         grid = call.grid(call.planes * call.rows.out)
         defines = call.defines(call.kind, ("AVERAGE", average), ("ROOM", ROOM))
         return one(Pass("pool_tile", name, defines, given, grid, epilogue=True), total)
+    if average and call.is_slide:
+        return _slide(call, name, call.sizes, (call.rows.padding, call.cols.padding))
     defines = call.defines(
         call.kind, ("LOWEST", call.kind.lowest), ("AVERAGE", average), ("ROOM", ROOM)
     )
@@ -301,6 +322,12 @@ def _average_grad(call: Call) -> TemplatePlan:
         defines = call.defines(call.kind, ("AVERAGE", 1), ("ROOM", ROOM))
         given = (OUT, IN0, ("int", call.divisor), *call.sizes)
         return one(Pass("pool_unpool", name, defines, given, grid, epilogue=True), total)
+    if call.is_slide:
+        sides = (call.rows.out, call.cols.out, call.rows.size, call.cols.size)
+        given = (call.sizes[0], *(("int", side) for side in sides))
+        return _slide(
+            call, name, given, tuple(a.kernel - 1 - a.padding for a in (call.rows, call.cols))
+        )
     group = max(1, GROUP // call.pixels)
     stride = group * call.pixels + max(call.cols.reach, call.cols.padding + call.cols.size)
     given = (OUT, IN0, SCRATCH, ("int", group), ("long", stride))

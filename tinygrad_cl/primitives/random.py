@@ -1,8 +1,10 @@
 """Random numbers from counters.   Device side: ops/random.cl.   User side: functional/random.py.
 
 Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): ten rounds of
-multiplications mix a 128-bit counter under a 64-bit key. Element i of a tensor takes the block of
-the counter `counter + i`, so its bits depend neither on the device nor on how work is divided.
+multiplications mix a 128-bit counter under a 64-bit key. Element i of a tensor is number
+`counter + i` of the key's stream, so its bits depend neither on the device nor on how work is
+divided. Four uniform numbers share a block: number m takes word m % 4 of the block of the counter
+m // 4 + 2**64. A normal number has the block of the counter m for itself.
 """
 
 from __future__ import annotations
@@ -43,21 +45,23 @@ def philox(counter: tuple[Any, Any, Any, Any], key: tuple[Any, Any]) -> tuple[An
     return c0, c1, c2, c3
 
 
-def _words(index: Any, key: Any, counter: Any) -> tuple[Any, Any]:
-    """Returns the first two words of each element's block."""
-    at = index.astype(np.uint64) + counter.astype(np.uint64)
+def _blocks(at: Any, key: Any, third: int) -> tuple[Any, Any, Any, Any]:
+    """Returns the words of the blocks whose counters are `at`, with a third word."""
     wide, zero = key.astype(np.uint64), np.zeros_like(at)
-    first, second, _, _ = philox((at & _LOW, at >> _32, zero, zero), (wide & _LOW, wide >> _32))
-    return first, second
+    counter = (at & _LOW, at >> _32, zero + np.uint64(third), zero)
+    return philox(counter, (wide & _LOW, wide >> _32))
 
 
 def _np_uniform(index: Any, key: Any, counter: Any) -> Any:
-    first, _ = _words(index, key, counter)
-    return np.asarray((first >> np.uint64(8)) * 2.0**-24, np.float32)
+    number = index.astype(np.uint64) + counter.astype(np.uint64)
+    place = (number & np.uint64(3)).astype(np.int64)
+    word = np.choose(place, _blocks(number >> np.uint64(2), key, 1))
+    return np.asarray((word >> np.uint64(8)) * 2.0**-24, np.float32)
 
 
 def _np_normal(index: Any, key: Any, counter: Any) -> Any:
-    first, second = _words(index, key, counter)
+    number = index.astype(np.uint64) + counter.astype(np.uint64)
+    first, second, _, _ = _blocks(number, key, 0)
     u = np.asarray(first.astype(np.float32) * np.float32(2.0**-32) + np.float32(2.0**-33), float)
     v = (second >> np.uint64(8)) * 2.0**-24
     return np.asarray(np.sqrt(-2 * np.log(u)) * np.cos(2 * np.pi * v), np.float32)

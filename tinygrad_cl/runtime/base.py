@@ -8,6 +8,7 @@ import os
 import threading
 import weakref
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from tinygrad_cl.dtypes import DType, bfloat16
 from tinygrad_cl.errors import DeviceError
 from tinygrad_cl.lowering import DeviceTraits, flag_name
-from tinygrad_cl.runtime.memory import Arena, Buffer, Bytes, MemoryStats, Pool
+from tinygrad_cl.runtime.memory import Arena, Block, Buffer, Bytes, MemoryStats, Pool
 from tinygrad_cl.shapes import Shape
 
 Array = npt.NDArray[Any]
@@ -84,6 +85,18 @@ class Device(ABC):
             DeviceMemoryError: if there is no room, or the device makes no buffer of that size.
         """
         return self.pool.allocate(nbytes)
+
+    def renew(self, sizes: Sequence[int], blocks: list[Block | None]) -> list[Buffer]:
+        """Returns a buffer of each size, in the same blocks as the last time where they are free.
+
+        Args:
+            sizes: in bytes.
+            blocks: those of the last time; brought up to date.
+
+        Raises:
+            DeviceMemoryError: as `allocate` does.
+        """
+        return self.pool.renew(sizes, blocks)
 
     @property
     def flags(self) -> Buffer:

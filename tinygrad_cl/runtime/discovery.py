@@ -22,6 +22,7 @@ from tinygrad_cl.runtime.base import Array
 from tinygrad_cl.runtime.cache import DiskCache, hash_key
 from tinygrad_cl.runtime.memory import ALIGNMENT, host_limit
 from tinygrad_cl.runtime.opencl import OpenCLDevice
+from tinygrad_cl.runtime.program import Kernel
 from tinygrad_cl.runtime.records import DeviceRecord
 from tinygrad_cl.runtime.sources import template_source
 
@@ -32,6 +33,7 @@ _SHUFFLES = "cl_khr_subgroup_shuffle_relative"
 _POCL = "portable computing language"
 _POCL_LANES = 4  # of its pow, fmod and sin, wider ones are wrong beside a zero or a huge number
 _COUNT = 1003  # elements of the probe: not a multiple of 16
+_GROUP = 8  # work-items of its work-groups
 _FEATURES = {
     "cl_khr_fp16": "fp16",
     "cl_intel_vec_len_hint": "vec_len_hint",
@@ -193,7 +195,7 @@ def probe(candidate: Candidate) -> Verdict:
         return Verdict(False, "the driver says that the device or its compiler is not available")
     if "fpga" in candidate.label:
         return Verdict(False, "an FPGA or its emulator, which compiles kernels ahead of time")
-    key = hash_key("verdict 1", identity(candidate), template_source("probe"))
+    key = hash_key("verdict 2", identity(candidate), template_source("probe"))
     kept = _kept_verdict(key)
     if kept is not None:
         return kept
@@ -224,23 +226,28 @@ def _first_lines(error: BaseException) -> str:
 
 
 def _try(candidate: Candidate) -> Verdict:
-    """Builds and runs the probe's kernels through a device that is thrown away."""
+    """Builds and runs the probe's kernel through a device that is thrown away."""
     device = _open(candidate, Verdict(True, ""), DiskCache(None, 0))
-    program = device.build(template_source("probe"))
+    kernel = device.build(template_source("probe")).kernel("probe")
     values = np.arange(_COUNT, dtype=np.float32)
-    wanted = values * 3 + values
-    out, given = device.allocate(values.nbytes), device.upload(values)
-    kernel = program.kernel("probe")
-    kernel.set(0, out)
-    kernel.set(1, given)
-    kernel.set_int(2, 3)
-    kernel.set_int(3, _COUNT)
-    device.run([(kernel, (-(-_COUNT // 16),), None)])
-    if not np.array_equal(_content(device, out, np.float32), wanted):
+    halves = (values % 100).astype(np.float16)
+    doubles = 1 / np.arange(1, _COUNT + 1)
+    given = device.upload(values), device.upload(halves)
+    made = [device.allocate(array.nbytes) for array in (values, halves, doubles)]
+    for position, buffer in enumerate((made[0], given[0], made[1], given[1], made[2])):
+        kernel.set(position, buffer)
+    kernel.set_int(5, 3)
+    kernel.set_int(6, _COUNT)
+    grid = (-(-_COUNT // _GROUP) * _GROUP,), (_GROUP,)
+    device.run([(kernel, *grid)])
+    if not np.array_equal(_content(device, made[0], np.float32), values * 3 + values):
         return Verdict(False, "a kernel ran and gave wrong numbers")
-    if not _halves_work(device, program) or not _doubles_work(device, program):
+    right = np.array_equal(_content(device, made[1], np.float16), halves * np.float16(2))
+    if right and device.traits.double:
+        right = np.array_equal(_content(device, made[2], np.float64), doubles)
+    if not right:
         return Verdict(False, "a kernel with half or double elements gave wrong numbers")
-    zero_copy = candidate.kind == "cpu" and _shares_memory(device, program)
+    zero_copy = candidate.kind == "cpu" and _shares_memory(device, kernel, *grid)
     return Verdict(True, "built and ran a kernel", zero_copy)
 
 
@@ -250,30 +257,9 @@ def _content(device: OpenCLDevice, buffer: Any, dtype: type) -> Array:
     return array
 
 
-def _halves_work(device: OpenCLDevice, program: Any) -> bool:
-    values = (np.arange(_COUNT) % 100).astype(np.float16)
-    out = device.allocate(values.nbytes)
-    kernel = program.kernel("probe_half")
-    given = device.upload(values)
-    kernel.set(0, out)
-    kernel.set(1, given)
-    kernel.set_int(2, _COUNT)
-    device.run([(kernel, (-(-_COUNT // 8) * 8,), (8,))])
-    return bool(np.array_equal(_content(device, out, np.float16), values * np.float16(2)))
-
-
-def _doubles_work(device: OpenCLDevice, program: Any) -> bool:
-    if not device.traits.double:
-        return True
-    out = device.allocate(8 * _COUNT)
-    kernel = program.kernel("probe_double")
-    kernel.set(0, out)
-    kernel.set_int(1, _COUNT)
-    device.run([(kernel, (_COUNT,), None)])
-    return bool(np.array_equal(_content(device, out, np.float64), 1 / np.arange(1, _COUNT + 1)))
-
-
-def _shares_memory(device: OpenCLDevice, program: Any) -> bool:
+def _shares_memory(
+    device: OpenCLDevice, kernel: Kernel, size: tuple[int, ...], local: tuple[int, ...]
+) -> bool:
     """Tells whether kernels and the host see what the other one writes, without a copy.
 
     The memory is aligned as badly as an array of NumPy may be.
@@ -284,15 +270,13 @@ def _shares_memory(device: OpenCLDevice, program: Any) -> bool:
     start = -raw.ctypes.data % ALIGNMENT + 16
     a, b = (raw[at : at + nbytes] for at in (start, start + nbytes + ALIGNMENT + 4))
     given, out = (cl.Buffer(device.context, flags, hostbuf=array) for array in (a, b))
-    kernel = program.kernel("probe")
     kernel.handle.set_arg(0, out)
     kernel.handle.set_arg(1, given)
-    kernel.set_int(2, 2)
-    kernel.set_int(3, _COUNT)
+    kernel.set_int(5, 2)
     index = np.arange(_COUNT, dtype=np.float32)
     for value in (1.0, 5.0):
         np.ndarray((_COUNT,), np.float32, a)[:] = value
-        device.run([(kernel, (-(-_COUNT // 16),), None)])
+        device.run([(kernel, size, local)])
         device.finish()
         if not np.array_equal(np.ndarray((_COUNT,), np.float32, b), index + np.float32(2 * value)):
             return False

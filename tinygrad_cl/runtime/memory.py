@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -33,9 +33,9 @@ _UNKNOWN_MEMORY = 1 << 33  # assumed where the system does not say
 
 
 class Retirement(Protocol):
-    """Where a block goes when its buffer dies: a free list of the pool, in most cases."""
+    """Where a block goes when its buffer dies: the free blocks of a class, in most cases."""
 
-    def append(self, block: Block, /) -> None:
+    def __setitem__(self, block: Block, same: Block, /) -> None:
         """Takes the block."""
 
 
@@ -49,6 +49,9 @@ class Block:
         self.free = free
         self.handle = handle
         self.array = array
+
+
+Free = dict[Block, Block]  # free blocks, the last freed one last
 
 
 class Buffer:
@@ -86,7 +89,7 @@ class Buffer:
     def __del__(self) -> None:
         block = self.block
         if block is not None:
-            block.free.append(block)
+            block.free[block] = block
 
     def __repr__(self) -> str:
         return f"<buffer of {self.nbytes} bytes on {self.device}>"
@@ -179,8 +182,8 @@ class Pool:
         self.limit = limit
         self.largest = largest
         self._new = new
-        self._classes: dict[int, list[Block]] = {}
-        self._index: dict[int, list[Block]] = {}  # the free list of each size seen
+        self._classes: dict[int, Free] = {}
+        self._index: dict[int, Free] = {}  # the free blocks for each size seen
         self._held = 0
         self._peak = 0
         self._blocks = 0
@@ -192,15 +195,29 @@ class Pool:
             DeviceMemoryError: if there is no room, or the device makes no buffer of that size.
         """
         try:
-            block = self._index[nbytes].pop()
-        except (KeyError, IndexError):
+            block = self._index[nbytes].popitem()[0]
+        except KeyError:
             block = self._take(nbytes)
         return Buffer(self.device, nbytes, block.handle, block.array, block)
+
+    def renew(self, sizes: Sequence[int], blocks: list[Block | None]) -> list[Buffer]:
+        """Returns buffers, in the blocks of the last time where these are free: `Device.renew`."""
+        device, made = self.device, []
+        for at, block in enumerate(blocks):
+            size = sizes[at]
+            if block is None or block.free.pop(block, None) is None:  # type: ignore[attr-defined]
+                made.append(self.allocate(size))
+                blocks[at] = made[-1].block
+            else:
+                made.append(Buffer(device, size, block.handle, block.array, block))
+        return made
 
     def stats(self) -> MemoryStats:
         """Returns what the pool holds."""
         with self.device.lock:
-            free = [block.capacity for blocks in self._classes.values() for block in blocks]
+            # `list`: other threads may free buffers meanwhile.
+            blocks = [block for found in self._classes.values() for block in list(found)]
+            free = [block.capacity for block in blocks]
             used, live = self._held - sum(free), self._blocks - len(free)
             return MemoryStats(self._held, used, self._peak, self.limit, live)
 
@@ -208,9 +225,11 @@ class Pool:
         """Gives all free blocks back to the system."""
         with self.device.lock:
             self.device.finish()  # queued commands may still use the memory of freed blocks
-            for blocks in self._classes.values():
-                while blocks:
-                    self._held -= blocks.pop().capacity
+            for plan in self.device.plans.values():
+                plan.release()
+            for found in self._classes.values():
+                while found:
+                    self._held -= found.popitem()[0].capacity
                     self._blocks -= 1
 
     def _take(self, nbytes: int) -> Block:
@@ -221,13 +240,13 @@ class Pool:
                     f"piece ({_size(self.largest)}); split the tensor, or use device='numpy'"
                 )
             capacity = min(size_class(nbytes), self.largest)
-            free = self._classes.setdefault(capacity, [])
+            free = self._classes.setdefault(capacity, {})
             if len(self._index) >= _INDEX_SIZE:
                 self._index.clear()
             self._index[nbytes] = free
-            return free.pop() if free else self._make(nbytes, capacity, free)
+            return free.popitem()[0] if free else self._make(nbytes, capacity, free)
 
-    def _make(self, nbytes: int, capacity: int, free: list[Block]) -> Block:
+    def _make(self, nbytes: int, capacity: int, free: Free) -> Block:
         memory = self._try(capacity)
         if memory is None:
             gc.collect()

@@ -143,6 +143,11 @@ class OpenCLDevice(Device):
 
     # Commands
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether all commands are known to be done."""
+        return not self._busy
+
     def run(self, launches: Sequence[Launch]) -> None:
         """Launches kernels in order; returns before they are done.
 
@@ -358,7 +363,7 @@ class _Retired:
         self._blocks: list[Block] = []
         self._device = device
 
-    def append(self, block: Block, /) -> None:
+    def __setitem__(self, block: Block, same: Block, /) -> None:
         """Takes a block until the device has finished."""
         if self._device._busy:
             self._blocks.append(block)

@@ -16,6 +16,7 @@ from tinygrad_cl.dtypes import DType
 from tinygrad_cl.errors import GradientError
 from tinygrad_cl.runtime.device import Device
 from tinygrad_cl.tensor import Tensor
+from tinygrad_cl.tracing import tracing
 
 Arrays = list[np.ndarray]
 
@@ -97,6 +98,7 @@ class Evaluation:
         finally:
             for tensor, node in before:
                 tensor.node = node
+            tracing.rebinds += 1
 
     def _show(self, tensor: Tensor, array: np.ndarray, leaf: bool) -> None:
         is_float = tensor.dtype.is_floating_point
@@ -105,6 +107,7 @@ class Evaluation:
         node.leaf = node.needs_grad = leaf
         node.owner = weakref.ref(tensor)
         tensor.node = node
+        tracing.rebinds += 1
 
 
 def place(array: np.ndarray, device: Device, dtype: DType) -> Tensor:
