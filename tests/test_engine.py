@@ -348,6 +348,19 @@ def test_signatures_are_bounded(device: str, monkeypatch: pytest.MonkeyPatch) ->
         assert len(graph._SIGNATURES) <= graph.MAX_SIGNATURES
 
 
+def test_tensors_outlive_the_signatures_that_made_them(
+    device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    w = tg.ones(3, device=device, requires_grad=True)
+    optimizer = tg.optim.Adam([w], lr=0.5)
+    for factor in (1.0, 2.0):
+        optimizer.zero_grad()
+        (w * tg.full((3,), factor, device=device)).sum().backward()
+        monkeypatch.setattr(graph, "_SIGNATURES", {})  # as if others had driven them out
+        optimizer.step()
+    np.testing.assert_allclose(w.tolist(), [0.017409] * 3, rtol=1e-4)  # 1 - 0.5 - 0.4826
+
+
 def test_grad_mode_and_autocast_are_of_one_thread(device: str) -> None:
     x = tg.tensor([[1.0, 2.0]], device=device, requires_grad=True)
     found: list[tg.Tensor] = []

@@ -157,8 +157,11 @@ class Signature:
 
 MAX_SIGNATURES = 1 << 15  # a program with ever new shapes or attrs must not grow for ever
 
-# By primitive, attrs, and the leaf signature of each input; by primitive and spec for leaves.
+# By primitive, attrs, and the leaf signature of each input.
 _SIGNATURES: dict[tuple[Any, ...], Signature] = {}
+# Those of leaves, which are compared by identity, stay: one per shape and dtype, one per dtype.
+_DATA: dict[TensorSpec, Signature] = {}
+_SCALARS: dict[DType, Signature] = {}
 _numbers = itertools.count(1)
 
 
@@ -167,10 +170,8 @@ def _intern(
     attrs: tuple[Any, ...],
     specs: tuple[TensorSpec, ...],
     key: tuple[Any, ...],
-    spec: TensorSpec | None = None,
 ) -> Signature:
-    if spec is None:
-        spec = primitive.spec(*specs, **dict(zip(primitive.attrs, attrs, strict=True)))
+    spec = primitive.spec(*specs, **dict(zip(primitive.attrs, attrs, strict=True)))
     if len(_SIGNATURES) >= MAX_SIGNATURES:  # what is in use comes back, under another number
         for oldest in list(itertools.islice(_SIGNATURES, MAX_SIGNATURES // 4)):
             _SIGNATURES.pop(oldest, None)
@@ -388,8 +389,10 @@ SCALAR = _leaf_primitive("scalar")
 
 def data_signature(spec: TensorSpec) -> Signature:
     """Returns the signature of leaves that hold a buffer of this spec."""
-    key = (DATA, (), spec)
-    return _SIGNATURES.get(key) or _intern(DATA, (), (), key, spec)
+    found = _DATA.get(spec)
+    if found is None:
+        found = _DATA.setdefault(spec, Signature(DATA, (), (), spec, next(_numbers)))
+    return found
 
 
 def data(buffer: Buffer, shape: Shape, dtype: DType, device: Device) -> Node:
@@ -401,8 +404,10 @@ def data(buffer: Buffer, shape: Shape, dtype: DType, device: Device) -> Node:
 
 def scalar(value: Scalar, dtype: DType) -> Node:
     """Returns a zero-dimensional node whose value is an argument, no part of the structure."""
-    key = (SCALAR, (), dtype)
-    signature = _SIGNATURES.get(key) or _intern(SCALAR, (), (), key, TensorSpec((), dtype))
+    signature = _SCALARS.get(dtype)
+    if signature is None:
+        made = Signature(SCALAR, (), (), TensorSpec((), dtype), next(_numbers))
+        signature = _SCALARS.setdefault(dtype, made)
     node = Node(signature, (), None, False)
     node.scalar = value
     return node
