@@ -20,7 +20,7 @@ from typing import Any, TextIO
 from benchmarks import kernels, nets, timing
 from benchmarks.timing import Step
 
-_WARM = 3  # repetitions of a kernel before its first timing
+_WARM = 10  # repetitions of a kernel before its first timing; after eight, plans settle
 _FIRST = 5  # training steps before it, whose losses are compared; captured ones replay the last two
 _CHECKED = 8  # batch size at which nets without their dropout are compared
 
