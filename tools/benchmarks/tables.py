@@ -146,7 +146,7 @@ def scaling(rows: list[dict[str, Any]]) -> list[str]:
     """Microseconds per image by batch size, and their largest over their smallest."""
     lines = []
     for row in rows:
-        sizes = sorted({size for found in row["us_per_image"].values() for size in found})
+        sizes = sorted({size for found in row["us_per_image"].values() for size in found}, key=int)
         head = [f"{row['net']}: us per image at", *map(str, sizes), "max/min"]
         cells = [
             [name, *[number(found.get(size)) for size in sizes], times(row["flatness"][name])]
