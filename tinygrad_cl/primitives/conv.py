@@ -24,7 +24,6 @@ from tinygrad_cl.primitives.choices_conv import (
 )
 from tinygrad_cl.primitives.plans_conv import plan_conv2d, plan_input_grad, plan_weight_grad
 from tinygrad_cl.primitives.rules import widen
-from tinygrad_cl.shapes import Shape
 
 Array = NDArray[Any]
 Pair = tuple[int, int]
@@ -153,10 +152,6 @@ def _columns(x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair
     reach = (dh * (kernel[0] - 1) + 1, dw * (kernel[1] - 1) + 1)
     windows = sliding_window_view(padded, reach, axis=(2, 3))
     return windows[:, :, ::sh, ::sw, ::dh, ::dw].transpose(0, 1, 4, 5, 2, 3)
-
-
-def _grouped(shape: Shape, groups: int, *rest: int) -> Shape:
-    return (shape[0], groups, shape[1] // groups, *rest)
 
 
 def _conv_reference(

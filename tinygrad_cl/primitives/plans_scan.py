@@ -31,11 +31,6 @@ def grid(units: int, work: int, traits: DeviceTraits) -> Grid:
     return Grid((max(1, min(work // MIN_WORK, units, traits.units * TASKS)),), (1,))
 
 
-def storage_tag(storage: str) -> str:
-    """Returns the register tag of a storage type; bools are bytes here."""
-    return _TAGS[storage]
-
-
 def lanes(inner: int, tag: str, traits: DeviceTraits) -> int:
     """Returns how many neighboring lines a register takes: VEC, 1 where few are neighbors."""
     if traits.kind == "gpu":
