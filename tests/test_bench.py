@@ -277,6 +277,26 @@ def test_a_run_counts_pythons_share(results: dict[str, Any]) -> None:
     assert row["bytes"]["ratio"] >= 1
 
 
+class _Drifting:
+    """A library that takes 10 us an image, on a machine that grows slower with every question."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def ask(self, do: str, *, batch: int, **_: object) -> dict[str, float]:
+        self.asked.append(batch)
+        return {"ms": 0.01 * batch * (1 + 0.01 * len(self.asked))}
+
+
+def test_growth_is_measured_in_rounds_over_all_batch_sizes() -> None:
+    worker = _Drifting()
+    pace = race.Pace(rounds=3, seconds=0.01, budget=1.0)
+    (row,) = race.scaling({"x": worker}, ["lenet5"], [64, 128], pace, lambda _: None)  # type: ignore[dict-item]
+    assert worker.asked == [64, 128] * 3
+    assert row["us_per_image"]["x"][64] == pytest.approx(10.3)
+    assert row["flatness"]["x"] == pytest.approx(10.4 / 10.3)
+
+
 def test_a_run_can_be_drawn(results: dict[str, Any], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib draws the picture; it is not installed")
     path = tmp_path / "bench.png"

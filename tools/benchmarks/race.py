@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks import ratios
@@ -161,18 +161,31 @@ def disagreements(
 def scaling(
     workers: dict[str, Worker], nets: list[str], batches: list[int], pace: Pace, say: Say
 ) -> list[dict[str, Any]]:
-    """A row per net: microseconds per image at growing batches, and how flat that is."""
+    """A row per net: microseconds per image at growing batches, and how flat that is.
+
+    Batch sizes alternate too: a machine that slows down for a while does so for all of them.
+    """
     rows = []
+    once = replace(pace, rounds=1)
     for net in nets:
-        per_image: dict[str, dict[int, float]] = {}
-        for size in batches:
-            question = {"do": "step", "net": net, "batch": size}
-            times, _, _ = alternate(workers, question, pace)
-            for name, ms in ratios.summarize(times, [])["ms"].items():
-                per_image.setdefault(name, {})[size] = ms * 1e3 / size
-        flat = {name: ratios.flatness(values) for name, values in per_image.items()}
-        rows.append({"net": net, "us_per_image": per_image, "flatness": flat})
+        rounds: dict[int, dict[str, list[float]]] = {size: {} for size in batches}
+        for _ in range(pace.rounds):
+            for size in batches:
+                times, _, _ = alternate(workers, {"do": "step", "net": net, "batch": size}, once)
+                for name, found in times.items():
+                    rounds[size].setdefault(name, []).extend(found)
+        rows.append({"net": net, **_flatness(rounds)})
+        flat = rows[-1]["flatness"]
         say(
             f"  {net}: " + ", ".join(f"{name} {value:.2f}" for name, value in flat.items() if value)
         )
     return rows
+
+
+def _flatness(rounds: dict[int, dict[str, list[float]]]) -> dict[str, Any]:
+    per_image: dict[str, dict[int, float]] = {}
+    for size, times in rounds.items():
+        for name, ms in ratios.summarize(times, [])["ms"].items():
+            per_image.setdefault(name, {})[size] = ms * 1e3 / size
+    flat = {name: ratios.flatness(values) for name, values in per_image.items()}
+    return {"us_per_image": per_image, "flatness": flat}
