@@ -20,7 +20,7 @@ FUNCTION void NAME(soften)(ACC *scores, ACC *top, ACC *total, ACC *factor, const
         V highest = before;
         for (int c = 0; c < seen; c++) {
             const V score = VLOAD(scores + c * QUERIES + r);
-            highest = MAXIMUM(highest, score);
+            highest = score > highest ? score : highest; /* a NaN comes to light in the sum */
         }
         const V shift = highest == (V)(-INFINITY) ? (V)(0) : highest;
         const V fading = exp(before - shift);

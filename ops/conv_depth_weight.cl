@@ -2,16 +2,16 @@
  *
  * Twins: tinygrad_cl/primitives/conv.py (plans: plans_depth.py), tinygrad_cl/functional/conv.py.
  *
- * A task is a chunk of images and a part of the groups. Some groups at a time, it copies the planes of x to private
- * memory (conv_planes.cl), and sums for all taps in registers: ROWS rows of the
- * cotangent meet all rows of the plane that they need. The sums of a plane are added to those of the chunk, whose
- * lanes are folded at the end. The sums of a chunk go to out[chunk][channel][weight]; a second pass adds the chunks in
- * order. Lanes right of a row of the cotangent are zeros, which multiply elements of x that a weight does not meet, so
- * an x that is not finite may spread to more weights of its channel than it should.
+ * A task is a chunk of images and a part of the groups. Some groups at a time, it reads the planes of x, or copies them
+ * to private memory (conv_planes.cl), and sums for all taps in registers: ROWS rows of the cotangent meet all rows of
+ * the plane that they need. The sums of a plane are added to those of the chunk, whose lanes are folded at the end. The
+ * sums of a chunk go to out[chunk][channel][weight]; a second pass adds the chunks in order. Lanes right of a row of
+ * the cotangent are zeros, which multiply elements of x that a weight does not meet, so an x that is not finite may
+ * spread to more weights of its channel than it should.
  *
  * Macros
  *   TAG, ACC, IN_T, OUT_T     see dense_tile.cl
- *   KERNEL_H .. DILATION_W, ROWS, IMAGE   see conv_planes.cl
+ *   KERNEL_H .. DILATION_W, DIRECT, ROWS, IMAGE   see conv_planes.cl
  * Tunables
  *   TOTALS     registers of sums in private memory
  * Hole
@@ -31,9 +31,10 @@
 #endif
 
 /* Adds to totals[] the sums over one plane: rows of g, which begins at g[at], times those of the plane. The next task's
- * x begins at `ahead`, with rows of `source_width`, its cotangent `step` elements beyond g[at]. */
-static inline void NAME(products)(ACC *totals, __global const IN_T *g, size_t at, const ACC *from, int rows, int width,
-                                  int pitch, int part, __global const IN_T *ahead, int source_width, size_t step)
+ * x begins at `ahead`, with rows of `source_width`, its cotangent `step` elements beyond g[at]. The first row of x is
+ * row `top` of `height` (DIRECT). */
+FUNCTION void NAME(products)(ACC *totals, __global const IN_T *g, size_t at, SOURCE from, int top, int height, int rows,
+                             int width, int pitch, int part, __global const IN_T *ahead, int source_width, size_t step)
 {
     V acc[TAPS];
     UNROLLED(TAPS) for (int t = 0; t < TAPS; t++)
@@ -51,34 +52,36 @@ static inline void NAME(products)(ACC *totals, __global const IN_T *g, size_t at
             }
             PREFETCH(ahead + q * PARTS, ROWS * MOVE, source_width)
             PREFETCH(g + at + step + q, ROWS, width)
-            UNROLLED(KERNEL_W) for (int j = 0; j < KERNEL_W; j++) {
-                const ACC *const column = from + q + PART(j) * part + SHIFT(j);
-                UNROLLED(ROWS_IN) for (int i = 0; i < ROWS_IN; i++) {
-                    const V x = VLOAD(column + i * pitch);
-                    UNROLLED(KERNEL_H) for (int k = 0; k < KERNEL_H; k++)
-                        if (IS_ROW(i, k))
-                            acc[k * KERNEL_W + j] = fma(cotangent[ROW(i, k)], x, acc[k * KERNEL_W + j]);
-                }
-            }
+            MASKS(source_width)
+            UNROLLED(ROWS_IN) for (int i = 0; i < ROWS_IN; i++)
+                if (IS_INSIDE(i))
+                    UNROLLED(KERNEL_W) for (int j = 0; j < KERNEL_W; j++) {
+                        const V x = TAP(i, j);
+                        UNROLLED(KERNEL_H) for (int k = 0; k < KERNEL_H; k++)
+                            if (IS_ROW(i, k))
+                                acc[k * KERNEL_W + j] = fma(cotangent[ROW(i, k)], x, acc[k * KERNEL_W + j]);
+                    }
         }
         from += ROWS * MOVE * pitch;
         at += (size_t)ROWS * width;
         ahead += ROWS * MOVE * source_width;
+        top += ROWS * MOVE;
     }
     UNROLLED(TAPS) for (int t = 0; t < TAPS; t++)
         VSTORE(VLOAD(totals + t * VEC) + acc[t], totals + t * VEC);
 }
 
 /* The same for `count` groups: all results and sources of each. */
-FUNCTION void NAME(groups)(ACC *totals, __global const IN_T *g, size_t at, size_t result_size, const ACC *image,
-                           int plane, int count, int sources, int results, int rows, int width, int pitch, int part,
-                           __global const IN_T *ahead, size_t source_size, int source_width, size_t step)
+FUNCTION void NAME(groups)(ACC *totals, __global const IN_T *g, size_t at, size_t result_size, SOURCE image,
+                           int plane, int count, int sources, int results, int top, int height, int rows, int width,
+                           int pitch, int part, __global const IN_T *ahead, size_t source_size, int source_width,
+                           size_t step)
 {
     for (int c = 0; c < count; c++, image += sources * plane, ahead += sources * source_size)
         for (int m = 0; m < results; m++, at += result_size)
             for (int s = 0; s < sources; s++) {
-                NAME(products)(totals, g, at, image + s * plane, rows, width, pitch, part, ahead + s * source_size,
-                               source_width, step);
+                NAME(products)(totals, g, at, image + s * plane, top, height, rows, width, pitch, part,
+                               ahead + s * source_size, source_width, step);
                 totals += TAPS * VEC;
             }
 }
@@ -90,7 +93,10 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
                                    const int part, const int plane, const int chunk, const int across,
                                    const int per EPILOGUE_PARAMS)
 {
+#if !DIRECT
     PRIVATE(ACC, image, IMAGE);
+    NAME(zeros)(image, IMAGE);
+#endif
     PRIVATE(ACC, totals, TOTALS * VEC);
     PRIVATE(ACC, line, TAPS + VEC);
     const int chunks = (images + chunk - 1) / chunk, parts = (groups + across - 1) / across;
@@ -98,7 +104,6 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
     const size_t tasks = (size_t)chunks * parts, last = min(tasks, (get_global_id(0) + 1) * per);
     const size_t source_size = (size_t)height * width, x_end = (size_t)images * groups * sources * source_size;
     const size_t result_size = (size_t)out_height * out_width;
-    NAME(zeros)(image, IMAGE);
     for (size_t task = get_global_id(0) * per; task < last; task++) {
         const int begin = (int)(task / parts) * chunk, end = min(images, begin + chunk);
         const int first = (int)(task % parts) * across, beyond = min(groups, first + across);
@@ -108,12 +113,17 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
                 for (int y0 = 0; y0 < out_height; y0 += block_rows) {
                     const int rows = min(block_rows, out_height - y0), count = min(block_groups, beyond - g0);
                     const size_t group = n * (size_t)groups + g0, start = group * sources * source_size;
-                    const int whole = block_rows >= out_height;
-                    NAME(pack)(image + margin, x, start, x_end, count * sources, y0 * MOVE + LOW,
+                    const int whole = block_rows >= out_height, top = y0 * MOVE + LOW;
+#if DIRECT
+                    __global const IN_T *const planes = x + start + (long)top * width;
+#else
+                    const ACC *const planes = image + margin;
+                    NAME(pack)(image + margin, x, start, x_end, count * sources, top,
                                (rows - 1) * MOVE + REACH + 1, height, width, pitch, part, plane);
+#endif
                     NAME(groups)(totals + (g0 - first) * sums, g, group * results * result_size + y0 * out_width,
-                                 result_size, image + margin, plane, count, sources, results, rows, out_width, pitch,
-                                 part,
+                                 result_size, planes, plane, count, sources, results, top, height, rows, out_width,
+                                 pitch, part,
                                  x + start + (whole ? count * sources * source_size : (y0 + block_rows) * MOVE * width),
                                  source_size, width, whole ? count * results * result_size : block_rows * out_width);
                 }

@@ -1,8 +1,11 @@
-/* conv_planes.cl: a plane of an image in private memory, for convolutions with few channels in a group.
+/* conv_planes.cl: planes of an image as taps see them, for convolutions with few channels in a group.
  *
  * Included by conv_depth.cl, conv_depth_weight.cl, which describe it.
  *
- * A plane has its rows `pitch` apart, with zeros where the source has nothing: above, below and right of it; the
+ * Wide planes with strides of 1 stay where they are (DIRECT): taps are read under a mask for what lies left and right
+ * of a row, and rows above and below are left out. Else planes are copied to private memory.
+ *
+ * A copy has its rows `pitch` apart, with zeros where the source has nothing: above, below and right of it; the
  * zeros right of a row are also those left of the next one. Each row begins at a boundary of registers. A tap then
  * is one load at a fixed distance, SHIFT columns away. For a forward product with a stride of 2 the even and the
  * odd columns are planes of their own (PARTS), `part` apart.
@@ -13,6 +16,7 @@
  *   TAG, ACC, IN_T   see dense_tile.cl
  *   MODE             FORWARD or INPUT_GRAD: which way the taps shift
  *   KERNEL_H, KERNEL_W, STRIDE_H, STRIDE_W, PADDING_H, PADDING_W, DILATION_H, DILATION_W   strides are 1 or 2
+ *   DIRECT           1: planes are not copied; rows of x are `pitch` apart
  * Tunables
  *   ROWS             of the register tile
  *   IMAGE            elements of private memory for the planes
@@ -32,6 +36,9 @@
 #define PADDING_W 1
 #define DILATION_H 1
 #define DILATION_W 1
+#endif
+#ifndef DIRECT
+#define DIRECT 0
 #endif
 #ifndef ROWS
 #define ROWS 4
@@ -97,23 +104,42 @@
 #define ROWS_IN ((ROWS - 1) * MOVE + REACH + 1)
 
 /* Asks for `rows` rows from p on, `step` apart, VEC * PARTS columns of each: what the next task reads. */
-#ifdef INTEL_CPU
 #define PREFETCH(p, rows, step)                               \
     UNROLLED(rows) for (int line = 0; line < (rows); line++)  \
-    {                                                         \
-        __builtin_prefetch((p) + line * (step), 0, 3);        \
-        if (PARTS > 1)                                        \
-            __builtin_prefetch((p) + line * (step) + VEC, 0, 3); \
-    }
-#else
-#define PREFETCH(p, rows, step)
-#endif
+        UNROLLED(PARTS) for (int part = 0; part < PARTS; part++) \
+            FETCH((p) + line * (step) + part * VEC);
 
 static inline void NAME(zeros)(ACC *to, int count)
 {
     for (int j = 0; j < count; j += VEC)
         VSTORE((V)(0), to + j);
 }
+
+#if DIRECT
+#define SOURCE __global const IN_T *
+#define IS_INSIDE(i) (top + (i) >= 0 && top + (i) < height)
+#define TAP(i, j) NAME(masked)(from + (i) * pitch + q + SHIFT(j), inside[j])
+#define MASKS(width)                                     \
+    V_b inside[KERNEL_W];                                \
+    UNROLLED(KERNEL_W) for (int j = 0; j < KERNEL_W; j++) \
+        inside[j] = LANES_BELOW((width) - q - SHIFT(j)) & ~LANES_BELOW(-q - SHIFT(j));
+
+/* The lanes of a register at p that a mask has; the others are 0, and not touched in memory. */
+static inline V NAME(masked)(__global const IN_T *p, V_b mask)
+{
+    union { V all; ACC lanes[VEC]; } found;
+    union { V_b all; int lanes[VEC]; } is;
+    is.all = mask;
+    LANE_LOOP
+    for (int i = 0; i < VEC; i++)
+        found.lanes[i] = is.lanes[i] ? p[i] : (ACC)(0);
+    return found.all;
+}
+#else
+#define SOURCE const ACC *
+#define IS_INSIDE(i) 1
+#define TAP(i, j) VLOAD(from + (i) * pitch + q + PART(j) * part + SHIFT(j))
+#define MASKS(width)
 
 /* The lanes of a mask, and zeros: a full load is faster than one of some lanes. */
 #define KEEP_f32(x, mask) WIDE(as_float)(WIDE(as_int)(x) & (mask))
@@ -171,3 +197,4 @@ FUNCTION void NAME(pack)(ACC *planes, __global const IN_T *x, size_t start, size
         }
     }
 }
+#endif

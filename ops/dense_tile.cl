@@ -21,6 +21,13 @@
 #define FUNCTION __attribute__((noinline)) static  /* compiled once, however often it is called */
 #define PRIVATE(type, name, size) type name[size] __attribute__((aligned(64)))
 
+/* Asks for the line of a cache where p lies, which may be anywhere. */
+#ifdef INTEL_CPU
+#define FETCH(p) __builtin_prefetch(p, 0, 3)
+#else
+#define FETCH(p)
+#endif
+
 /* VEC elements of x from x[at] on; those at `end` and beyond are not read. */
 static inline V NAME(load)(__global const IN_T *x, size_t at, size_t end)
 {

@@ -88,6 +88,12 @@
 #define MATMUL_DIRECT KERNEL
 #define MATMUL_DIRECT_FIRST 1
 #endif
+#define MANY 64 /* rows, at least, for which the next panel is asked for while they are multiplied */
+#if TRANSPOSED
+#define ASKED(i) ((i) % WIDTH * b_n + (i) / WIDTH * VEC)
+#else
+#define ASKED(i) ((i) / COLS * b_k + (i) % COLS * VEC)
+#endif
 #define PANELS(x) NAME_(MATMUL_PANEL, x)
 #define TILES(x) NAME_(MATMUL_TILES, x)
 
@@ -134,6 +140,7 @@ FUNCTION void PANELS(pack)(ACC *panel, __global const IN_T *b, size_t first, siz
 #if PACK_A
 #define ROW_POINTER const ACC *
 #define PITCH (KC * ROWS + VEC) /* of the packed rows of a tile, which do not all lie in one set of a cache */
+#define AHEAD 4 /* rows that are asked for before they are packed */
 
 /* Packs rows of A: those of a tile lie side by side. Rows beyond the last one repeat it. */
 FUNCTION void NAME(pack_rows)(ACC *packed, __global const IN_T *a, size_t first, size_t a_m, size_t a_k, int rows,
@@ -142,9 +149,12 @@ FUNCTION void NAME(pack_rows)(ACC *packed, __global const IN_T *a, size_t first,
     int t = 0;
 #if PACK_A == 2
     const int whole = rows / ROWS;
-    for (size_t k = 0, at = first; k < (size_t)depth; k++, at += a_k)
+    for (size_t k = 0, at = first; k < (size_t)depth; k++, at += a_k) {
+        for (int i = 0; i < whole; i += 2)
+            FETCH(a + at + AHEAD * a_k + i * ROWS);
         for (int i = 0; i < whole; i++)
             CAT(vstore, ROWS)(CAT(vload, ROWS)(0, a + at + i * ROWS), 0, packed + i * PITCH + k * ROWS);
+    }
     t = whole;
 #endif
     for (; t * ROWS < rows; t++)
@@ -236,8 +246,10 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *a, 
     const size_t last = min(tasks, (get_global_id(0) + 1) * per);
     size_t held = tasks; /* whose panel is packed */
     for (size_t task = get_global_id(0) * per; task < last; task++) {
-        const int m0 = (int)(task % down) * chunk, m1 = min(M, m0 + chunk);
-        const int first = (int)(task / down % across) * columns, end = min(N, first + columns);
+        /* Neighbors share a packed panel, or rows of A that a cache holds. */
+        const size_t tile = task % ((size_t)across * down);
+        const int m0 = (int)(DEEP ? tile / across : tile % down) * chunk, m1 = min(M, m0 + chunk);
+        const int first = (int)(DEEP ? tile % across : tile / down) * columns, end = min(N, first + columns);
         const size_t batch = task / down / across % batches, slice = task / down / across / batches;
         const size_t i2 = batch % batch2, i1 = batch / batch2 % batch1, i0 = batch / batch2 / batch1;
         const size_t left = a_first + i0 * a_0 + i1 * a_1 + i2 * a_2;
@@ -258,7 +270,16 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *a, 
                     if (DEEP || wide > 1 || task / down != held)
                         PANELS(pack)(panel, b, corner, b_k, b_n, b_end, depth, N - n0);
                 held = task / down;
+#if DEEP
+                /* The panel of the next tile, or of the first one at the next depth, is asked for meanwhile. */
+                const int lines = m1 - m0 < MANY ? 0 : (COLS * depth * ROWS + m1 - m0 - 1) / (m1 - m0);
+                const size_t next = n0 + WIDTH < end ? corner + WIDTH * b_n : right + first * b_n + (k0 + KC) * b_k;
+#endif
                 for (int m = m0; m < m1; m += ROWS) {
+#if DEEP
+                    for (int i = (m - m0) / ROWS * lines, of = i + lines; i < of; i++)
+                        FETCH(b + next + ASKED(i));
+#endif
                     const int at = DEEP ? (n0 - first) / WIDTH * CHUNK + m - m0 : (m - m0) % KEPT;
                     ACC *const kept = sums + at * WIDTH;
                     ROW_POINTER row[ROWS];

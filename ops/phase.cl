@@ -1,4 +1,4 @@
-/* phase.cl: what turns the kernel of the next template into a function for slices.cl; pasted in front of it.
+/* phase.cl: what turns the kernel of the next template into a function (see calls.cl); pasted in front of it.
  *
  * Its position in the ND-range comes as arguments, there is one work-item per work-group, and no local memory.
  * It is compiled once, however often it is called: pasted into each call, phases took half as long again to build, and

@@ -1,11 +1,14 @@
-/* pool_first.cl: the maximum of every window and where in the window it lies first, on a CPU.
+/* pool_first.cl: the maximum of every window and where in the window it lies first, or the average, on a CPU.
  *
- * Twins: pool_collect.cl and pool_offset.cl, which read the places; tinygrad_cl/primitives/pool_offset.py.
+ * Twins: pool_collect.cl and pool_offset.cl, which read the places; tinygrad_cl/primitives/pool_offset.py, pool.py.
  *
- * A work-item takes `group` planes at a time. A row of all of them lies in `line`, plane by plane, `pitch` windows
- * each; it is folded along the columns of the windows, and the rows of a window are folded downwards. A NaN beats
- * every number, the first of equals wins. Padding is the least value and beats nothing: where all taps are the least
- * value, the first one inside the plane is the place. A window that meets no element has the place NONE.
+ * A work-item takes whole planes, and a register of neighboring windows from the first row to the last: each row of
+ * elements is folded along the windows' columns, and the last SPAN_H of these folds downwards. Where a row of windows
+ * fills half a register at most, two planes share one. Rows of windows lie in `maxima` and `places`, `length` apart,
+ * until they are handed on in order.
+ *
+ * A NaN beats every number, the first of equals wins. Padding is the least value and beats nothing: where all taps are
+ * the least value, the first one inside the plane is the place. A window that meets no element has the place NONE.
  *
  * Macros
  *   TAG, SCALAR    register tag and type of one lane: f32 float, f64 double
@@ -13,6 +16,8 @@
  *   IN_T, OUT_T    storage types of the input and of the maxima
  *   LOWEST         the least value of TAG
  *   VALUES, PLACES 1: maxima are wanted; 1: places are wanted
+ *   AVERAGE        1: sums divided by `divisor`, and LOWEST is 0; not with PLACES
+ *   PADDED         1: some windows reach outside the plane
  *   KERNEL_H, KERNEL_W, STRIDE_H, STRIDE_W, DILATION_H, DILATION_W  the windows
  * Hole
  *   EPILOGUE(value, j, n)  takes n maxima from element j on
@@ -30,6 +35,12 @@
 #endif
 #ifndef PLACES
 #define PLACES 1
+#endif
+#ifndef AVERAGE
+#define AVERAGE 0
+#endif
+#ifndef PADDED
+#define PADDED 1
 #endif
 #ifndef KERNEL_H
 #define KERNEL_H 3
@@ -51,93 +62,116 @@
 #define P WIDE(PLACE)
 #define VLOAD(p) WIDE(vload)(0, p)
 #define VSTORE(value, p) WIDE(vstore)(value, 0, p)
-#define BEATS(a, b) (!((a) <= (b)) & ((b) == (b)))
 #define SPAN_H ((KERNEL_H - 1) * DILATION_H + 1)
 #define SPAN_W ((KERNEL_W - 1) * DILATION_W + 1)
+#define REACH (VEC * STRIDE_W + SPAN_W + VEC) /* elements of a row that a register of windows may touch */
 #define NONE 255
-#define NOWHERE (-65536) /* the column of a window that meets no column */
+#define NOWHERE (-65536) /* the place where a window meets nothing */
 
-/* Every STRIDE_W-th element from p on. */
-static inline V NAME(spaced)(__global const SCALAR *p)
+/* Tap j of a register of windows; the right half of it begins at `right`, or (not `narrow`) continues the left. */
+static inline V NAME(tap)(__global const IN_T *left, __global const IN_T *right, const int narrow, const int j)
 {
-#if STRIDE_W == 1
-    return VLOAD(p);
-#elif STRIDE_W == 2
-    const V a = VLOAD(p), b = VLOAD(p + VEC);
-    V even;
-    even.lo = a.even;
-    even.hi = b.even;
-    return even;
+    const int from = j * DILATION_W;
+#if STRIDE_W == 2
+    const V a = CAT(LOADP_, IN_T)(left, from & ~1, VEC), b = CAT(LOADP_, IN_T)(right, from & ~1, VEC);
+    V tap;
+    tap.lo = from & 1 ? a.odd : a.even;
+    tap.hi = from & 1 ? b.odd : b.even;
 #else
-    SCALAR lanes[VEC];
-    for (int l = 0; l < VEC; l++)
-        lanes[l] = p[l * STRIDE_W];
-    return VLOAD(lanes);
+    V tap = CAT(LOADSP_, IN_T)(left, from, STRIDE_W, VEC);
+    if (narrow)
+        tap.hi = CAT(LOADSP_, IN_T)(right, from, STRIDE_W, VEC).lo;
 #endif
+    return tap;
 }
 
-/* Puts row h of `count` planes into `line`; `at` is where that of the first one lies in x. */
-static inline void NAME(pack)(__global SCALAR *line, __global const IN_T *x, size_t at, size_t limit, size_t pixels,
-                              int count, int used, int room, int padding_w, int padded)
+/* Keeps what beats the best so far. `odd` says where that is a NaN: so the comparison needs to wait for one value only. */
+#if AVERAGE
+#define KEEP(acc, where, odd, tap, here, missing) acc += (tap)
+#elif PLACES
+#define KEEP(acc, where, odd, tap, here, missing)                 \
+    do {                                                          \
+        const P better = (!((tap) <= acc) & ~odd) | (missing);    \
+        acc = better ? (tap) : acc;                               \
+        where = better ? (here) : where;                          \
+        odd |= (tap) != (tap);                                    \
+    } while (0)
+#else
+#define KEEP(acc, where, odd, tap, here, missing)     \
+    do {                                              \
+        acc = !((tap) <= acc) & ~odd ? (tap) : acc;   \
+        odd |= (tap) != (tap);                        \
+    } while (0)
+#endif
+
+/* The maxima of one row of the windows, and in which column each lies first; `start`: where the windows begin. */
+static inline V NAME(along)(P *place, __global const IN_T *left, __global const IN_T *right, const int narrow,
+                            const P start, const P inside, const int width)
 {
-    for (int g = 0; g < count; g++, at += pixels, line += room) {
-        for (int t = 0; t < used; t += VEC) {
-            const int n = at + t + VEC <= limit ? VEC : (int)(limit - at - t);
-            const V row = CAT(LOADP_, IN_T)(x, at + t, n);
-            VSTORE(row, line + padding_w + t);
-        }
-        if (padded)
-            for (int t = padding_w + used; t < room + padding_w; t++)
-                line[t] = LOWEST;
+#if PADDED
+    V acc = (V)(LOWEST);
+    P column = inside, odd = (P)(0);
+#else
+    V acc = NAME(tap)(left, right, narrow, 0);
+    P column = (P)(0), odd = acc != acc;
+#endif
+#pragma unroll
+    for (int j = !PADDED; j < KERNEL_W; j++) {
+        V tap = NAME(tap)(left, right, narrow, j);
+#if PADDED
+        const P at = start + (P)(j * DILATION_W);
+        tap = (at >= 0) & (at < (P)(width)) ? tap : (V)(LOWEST);
+#endif
+        KEEP(acc, column, odd, tap, (P)(j), (P)(0));
     }
+    *place = column;
+    return acc;
 }
 
-/* The maxima of the windows' columns of `line`, and in which column each lies first. */
-static inline void NAME(along)(__global SCALAR *best, __global PLACE *column, __global const SCALAR *line,
-                               __global const PLACE *firsts, const int padded, int length)
+/* A register of windows from row `begin` to row `end`. In row h its elements begin at x[at + h * width], and those of
+ * its right half `ahead` further. */
+static inline void NAME(down)(__global SCALAR *maxima, __global uchar *places, __global const IN_T *x,
+                              const long at, const long ahead, const int narrow, const P start, const int begin,
+                              const int end, const int height, const int width, const int padding_h, const int length,
+                              const int divisor)
 {
-    for (int t = 0; t < length; t += VEC) {
-        V acc = padded ? (V)(LOWEST) : NAME(spaced)(line + t * STRIDE_W);
-#if PLACES
-        P place = padded ? VLOAD(firsts + t) : (P)(0);
+    V best[SPAN_H];
+    P place[SPAN_H];
+    P inside = (P)(0); /* the first column of each window that lies in the plane */
+#if PADDED
+    const P skip = start < 0 ? ((P)(DILATION_W - 1) - start) / (P)(DILATION_W) : (P)(0);
+    inside = (skip < (P)(KERNEL_W)) & (start + skip * (P)(DILATION_W) < (P)(width)) ? skip : (P)(NOWHERE);
 #endif
-        for (int j = padded ? 0 : 1; j < KERNEL_W; j++) {
-            const V tap = NAME(spaced)(line + t * STRIDE_W + j * DILATION_W);
-            const P better = BEATS(tap, acc);
-            acc = better ? tap : acc;
-#if PLACES
-            place = better ? (P)(j) : place;
-#endif
+    const int top = begin * STRIDE_H - padding_h, bottom = (end - 1) * STRIDE_H - padding_h + SPAN_H;
+    for (int h = top, wait = SPAN_H; h < bottom; h++) {
+        V row = (V)(LOWEST);
+        P column = (P)(NOWHERE);
+        if (!PADDED || (h >= 0 && h < height)) {
+            const long from = at + (long)h * width;
+            row = NAME(along)(&column, x + from, x + from + ahead, narrow, start, inside, width);
         }
-        VSTORE(acc, best + t);
-#if PLACES
-        VSTORE(place, column + t);
-#endif
-    }
-}
-
-/* Folds the rows begin..end-1 of the windows, which lie at `slots` in `best` and `column`. */
-static inline void NAME(down)(__global SCALAR *maxima, __global uchar *places, __global const SCALAR *best,
-                              __global const PLACE *column, const int *slots, const int begin, const int end, int length)
-{
-    for (int t = 0; t < length; t += VEC) {
-        V acc = begin < end ? VLOAD(best + slots[begin] + t) : (V)(LOWEST);
-#if PLACES
-        P place = begin < end ? VLOAD(column + slots[begin] + t) + (P)(begin * KERNEL_W) : (P)(NOWHERE);
-#endif
-        for (int i = begin + 1; i < end; i++) {
-            const V tap = VLOAD(best + slots[i] + t);
-            const P better = BEATS(tap, acc);
-            acc = better ? tap : acc;
-#if PLACES
-            const P here = VLOAD(column + slots[i] + t) + (P)(i * KERNEL_W);
-            place = better ? here : place;
-#endif
+#pragma unroll
+        for (int i = 0; i < SPAN_H; i++) {
+            best[i] = i + 1 < SPAN_H ? best[i + 1 < SPAN_H ? i + 1 : i] : row;
+            place[i] = i + 1 < SPAN_H ? place[i + 1 < SPAN_H ? i + 1 : i] : column;
         }
-        VSTORE(acc, maxima + t);
-#if PLACES
-        VSTORE(WIDE(convert_uchar)(place < 0 ? (P)(NONE) : place), places + t);
+        if (--wait)
+            continue;
+        wait = STRIDE_H;
+        V acc = best[0];
+        P where = place[0], odd = acc != acc;
+#pragma unroll
+        for (int i = 1; i < KERNEL_H; i++)
+            KEEP(acc, where, odd, best[i * DILATION_H], place[i * DILATION_H] + (P)(i * KERNEL_W),
+                 PADDED ? where < 0 : (P)(0));
+#if VALUES
+        VSTORE(AVERAGE ? acc / (V)(divisor) : acc, maxima);
 #endif
+#if PLACES
+        VSTORE(WIDE(convert_uchar)(where < 0 ? (P)(NONE) : where), places);
+#endif
+        maxima += length;
+        places += length;
     }
 }
 
@@ -148,79 +182,53 @@ VECTOR_KERNEL __kernel void KERNEL(
 #if PLACES
     __global uchar *offsets,
 #endif
-    __global const IN_T *x, __global SCALAR *scratch, const long stride, const int group,
-    const int pitch, const int planes, const int height, const int width, const int out_height, const int out_width,
-    const int padding_h, const int padding_w EPILOGUE_PARAMS)
+    __global const IN_T *x, __global SCALAR *scratch, const long stride, const int band, const int planes,
+    const int height, const int width, const int out_height, const int out_width, const int padding_h,
+    const int padding_w, const int divisor EPILOGUE_PARAMS)
 {
     const size_t first = (size_t)planes * get_global_id(0) / get_global_size(0);
     const size_t last = (size_t)planes * (get_global_id(0) + 1) / get_global_size(0);
-    const size_t pixels = (size_t)height * width, limit = planes * pixels, windows = (size_t)out_height * out_width;
-    const int length = (group * pitch + VEC - 1) / VEC * VEC, room = pitch * STRIDE_W;
-    const int reach = (out_width - 1) * STRIDE_W + SPAN_W - padding_w, used = min(width, reach);
-    const int padded = padding_w > 0 || reach > width, wide = length * STRIDE_W + (SPAN_W + VEC) / VEC * VEC + VEC;
-    __global SCALAR *lines = scratch + get_global_id(0) * stride;
-    __global PLACE *firsts = (__global PLACE *)(lines + KERNEL_H * wide);
-    __global PLACE *column = firsts + length;
-    __global SCALAR *best = (__global SCALAR *)(column + SPAN_H * length);
-    __global SCALAR *maxima = best + SPAN_H * length;
-    __global uchar *places = (__global uchar *)(maxima + (size_t)out_height * length + VEC);
-    for (int i = 0; i < KERNEL_H; i++)
-        for (int t = 0; t < padding_w; t++)
-            lines[i * wide + t] = LOWEST;
-    for (int t = 0; t < length; t++) {
-        const int start = t % pitch * STRIDE_W - padding_w;
-        const int skip = start < 0 ? (DILATION_W - 1 - start) / DILATION_W : 0;
-        firsts[t] = skip < KERNEL_W && start + skip * DILATION_W < width ? skip : NOWHERE;
-    }
+    const size_t windows = (size_t)out_height * out_width, enough = last * windows;
+    const long pixels = (long)height * width, limit = planes * pixels;
+    const int narrow = out_width <= VEC / 2, length = (out_width + VEC - 1) / VEC * VEC;
+    const P lane = narrow ? (P)(LANE_NUMBERS) & (P)(VEC / 2 - 1) : (P)(LANE_NUMBERS);
+    __global SCALAR *maxima = scratch + get_global_id(0) * stride;
+    __global uchar *places = (__global uchar *)(maxima + (size_t)band * length);
+    __global IN_T *spare = (__global IN_T *)(scratch + get_global_size(0) * stride) + REACH;
+    spare += get_global_id(0) ? 2 * (pixels + REACH) : 0;
     size_t done = first * windows;
-    const size_t enough = last * windows;
-    for (size_t plane = first; plane < last; plane += group) {
-        const int count = (int)min((size_t)group, last - plane);
-        int held[SPAN_H], slots[KERNEL_H]; /* the row in each slot; the slot of each row of a window */
-        for (int s = 0; s < SPAN_H; s++)
-            held[s] = -1;
-        for (int oh = 0; oh < out_height; oh++) {
-            const int top = oh * STRIDE_H - padding_h;
-            const int begin = top < 0 ? (DILATION_H - 1 - top) / DILATION_H : 0;
-            const int end = top < height ? min(KERNEL_H, (height - 1 - top) / DILATION_H + 1) : 0;
-            int fresh[KERNEL_H], rows = 0; /* slots whose rows are folded now: packed first, so that stores settle */
-            for (int i = begin; i < end; i++) {
-                const int h = top + i * DILATION_H, slot = h % SPAN_H;
-                slots[i] = slot * length;
-                if (held[slot] == h)
-                    continue;
-                held[slot] = h;
-                NAME(pack)(lines + rows * wide, x, plane * pixels + (size_t)h * width, limit, pixels, count, used, room,
-                           padding_w, padded);
-                fresh[rows++] = slots[i];
-            }
-            for (int r = 0; r < rows; r++)
-                if (padded)
-                    NAME(along)(best + fresh[r], column + fresh[r], lines + r * wide, firsts, 1, length);
-                else
-                    NAME(along)(best + fresh[r], column + fresh[r], lines + r * wide, firsts, 0, length);
-            __global SCALAR *row = maxima + (size_t)oh * length;
-            __global uchar *row_places = places + (size_t)oh * length;
-            if (begin == 0 && end == KERNEL_H)
-                NAME(down)(row, row_places, best, column, slots, 0, KERNEL_H, length);
-            else
-                NAME(down)(row, row_places, best, column, slots, begin, end, length);
+    for (size_t plane = first; plane < last; plane += 1 + narrow) {
+        const int both = narrow && plane + 1 < last;
+        const long corner = plane * pixels, used = (1 + both) * pixels, ahead = narrow ? both * pixels : VEC;
+        __global const IN_T *from = x + corner;
+        if (corner < REACH || corner + used + REACH > limit) { /* nothing outside x is read */
+            for (long byte = 0; byte < used * (long)sizeof(IN_T); byte++)
+                ((__global uchar *)spare)[byte] = ((__global const uchar *)from)[byte];
+            from = spare;
         }
-        /* What a register gives beyond its row is overwritten by what comes later. */
-        for (int g = 0; g < count; g++)
-            for (int oh = 0; oh < out_height; oh++) {
-                const size_t row = (size_t)oh * length + g * pitch;
-                for (int ow = 0, n; ow < out_width; ow += VEC, done += n) {
-                    n = min(VEC, out_width - ow);
-                    const int given = done + VEC <= enough ? VEC : n;
+        for (int begin = 0; begin < out_height; begin += band) {
+            const int end = min(begin + band, out_height);
+            for (int t = 0; t < length; t += VEC) {
+                const int left = t * STRIDE_W - padding_w;
+                NAME(down)(maxima + t, places + t, from, left, ahead, narrow, lane * (P)(STRIDE_W) + (P)(left), begin,
+                           end, height, width, padding_h, length, divisor);
+            }
+            /* What a register gives beyond its row is overwritten by what comes later. */
+            for (int side = 0; side <= both; side++)
+                for (int oh = begin; oh < end; oh++) {
+                    const int row = (oh - begin) * length + side * (VEC / 2);
+                    for (int ow = 0, n; ow < out_width; ow += VEC, done += n) {
+                        n = min(VEC, out_width - ow);
+                        const int given = done + VEC <= enough ? VEC : n;
 #if PLACES
-                    STOREP_uchar(VLOAD(places + row + ow), offsets, done, given);
+                        STOREP_uchar(VLOAD(places + row + ow), offsets, done, given);
 #endif
 #if VALUES
-                    EPILOGUE(VLOAD(maxima + row + ow), done, given);
+                        EPILOGUE(VLOAD(maxima + row + ow), done, given);
 #endif
+                    }
                 }
-            }
+        }
     }
 }
 
@@ -232,6 +240,8 @@ VECTOR_KERNEL __kernel void KERNEL(
 #undef LOWEST
 #undef VALUES
 #undef PLACES
+#undef AVERAGE
+#undef PADDED
 #undef KERNEL_H
 #undef KERNEL_W
 #undef STRIDE_H
@@ -245,8 +255,9 @@ VECTOR_KERNEL __kernel void KERNEL(
 #undef P
 #undef VLOAD
 #undef VSTORE
-#undef BEATS
+#undef KEEP
 #undef SPAN_H
 #undef SPAN_W
+#undef REACH
 #undef NONE
 #undef NOWHERE

@@ -3,12 +3,13 @@
  * Twins: tinygrad_cl/primitives/pool.py, tinygrad_cl/functional/pool.py.
  *
  * A work-item takes a run of output rows. A row is folded from two rows of x in registers; rows gather end to end in
- * `stage` until dense vectors of them can be handed to the epilogue.
+ * `stage` until dense vectors of them can be handed to the epilogue, if they are not dense from the start.
  *
  * Macros
  *   TAG, SCALAR    register tag and type of one lane: f32 float, f64 double, i32 int, i64 long, u8 uchar
  *   IN_T, OUT_T    storage types
  *   AVERAGE        1: sums divided by `divisor`; 0: maxima (a NaN wins)
+ *   DENSE          1: registers of windows follow one another: out_width is a multiple of VEC, or half of it
  * Tunables
  *   ROOM           elements of private memory for finished rows; a row has at most as many
  * Hole
@@ -22,6 +23,9 @@
 #endif
 #ifndef AVERAGE
 #define AVERAGE 0
+#endif
+#ifndef DENSE
+#define DENSE 0
 #endif
 #ifndef ROOM
 #define ROOM 1024
@@ -72,18 +76,29 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
                                    const int width, const int out_height, const int out_width,
                                    const int divisor EPILOGUE_PARAMS)
 {
+#if !DENSE
     SCALAR stage[2 * ROOM + 2 * VEC];
+    int filled = 0;
+#endif
     const size_t rows = (size_t)planes * out_height, limit = (size_t)planes * height * width;
     const size_t first = rows * get_global_id(0) / get_global_size(0);
     const size_t last = rows * (get_global_id(0) + 1) / get_global_size(0);
-    size_t done = first * out_width; /* where stage[0] belongs */
+    size_t done = first * out_width; /* where the next results belong */
     size_t at = (first / out_height * height + first % out_height * 2) * width;
     const int odd = height & 1, narrow = out_width <= VEC / 2;
-    int filled = 0, oh = (int)(first % out_height);
+    int oh = (int)(first % out_height);
     for (size_t row = first, count; row < last; row += count) {
-        SCALAR *to = stage + filled;
         /* Two narrow rows, which may be of two planes if no row lies between them, share a register. */
         count = narrow && row + 1 < last && (!odd || oh + 1 < out_height) ? 2 : 1;
+#if DENSE
+        for (int ow = 0; ow < out_width; ow += VEC) {
+            const int both = narrow ? count == 2 : 1;
+            const V value = FINISH(NAME(windows)(x, at + 2 * ow, width, limit, both, narrow ? 2 * width : VEC));
+            EPILOGUE(value, done, both ? VEC : VEC / 2);
+            done += both ? VEC : VEC / 2;
+        }
+#else
+        SCALAR *to = stage + filled;
         if (narrow) {
             const V value = FINISH(NAME(windows)(x, at, width, limit, count == 2, 2 * width));
             V next = value;
@@ -95,12 +110,14 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
                 VSTORE(FINISH(NAME(windows)(x, at + 2 * ow, width, limit, out_width - ow > VEC / 2, VEC)), to + ow);
         }
         filled += (int)count * out_width;
+#endif
         at += 2 * count * width;
         oh += (int)count;
         if (oh >= out_height) {
             oh -= out_height;
             at += odd ? width : 0;
         }
+#if !DENSE
         if (filled >= ROOM || row + count == last) {
             int sent = 0;
             for (; sent + VEC <= filled; sent += VEC)
@@ -109,9 +126,12 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
             done += sent;
             filled -= sent;
         }
+#endif
     }
+#if !DENSE
     if (filled)
         EPILOGUE(VLOAD(stage), done, filled);
+#endif
 }
 
 #undef TAG
@@ -119,6 +139,7 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
 #undef IN_T
 #undef OUT_T
 #undef AVERAGE
+#undef DENSE
 #undef ROOM
 #undef EPILOGUE
 #undef EPILOGUE_PARAMS

@@ -50,6 +50,16 @@ def test_values_and_gradients(opencl_device: str) -> None:
     check(jobs, opencl_device, 1e-4, 1e-3)
 
 
+def test_wide_planes_are_read_where_they_lie_and_narrow_or_strided_ones_copied() -> None:
+    def direct(row: int, of: str = "float32") -> list[bool]:
+        jobs = planes(list(three(ROWS[row], of, CPU)))
+        return [("DIRECT", 1) in given.plan.passes[0].defines for given in jobs]
+
+    assert direct(3) == [True, True, True]
+    assert direct(8) == [False, False, True]  # 25 taps: a weight gradient holds sums, not weights
+    assert not any(direct(1) + direct(4) + direct(0, "float16"))
+
+
 @pytest.mark.parametrize("of", ["float16", "float64"])
 def test_other_dtypes(opencl_device: str, of: str) -> None:
     rows = [ROWS[0], ROWS[2], ROWS[14]]

@@ -7,6 +7,8 @@ the same steps without `jit`, bit by bit.
 from __future__ import annotations
 
 import copy
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -172,6 +174,25 @@ def one_step_behind(world: World) -> None:
     world.optimizer.state[world.weight]["step"] -= 1
 
 
+def plain_states(world: World) -> None:
+    for p, state in list(world.optimizer.state.items()):
+        world.optimizer.state[p] = dict(state)
+
+
+def states_in_a_plain_dict(world: World) -> None:
+    world.optimizer.state = dict(world.optimizer.state)  # type: ignore[assignment]
+
+
+def forget_a_state(world: World) -> None:
+    world.optimizer.state.pop(world.weight)
+
+
+def merge_moments(world: World) -> None:
+    state = world.optimizer.state[world.weight]
+    state |= {"exp_avg": tg.full((6, 4), 0.5)}
+    state.update(exp_avg_sq=tg.full((6, 4), 0.25))
+
+
 def lower_rate(world: World) -> None:
     world.schedule.step()
 
@@ -230,6 +251,12 @@ CHANGES: dict[str, list[Change]] = {
     "another moment": [other_moment],
     "a lost moment": [lost_moment],
     "another step count": [other_step, one_step_behind],
+    "plain states": [plain_states, other_step],
+    "a plain state": [plain_states, one_step_behind],
+    "a plain dict of states": [states_in_a_plain_dict, forget_a_state],
+    "no states in a plain dict": [states_in_a_plain_dict, clear_states],
+    "a forgotten state": [forget_a_state, forget_a_state],
+    "merged moments": [merge_moments, merge_moments],
     "a rate": [lower_rate, lower_rate],
     "decay": [decay],
     "eval": [evaluate, train],
@@ -365,6 +392,25 @@ def test_a_gradient_that_two_parameters_share() -> None:
         b.grad = a.grad if i < 5 else tg.tensor([2.0])
         optimizer.step()
     assert (a.item(), b.item()) == (-7, 1 - 5 - 6)
+
+
+@pytest.mark.parametrize("captured", [False, True], ids=["define-by-run", "captured"])
+def test_nets_and_optimizers_are_freed_without_a_collection(captured: bool) -> None:
+    world: Any = World(captured)
+    for x, y in batches(5):
+        world.step(x, y)
+    for _ in range(5):  # and by itself
+        world.optimizer.step()
+    assert replays(world.optimizer._captured) > 0
+    references = [weakref.ref(world.optimizer), *map(weakref.ref, world.net.parameters())]
+    references += [weakref.ref(s["exp_avg"]) for s in world.optimizer.state.values()]
+    gc.collect()
+    gc.disable()
+    try:
+        del world
+        assert [reference() for reference in references] == [None] * len(references)
+    finally:
+        gc.enable()
 
 
 def test_optimizers_are_copied_and_pickled_without_what_is_captured() -> None:

@@ -15,10 +15,12 @@ from structures import CPU, GPU, kernels, leaf, plan, structure
 import tinygrad_cl as tg
 from tinygrad_cl import engine, nn
 from tinygrad_cl.compiler.execute import HOT
+from tinygrad_cl.compiler.joining import Unit
 from tinygrad_cl.compiler.memory import Interval
 from tinygrad_cl.compiler.plan import Plan
 from tinygrad_cl.compiler.simplify import living, simplified
 from tinygrad_cl.compiler.slicing import find_region
+from tinygrad_cl.compiler.storage import store
 from tinygrad_cl.graph import Node
 from tinygrad_cl.primitives import reduce
 from tinygrad_cl.primitives.conv import conv2d
@@ -218,6 +220,18 @@ def test_large_kernels_stay_alone() -> None:
     made = plan(e / reduce.sum(e, dim=(0,), keepdim=True), glued=True)
     assert len(kernels(made)) >= 3
     assert not any(kernel.label.count("_to_") for kernel in kernels(made) if kernel.phases)
+
+
+def test_many_scratch_buffers_of_a_run_do_not_overlap() -> None:
+    sizes = tuple(512 * (k + 1) for k in range(20))
+    units = [Unit([], [], sizes, set(), set()) for _ in range(3)]
+    _, places, arena = store((), (), units, {}, set())
+    for number in range(len(units)):
+        ends = 0
+        for begin, size in sorted(places[number, k] for k in range(20)):
+            assert begin >= ends
+            ends = begin + size
+        assert ends <= arena
 
 
 # ---- equal values, and the order of the kernels

@@ -104,7 +104,7 @@ def test_products_in_every_orientation(opencl_device: str, traits: DeviceTraits)
 
 
 def test_left_operands_whose_neighbors_lie_pages_apart_are_packed(opencl_device: str) -> None:
-    a, b = stored((2050, 300), (1, 0), "float32"), stored((300, 2051), (0, 1), "float32")
+    a, b = stored((2048, 300), (1, 0), "float32"), stored((300, 2051), (0, 1), "float32")
     given, views = product(a, b, CPU)
     assert {("PACK_A", 2), ("DEEP", 1)} <= set(given.plan.passes[0].defines)
     check_views([(given, views)], opencl_device)

@@ -135,7 +135,7 @@ def test_each_path_is_taken() -> None:
     assert files(window(3, 4)) == {"pool", "pool_spread", *offset}
     assert files(window(3, 2, 1)) == {"pool_spread", "pool_collect", *offset}
     assert files(window(3, 3)) == {"pool", "pool_spread", *offset}
-    assert files(window(3, 1)) == {"pool_slide", "pool_collect", *offset}
+    assert files(window(3, 1)) == {"pool_first", "pool_collect", *offset}
     assert files(window(9, 1)) == {"pool_spread", *offset}
     assert files(window(16, 1)) == {"pool", "pool_spread", "pool_argmax"}
     assert files(window(2), GPU) == {"pool_element"}

@@ -95,3 +95,21 @@ def test_adaptive_windows(device: str, size: tuple[int, int], out: Any) -> None:
         assert ours.grad is not None
         np.testing.assert_allclose(z.detach().numpy(), y.detach().numpy(), 1e-6, 1e-6)
         np.testing.assert_allclose(ours.grad.numpy(), theirs.grad.numpy(), 1e-5, 1e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 1203, 61), (3, 3, 1201, 13), (7, 1, 3, 5)], ids=str)
+@pytest.mark.parametrize("op", ["max_pool2d", "avg_pool2d"])
+def test_tall_and_tiny_planes(device: str, op: str, shape: tuple[int, ...]) -> None:
+    # Rows are gone through in bands, narrow planes in pairs, the ends of the input apart.
+    for options in ({"stride": 2}, {"stride": 1, "padding": 1}):
+        x = images("ties", *shape)
+        theirs = torch.tensor(x, requires_grad=True)
+        ours = tg.tensor(x, device=device, requires_grad=True)
+        y = getattr(torch.nn.functional, op)(theirs, 3, **options)
+        z = getattr(tg.nn.functional, op)(ours, 3, **options)
+        g = np.arange(y.numel(), dtype=np.float32).reshape(y.shape) % 17
+        y.backward(torch.tensor(g))
+        z.backward(tg.tensor(g, device=device))
+        assert ours.grad is not None
+        np.testing.assert_allclose(z.detach().numpy(), y.detach().numpy(), 1e-6, 1e-6)
+        np.testing.assert_allclose(ours.grad.numpy(), theirs.grad.numpy(), 1e-5, 1e-5)

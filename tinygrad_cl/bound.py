@@ -50,11 +50,16 @@ class BoundRun:
         self._arguments = [(at, s.what) for at, s in leaves if s.kind == "argument"]
         self._tensors = [(at, s.what) for at, s in leaves if s.kind == "tensor"]
         self._results = [(at, s.what, s.at) for at, s in leaves if s.kind == "result"]
-        self._constants = {at: s.what for at, s in leaves if s.kind == "constant"}
-        self._moving: list[tuple[int, Any]] = []
+        constants = {at: s.what for at, s in leaves if s.kind == "constant"}
+        self._moving: list[Any] = []
+        self._shown: list[Any] = []  # of the constants, the buffers that are results
         self._leaves = [at for at, s in leaves if s.kind != "constant"]
-        for at, buffer in self._constants.items():
+        for at, buffer in constants.items():
             self.cells[at].buffer = buffer
+        for at, number in run.numbers.items():
+            self.cells[at].scalar = number.value
+        self._drawn = [(at, n.event, n.place) for at, n in run.numbers.items() if n.event >= 0]
+        self._changing: list[tuple[int, int, int]] = []
 
     def home(self, at: int) -> int:
         """The position whose storage a result has."""
@@ -75,29 +80,32 @@ class BoundRun:
         """
         if self.plan is None:  # the host's: nothing stays set
             return
-        from tinygrad_cl.compiler.again import Again, holders
+        from tinygrad_cl.compiler.again import Again, holders_of
 
         executable = self.run.executable
-        places = holders(executable, wanted)
+        places = holders_of(executable, wanted)
         if places is None:
             return
-        self._moving = [(at, t) for at, t in self._tensors if id(t) in renewed or at in places]
-        self._constants = {at: b for at, b in self._constants.items() if at in places}
-        changing = [at for at, *_ in (*self._arguments, *self._results, *self._moving)]
+        leaves = self.run.leaves.items()
+        moving = [(at, t) for at, t in self._tensors if id(t) in renewed or at in places]
+        shown = [(at, s.what) for at, s in leaves if s.kind == "constant" and at in places]
+        changing = [at for at, *_ in (*self._arguments, *moving, *self._results, *shown)]
         numbers = {at: cell.scalar for at, cell in enumerate(self.cells)}
+        self._moving, self._shown = [t for _, t in moving], [buffer for _, buffer in shown]
         self.again = Again(executable, numbers, changing, kept, wanted)
-
-    def number(self, at: int, value: Any) -> None:
-        """Sets a run-time number."""
-        self.cells[at].scalar = value
-        if self.again is not None:
-            self.again.numbers[self.again.places[at]] = value
+        places_of = self.again.places
+        self._changing = [(places_of[at], event, place) for at, event, place in self._drawn]
 
     def run_whole(
-        self, arguments: Sequence[Handle], results: list[dict[int, Any]]
+        self,
+        arguments: Sequence[Handle],
+        results: list[dict[int, Any]],
+        drawn: Sequence[Sequence[Any]],
     ) -> dict[int, Any]:
-        """Runs the plan with all its buffers."""
+        """Runs the plan with all its buffers; `drawn` are the numbers of each event."""
         cells = self.cells
+        for at, event, place in self._drawn:
+            cells[at].scalar = drawn[event][place]
         for at, number in self._arguments:
             cells[at].buffer = arguments[number].node.buffer
         for at, tensor in self._tensors:
@@ -114,17 +122,27 @@ class BoundRun:
         return found
 
     def run_again(
-        self, arguments: Sequence[Handle], results: list[dict[int, Any]]
+        self,
+        arguments: Sequence[Handle],
+        results: list[dict[int, Any]],
+        drawn: Sequence[Sequence[Any]],
     ) -> dict[int, Any]:
         """Runs the plan, of whose buffers most are those of the last run."""
-        assert self.again is not None
-        buffers = {at: arguments[number].node.buffer for at, number in self._arguments}
-        for at, tensor in self._moving:
-            buffers[at] = tensor.node.buffer
-        for at, number, place in self._results:
-            buffers[at] = results[number][place]
-        if self.given or self._constants:
-            buffers |= self._constants | self.given
-            self.given.clear()
+        again = self.again
+        assert again is not None
+        numbers = again.numbers
+        for number, event, place in self._changing:
+            numbers[number] = drawn[event][place]
+        buffers: list[Any] = []
+        for _, argument in self._arguments:
+            buffers.append(arguments[argument].node.buffer)
+        for tensor in self._moving:
+            buffers.append(tensor.node.buffer)
+        for _, run, at in self._results:
+            buffers.append(results[run][at])
+        buffers += self._shown
         with self.run.device.lock:
-            return self.again.run(buffers)
+            found = again.run(buffers, self.given)
+        if self.given:
+            self.given.clear()
+        return found

@@ -9,6 +9,8 @@ spec.
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
+from operator import attrgetter
 from sys import getrefcount
 
 from tinygrad_cl import graph
@@ -16,6 +18,8 @@ from tinygrad_cl.compiler.structure import DONOR, FREE, KEEP, WANTED, Structure
 from tinygrad_cl.dtypes import float32
 from tinygrad_cl.expansion import Expansion
 from tinygrad_cl.graph import Node, TensorSpec
+
+_buffer = attrgetter("buffer")
 
 
 class Capture:
@@ -34,10 +38,13 @@ class Capture:
     """
 
     __slots__ = ("edges", "flags", "key", "nodes", "roots")
+    edges: Sequence[int]
+    flags: list[int]
+    key: Hashable
+    nodes: list[Node]
+    roots: int
 
     def __init__(self, roots: list[Node], donate: bool) -> None:
-        self.edges: list[int] = []
-        self.flags: list[int] = []
         if len(roots) == 1 and self._collect_op(roots[0], donate):
             return
         ids = self._collect(roots)
@@ -51,19 +58,31 @@ class Capture:
 
         The specs of the leaves are part of the op's signature, so that the key is short.
         """
-        edges, nodes = self.edges, [root]
+        inputs = root.inputs
+        for child in inputs:
+            if child.buffer is None and child.scalar is None:
+                return False
+        child = root  # references are counted
+        if is_plain_op(inputs, donate):
+            self.nodes, self.roots, self.key = [root, *inputs], 1, root.signature.id
+            self.edges, self.flags = range(1, len(inputs) + 1), [WANTED, *[FREE] * len(inputs)]
+        else:
+            self._collect_special_op(root, donate)
+        return True
+
+    def _collect_special_op(self, root: Node, donate: bool) -> None:
+        """The same where leaves are numbers, stand twice, or may be overwritten."""
+        edges: list[int] = []
+        nodes = [root]
         for child in root.inputs:
             if child in nodes:
                 edges.append(nodes.index(child))
                 continue
-            if child.buffer is None and child.scalar is None:
-                edges.clear()
-                return False
             edges.append(len(nodes))
             nodes.append(child)
-        child = root
+        child = root  # references are counted
         flags = [FREE] * len(nodes)
-        self.nodes, self.flags, self.roots = nodes, flags, 1
+        self.nodes, self.edges, self.flags, self.roots = nodes, edges, flags, 1
         if donate and not _keeps_inputs(root):
             for at, count in enumerate(map(getrefcount, nodes)):
                 if count - _LISTED == edges.count(at) and _is_exclusive(nodes[at]):
@@ -71,14 +90,16 @@ class Capture:
         flags[0] = WANTED
         numbers = [child.scalar is None for child in nodes]
         self.key = (0, root.signature.id, *edges, *flags, *numbers)
-        return True
 
     def _collect(self, roots: list[Node]) -> list[int]:
         """Fills all but the key; returns what stands in it of the nodes."""
         index: dict[Node, int] = {root: at for at, root in enumerate(dict.fromkeys(roots))}
-        nodes, edges, flags = list(index), self.edges, self.flags
+        nodes = list(index)
+        edges: list[int] = []
+        flags: list[int] = []
         place_of, count = index.setdefault, len(nodes)
-        self.nodes, self.roots = nodes, count
+        wanted = self.roots = count
+        self.nodes, self.edges, self.flags = nodes, edges, flags
         ids: list[int] = []
         for node in nodes:  # which grows
             signature = node.signature
@@ -93,11 +114,12 @@ class Capture:
                     nodes.append(child)
                     count += 1
                 edges.append(place)
-            if node.owner is None and not node.needs_grad:
+            if len(ids) <= wanted:
+                flags.append(WANTED)
+            elif node.owner is None and not node.needs_grad:
                 flags.append(FREE)
             else:
                 flags.append(_flag(node))
-        flags[: self.roots] = [WANTED] * self.roots
         return ids
 
     def _find_donors(self) -> None:
@@ -146,6 +168,19 @@ class Capture:
     def structure(self) -> Structure:
         """Returns what the compiler reads of the graph."""
         return self.expanded().structure
+
+
+def is_plain_op(inputs: Sequence[Node], donate: bool) -> bool:
+    """Whether the inputs of a node are leaves with buffers, each another one that others hold.
+
+    Then the key of the graph that is this node is the number of the node's signature.
+    """
+    return (
+        len(inputs) > 0
+        and None not in map(_buffer, inputs)
+        and (not donate or min(map(getrefcount, inputs)) > _LISTED)
+        and len(set(inputs)) == len(inputs)
+    )
 
 
 def _flag(node: Node) -> int:

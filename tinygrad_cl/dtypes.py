@@ -91,6 +91,7 @@ _BY_NAME = {d.name: d for d in ALL} | {
     "long": int64,
     "byte": uint8,
 }
+_BY_NUMPY = {d.numpy: d for d in ALL if d is not bfloat16}
 _BY_PYTHON_TYPE: dict[type, DType] = {bool: bool_, int: int64, float: float32}
 
 
@@ -107,6 +108,8 @@ def dtype(of: object) -> DType:
     """
     if isinstance(of, DType):
         return of
+    if isinstance(of, np.dtype) and of in _BY_NUMPY:
+        return _BY_NUMPY[of]
     if isinstance(of, type) and of in _BY_PYTHON_TYPE:
         return _BY_PYTHON_TYPE[of]
     if isinstance(of, str) and of in _BY_NAME:

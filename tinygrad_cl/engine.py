@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from tinygrad_cl import dtypes, graph
-from tinygrad_cl.capture import Capture
+from tinygrad_cl.capture import Capture, is_plain_op
 from tinygrad_cl.compiler.structure import KEEP, WANTED, Structure, Value
+from tinygrad_cl.compiler.watching import watching
 from tinygrad_cl.errors import DeviceError
 from tinygrad_cl.expansion import Expansion
 from tinygrad_cl.graph import Leaf, Node
@@ -42,6 +43,10 @@ class Executable(Protocol):
 
     expansion: Expansion
 
+    @property
+    def one_result(self) -> object:
+        """Not None if `run_for_one` can run the plan."""
+
     def run(
         self,
         nodes: Sequence[Leaf],
@@ -57,6 +62,9 @@ class Executable(Protocol):
             wanted: positions (and homes, see `Plan.home`) to return at least; all, if empty.
             captured: whether nodes, and positions in the answer, are those of the capture.
         """
+
+    def run_for_one(self, nodes: Sequence[Leaf]) -> Buffer:
+        """Runs a plan whose one result is the first of the captured nodes."""
 
     def release(self) -> None:
         """Lets go of memory that others may use."""
@@ -76,15 +84,40 @@ def realize(nodes: Sequence[Node]) -> None:
     device = pending[0].device
     if device is None or len(pending) > 1:
         device = _common_device(pending)
+    elif pending[0].signature.id in device.plans and _realize_op(pending[0], device):
+        return
     if _deferred:
         pending += _take_deferred(device)
     with device.lock:
         captured = Capture(pending, device.kind != "host" and not inspection.modes)
         executable = device.plans.get(captured.key) or _planned(captured, device)
-        buffers = executable.run(captured.nodes, captured=True)
-        if inspection.results is not None or tracing.active is not None:
-            _tell(executable, captured.nodes, buffers)
-        _attach(captured.nodes, buffers, device)
+        nodes = captured.nodes
+        if executable.one_result is not None and not _is_observed():
+            buffers = {0: executable.run_for_one(nodes)}
+        else:
+            buffers = executable.run(nodes, captured=True)
+            if inspection.results is not None or tracing.active is not None:
+                _tell(executable, nodes, buffers)
+        _attach(nodes, buffers, device)
+
+
+def _realize_op(node: Node, device: Device) -> bool:
+    """Computes one op over leaves if that is all and was done before; tells whether it did."""
+    executable, inputs = device.plans.get(node.signature.id), node.inputs
+    if executable is None or executable.one_result is None or not is_plain_op(inputs, True):
+        return False
+    if _deferred or _is_observed():
+        return False
+    with device.lock:
+        node.buffer = executable.run_for_one((node, *inputs))
+        if not node.needs_grad or node.released or node.leaf:
+            node.inputs = ()
+    return True
+
+
+def _is_observed() -> bool:
+    """Whether somebody looks at what plans compute."""
+    return tracing.active is not None or inspection.modes > 0 or watching.step is not None
 
 
 def _planned(captured: Capture, device: Device) -> Executable:
@@ -176,6 +209,16 @@ def numpy(node: Node) -> np.ndarray:
     return node.device.view(node.buffer, node.shape, node.dtype)
 
 
+def item(node: Node) -> Any:
+    """Returns the value of a node of one element as a Python number."""
+    if tracing.active is not None:
+        tracing.active.read(node)
+    realize([node])
+    assert node.buffer is not None
+    assert node.device is not None
+    return node.device.item(node.buffer, node.dtype)
+
+
 def upload(array: np.ndarray, device: Device, copy: bool = True) -> Node:
     """Returns a realized node that holds an array.
 
@@ -185,6 +228,8 @@ def upload(array: np.ndarray, device: Device, copy: bool = True) -> Node:
         copy: if False, a device that shares the host's memory shows the array itself, uncopied.
     """
     dtype = dtypes.dtype(array.dtype)
+    if not array.dtype.isnative:  # from a file of another kind of machine
+        array = array.astype(array.dtype.newbyteorder("="))
     buffer = device.upload(array) if copy else device.wrap(array)
     node = graph.data(buffer, array.shape, dtype, device)
     if tracing.active is not None:
@@ -243,6 +288,7 @@ class HostExecutable:
     """A plan of the "numpy" device: one reference call per value."""
 
     expansion: Expansion
+    one_result = None
 
     def __init__(self, structure: Structure, device: Device) -> None:
         self.structure = structure
@@ -274,6 +320,10 @@ class HostExecutable:
                 if self.last_use[i] == at:
                     arrays.pop(i, None)
         return buffers
+
+    def run_for_one(self, nodes: Sequence[Leaf]) -> Buffer:
+        """It is of no use: `one_result` is None."""
+        raise NotImplementedError
 
     def release(self) -> None:
         """Does nothing: it holds no memory between runs."""

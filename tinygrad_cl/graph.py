@@ -346,6 +346,23 @@ def apply(primitive: Primitive, inputs: tuple[Node, ...], attrs: tuple[Any, ...]
         ShapeError, DTypeError: from the primitive's spec rule.
         DeviceError: if the inputs live on different devices.
     """
+    if len(inputs) == 1:
+        (a,) = inputs
+        found = _SIGNATURES.get((primitive, attrs, a.signature.leaf))
+        if found is not None:
+            flows = a.needs_grad and found.differentiable and grad_mode.enabled
+            return Node(found, inputs, a.device, flows)
+    elif len(inputs) == 2:
+        a, b = inputs
+        found = _SIGNATURES.get((primitive, attrs, a.signature.leaf, b.signature.leaf))
+        if found is not None and a.device is b.device:
+            flows = (a.needs_grad or b.needs_grad) and found.differentiable and grad_mode.enabled
+            return Node(found, inputs, a.device, flows)
+    return _applied(primitive, inputs, attrs)
+
+
+def _applied(primitive: Primitive, inputs: tuple[Node, ...], attrs: tuple[Any, ...]) -> Node:
+    """The same for any number of inputs."""
     key: list[Any] = [primitive, attrs]
     device: Device | None = None
     needs_grad = False

@@ -2,23 +2,34 @@
 
 A captured function is replayed without running its Python code. So everything that this code can
 see besides its arguments is looked at when it is captured: global names, closed-over variables,
-defaults, attributes of the objects that it is bound to, the settings of modules, and the same of
-the user's functions that it calls. Plain values are compared by value before each replay, other
-objects by identity; modules say themselves what they depend on (`_tracing_state`).
+defaults, attributes of objects, classes and modules that it names, the settings of nets, and the
+same of the user's functions that it calls. Plain values are compared by value before each replay,
+containers by content, other objects by identity; nets say themselves what they depend on
+(`_tracing_state`).
 """
 
 from __future__ import annotations
 
+import sys
 import types
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
+from operator import attrgetter, getitem, is_
 from typing import Any, NamedTuple
 
 from tinygrad_cl.autograd.handle import Handle
 from tinygrad_cl.tracing import tracing
 
 PLAIN = (type(None), bool, int, float, complex, str, bytes)
+CONTAINERS = (list, tuple, dict, set, frozenset, deque)
 _MISSING = object()
 _MAX_DEPTH = 6  # functions calling functions, lists in lists
+# What methods, partial functions, properties and wrappers consist of.
+_PARTS = ("__self__", "__func__", "__wrapped__", "func", "args", "keywords", "fget")
+# Code whose variables are its own affair.
+_OWN = {__name__.split(".")[0], "numpy"}
+_LIBRARIES = {*_OWN, *sys.stdlib_module_names, "scipy", "pytest"}
+_content = attrgetter("cell_contents")
 
 
 class _Probe(NamedTuple):
@@ -43,20 +54,46 @@ class Guards:
     """
 
     def __init__(self, function: Callable[..., Any], more: tuple[Any, ...] = ()) -> None:
-        self._probes: list[_Probe] = []
-        self._settings: list[tuple[Any, Any]] = []
-        self._seen: set[int] = set()
-        self.tensors: set[int] = set()
-        self._probed: set[tuple[Any, str]] = set()
-        self._kept: list[Any] = [function, more]  # ids stay unique while they live
-        self._look_at(function, _name(function), 0)
-        for value in more:
-            self._look_at(value, type(value).__name__, 0)
+        self._reached = {"__call__", "forward"}  # the names that occur in the code
+        known = 0
+        while known < len(self._reached):  # attributes are found by names: new code, new names
+            known = len(self._reached)
+            self._probes: list[_Probe] = []
+            self._settings: list[tuple[Any, Any]] = []
+            self._seen: dict[int, Any] = {}  # ids stay unique while what they are of lives
+            self._todo: deque[tuple[Any, str, int]] = deque()
+            self.tensors: set[int] = set()
+            self._probed: set[tuple[Any, str]] = set()
+            for value in (function, *more):
+                self._add(value, _name(value), 0)
+            while self._todo:
+                self._look_at(*self._todo.popleft())
         self._changes = tracing.changes
+        # Those of which it is enough that they are the same object, in flat lists.
+        same = [probe for probe in self._probes if not _can_change(probe.value)]
+        cells = [probe for probe in same if isinstance(probe.names, _Cell)]
+        others = [probe for probe in same if not isinstance(probe.names, _Cell)]
+        self._cells = [probe.names.cell for probe in cells]
+        self._names = [probe.names for probe in others]
+        self._keys = [probe.key for probe in others]
+        self._values = [probe.value for probe in (*cells, *others)]
+        self._containers = [probe for probe in self._probes if _can_change(probe.value)]
 
     def check(self) -> str:
         """Returns what has changed, or "" if nothing has."""
-        for names, key, value, snapshot, where in self._probes:
+        try:
+            found = [*map(_content, self._cells), *map(getitem, self._names, self._keys)]
+        except (ValueError, KeyError):  # one is gone
+            return self._difference(self._probes)
+        if not all(map(is_, found, self._values)):
+            return self._difference(self._probes)
+        if self._containers or self._changes != tracing.changes:
+            return self._difference(self._containers)
+        return ""
+
+    def _difference(self, probes: list[_Probe]) -> str:
+        """Looks at variables one by one, and at settings if there are others."""
+        for names, key, value, snapshot, where in probes:
             found = names.get(key, _MISSING)
             if found is not value or snapshot is not None:
                 if found is _MISSING:
@@ -76,88 +113,78 @@ class Guards:
 
     # ---- looking
 
+    def _add(self, value: Any, where: str, depth: int) -> None:
+        """Notes something to look at, the nearest first."""
+        if not _is_plain(value) and id(value) not in self._seen:
+            self._seen[id(value)] = value
+            if depth <= _MAX_DEPTH:
+                self._todo.append((value, where, depth))
+
     def _look_at(self, value: Any, where: str, depth: int) -> None:
-        if depth > _MAX_DEPTH or id(value) in self._seen or _is_plain(value):
-            return
-        self._seen.add(id(value))
         if isinstance(value, Handle):
             self.tensors.add(id(value))
+        elif isinstance(value, type | types.ModuleType):
+            if _is_theirs(value):
+                self._variables(vars(value), where, depth)
         elif hasattr(value, "_tracing_state"):
             self._look_at_settings(value, depth)
-        elif isinstance(value, types.MethodType):
-            self._look_at_object(value.__self__, _names(value.__func__), where, depth)
-            self._look_at(value.__func__, where, depth)
         elif isinstance(value, types.FunctionType):
-            if not _is_ours(value):
+            if _is_theirs(value):
                 self._look_at_function(value, depth)
-        elif isinstance(value, list | tuple | dict):
-            items = value.values() if isinstance(value, dict) else value
-            for item in items:
-                self._look_at(item, where, depth + 1)
-        elif isinstance(getattr(value, "__wrapped__", None), types.FunctionType):
-            self._look_at(value.__wrapped__, where, depth + 1)
-        elif callable(value) and not isinstance(value, type) and not _is_ours(type(value)):
-            self._look_at_call(value, where, depth)
-
-    def _look_at_call(self, value: Any, where: str, depth: int) -> None:
-        """An object with a `__call__` in Python."""
-        called = type(value).__call__
-        if isinstance(called, types.FunctionType):
-            self._look_at(types.MethodType(called, value), where, depth + 1)
+        elif isinstance(value, CONTAINERS):
+            for item in value.values() if isinstance(value, dict) else value:
+                self._add(item, where, depth + 1)
+        else:
+            for name in _PARTS:
+                part = getattr(value, name, None)
+                if part is not None:
+                    self._hold(part, f"{where}.{name}", depth)
+            if not _is_of(type(value), _OWN):
+                self._look_at_object(value, where, depth)
 
     def _look_at_settings(self, value: Any, depth: int) -> None:
         self._settings.append((value, value._tracing_state()))
         for part in getattr(value, "_tracing_parts", tuple)():
-            self._look_at(part, type(part).__name__, depth + 1)
+            self._add(part, type(part).__name__, depth + 1)
         if hasattr(value, "parameters") and hasattr(value, "buffers"):
             self.tensors.update(map(id, value.parameters()))
             self.tensors.update(map(id, value.buffers()))
         for part in value.modules() if hasattr(value, "modules") else ():
-            if not _is_ours(type(part)):
-                self._look_at(type(part).forward, type(part).__name__, depth + 1)
+            if _is_theirs(type(part)):
+                self._look_at_object(part, type(part).__name__, depth)
 
     def _look_at_function(self, function: types.FunctionType, depth: int) -> None:
         names = _names(function)
+        self._reached |= names
         name = function.__qualname__
-        for cell_name, cell in zip(
-            function.__code__.co_freevars, function.__closure__ or (), strict=True
-        ):
-            self._variable(_Cell(cell), cell_name, f"{cell_name!r} of {name}", depth)
-        for key in names:
-            if key in function.__globals__:
-                self._variable(function.__globals__, key, f"global {key!r}", depth)
-                value = function.__globals__[key]
-                if isinstance(value, types.ModuleType) and not _is_ours(value):
-                    self._look_at_module(value, names, depth)
-                elif not isinstance(value, type):
-                    self._look_at_object(value, names, key, depth)
+        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+        for key, cell in cells:
+            self._variable(_Cell(cell), key, f"{key!r} of {name}", depth)
+        for key in sorted(names & function.__globals__.keys()):
+            self._variable(function.__globals__, key, f"global {key!r}", depth)
         for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
-            self._look_at(default, name, depth + 1)
-        for code_name, cell in zip(
-            function.__code__.co_freevars, function.__closure__ or (), strict=True
-        ):
-            content = _Cell(cell).get(code_name, None)
-            if not isinstance(content, type | types.ModuleType):
-                self._look_at_object(content, names, code_name, depth)
-        wrapped = getattr(function, "__wrapped__", None)
-        if wrapped is not None:
-            self._look_at(wrapped, name, depth + 1)
+            self._hold(default, f"a default of {name}", depth)
+        self._variables(vars(function), name, depth)
+        self._add(getattr(function, "__wrapped__", None), name, depth + 1)
 
-    def _look_at_module(self, module: types.ModuleType, names: set[str], depth: int) -> None:
-        for key in names & module.__dict__.keys():
-            if _is_plain(module.__dict__[key]):
-                self._variable(module.__dict__, key, f"{module.__name__}.{key}", depth)
+    def _look_at_object(self, owner: Any, where: str, depth: int) -> None:
+        """Attributes of an object and of its classes, as far as some code names them."""
+        for kind in type(owner).__mro__:
+            if _is_theirs(kind):
+                self._variables(vars(kind), kind.__qualname__, depth)
+                slots = kind.__dict__.get("__slots__", ())
+                for key in self._reached.intersection((slots,) if type(slots) is str else slots):
+                    self._variable(_Slots(owner), key, f"{where}.{key}", depth)
+        self._variables(getattr(owner, "__dict__", {}), where, depth)
 
-    def _look_at_object(self, owner: Any, names: set[str], where: str, depth: int) -> None:
-        """Attributes of an object, as far as the code names them."""
-        attributes = getattr(owner, "__dict__", None)
-        if not isinstance(attributes, dict) or hasattr(owner, "_tracing_state"):
-            self._look_at(owner, where, depth + 1)
-            return
-        if isinstance(owner, types.FunctionType | types.ModuleType | type) or _is_ours(owner):
-            return
-        for key in names & attributes.keys():
-            self._variable(attributes, key, f"{where}.{key}", depth)
+    def _variables(self, names: Any, where: str, depth: int) -> None:
+        for key in sorted(self._reached & names.keys()):
+            self._variable(names, key, f"{where}.{key}", depth)
+
+    def _hold(self, value: Any, where: str, depth: int) -> None:
+        """Looks at what is no variable itself, but may have a content that changes."""
+        if not _is_plain(value):
+            self._variable({where: value}, where, where, depth)
 
     def _variable(self, names: Any, key: str, where: str, depth: int) -> None:
         value = names.get(key, _MISSING)
@@ -165,24 +192,37 @@ class Guards:
         if value is _MISSING or place in self._probed:
             return
         self._probed.add(place)
-        snapshot = _snapshot(value) if isinstance(value, list | tuple | dict | set) else None
-        self._kept.append(value)
+        snapshot = _snapshot(value) if isinstance(value, CONTAINERS) else None
         self._probes.append(_Probe(names, key, value, snapshot, where))
-        self._look_at(value, where, depth + 1)
+        self._add(value, where, depth + 1)
 
 
 class _Cell:
     """A closed-over variable, as a mapping."""
 
     def __init__(self, cell: types.CellType) -> None:
-        self._cell = cell
+        self.cell = cell
 
     def get(self, key: str, default: Any) -> Any:
         """Returns what the variable holds."""
         try:
-            return self._cell.cell_contents
+            return self.cell.cell_contents
         except ValueError:  # nothing yet
             return default
+
+
+class _Slots:
+    """The attributes of an object that has slots, as a mapping."""
+
+    def __init__(self, owner: Any) -> None:
+        self._owner = owner
+
+    def get(self, key: str, default: Any) -> Any:
+        """Returns an attribute."""
+        return getattr(self._owner, key, default)
+
+    def __getitem__(self, key: str) -> Any:
+        return getattr(self._owner, key, _MISSING)
 
 
 def _names(function: Callable[..., Any]) -> set[str]:
@@ -200,9 +240,14 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, PLAIN)
 
 
-def _is_ours(value: Any) -> bool:
+def _is_theirs(value: Any) -> bool:
+    """Whether code is the user's: neither this library's nor that of those below it."""
+    return not _is_of(value, _LIBRARIES)
+
+
+def _is_of(value: Any, packages: Collection[str]) -> bool:
     name = getattr(value, "__module__", None) or getattr(value, "__name__", "") or ""
-    return isinstance(name, str) and name.split(".")[0] == __name__.split(".")[0]
+    return isinstance(name, str) and name.split(".")[0] in packages
 
 
 def _snapshot(value: Any, depth: int = 0) -> Any:
@@ -211,9 +256,16 @@ def _snapshot(value: Any, depth: int = 0) -> Any:
         return (type(value), value) if _is_plain(value) else id(value)
     if isinstance(value, dict):
         return tuple((key, _snapshot(item, depth + 1)) for key, item in value.items())
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | deque):
         return tuple([_snapshot(item, depth + 1) for item in value])
-    return frozenset(value) if isinstance(value, set) else id(value)
+    return frozenset(value) if isinstance(value, set | frozenset) else id(value)
+
+
+def _can_change(value: Any) -> bool:
+    """Whether the content of a container may change while it stays the same object."""
+    if isinstance(value, tuple):
+        return any(map(_can_change, value))
+    return isinstance(value, CONTAINERS) and not isinstance(value, frozenset)
 
 
 def _same(found: Any, value: Any, snapshot: Any) -> bool:

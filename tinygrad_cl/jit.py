@@ -93,6 +93,7 @@ class Jit:
         if not callable(function):
             raise ArgumentError(f"jit: expected a function or a module, got {function!r}")
         functools.update_wrapper(self, function, updated=())
+        self.__name__ = getattr(function, "__name__", type(function).__name__)  # a net has none
         self.function = function
         self._variants: dict[Any, _Variant] = {}
         self._level = logging.DEBUG if quiet else logging.WARNING
@@ -115,9 +116,10 @@ class Jit:
         else:
             if kwargs:
                 form = _flatten(((), kwargs), tensors, key)
-        if len(tensors) > 1 and len({id(tensor.node) for tensor in tensors}) < len(tensors):
+        if len(tensors) > 1 and len({tensor.node for tensor in tensors}) < len(tensors):
             key.append(_repeats(tensors))
-        variant = self._variants.get(tuple(key)) or self._new_variant(tuple(key))
+        kind = tuple(key)
+        variant = self._variants.get(kind) or self._new_variant(kind)
         replay = variant.replay
         if replay is not None:
             reason = variant.guards.check() or replay.refusal()  # type: ignore[union-attr]

@@ -72,6 +72,7 @@ class Recording(NamedTuple):
         outputs: sources and specs of the tensors that the call returned.
         effects: what else it changed.
         constants: contents of the uploads, by the identity of their buffers.
+        arrays: what was uploaded, the user's own arrays among them, with these contents.
         grads_before: per parameter, its gradient when the call began, and that of the end.
     """
 
@@ -80,6 +81,7 @@ class Recording(NamedTuple):
     outputs: list[tuple[Source, TensorSpec]]
     effects: list[Effect]
     constants: dict[int, np.ndarray]
+    arrays: list[tuple[np.ndarray, np.ndarray]]
     grads_before: list[tuple[Handle, Handle | None]]
 
 
@@ -111,9 +113,10 @@ class Recorder:
         self._rebound: dict[int, weakref.ref[Any]] = {}
         self._same: dict[int, tuple[weakref.ref[Node], Source]] = {}
         self._graded: dict[int, weakref.ref[Any]] = {}
-        self._uploads: dict[int, tuple[Node, np.ndarray]] = {}
+        self._uploads: dict[int, tuple[Node, np.ndarray, np.ndarray]] = {}
         self._tensors: dict[int, Handle] = {}
         self._constants: dict[int, np.ndarray] = {}
+        self._arrays: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         if any(tensor.node.needs_grad for tensor in arguments):
             self.refuse("an argument requires grad")
 
@@ -136,7 +139,7 @@ class Recorder:
     def uploaded(self, node: Node, array: np.ndarray) -> None:
         """Remembers an array of the host: a constant, if the next call uploads the same."""
         if self._is_mine():
-            self._uploads[id(node)] = (node, np.array(array))
+            self._uploads[id(node)] = (node, array, np.array(array))
 
     def read(self, node: Node) -> None:
         """Refuses: what the host reads would be the number of this call for ever."""
@@ -172,9 +175,7 @@ class Recorder:
         leaves: dict[int, Source] = {}
         numbers: dict[int, Number] = {}
         number = len(self._runs)
-        device = None
         for at, node in enumerate(nodes):
-            device = device or node.device
             if node.scalar is not None and node.buffer is None:
                 _, event, place = self._drawn.get(id(node), (node, -1, 0))
                 numbers[at] = Number(node.scalar if event < 0 else None, event, place)
@@ -186,7 +187,7 @@ class Recorder:
                 self.refuse("a plan overwrites a value that the next call needs")
         for at in buffers:
             self._results[id(nodes[at])] = (weakref.ref(nodes[at]), number, at)
-        self._runs.append(Run(executable, device, len(nodes), leaves, numbers, donors))
+        self._runs.append(Run(executable, executable.device, len(nodes), leaves, numbers, donors))
 
     def _source(self, node: Node) -> Source:
         """Where the value of a realized node comes from."""
@@ -198,7 +199,9 @@ class Recorder:
         if name in self._arguments:
             return Source("argument", self._arguments[name])
         if name in self._uploads:
-            self._constants[id(node.buffer)] = self._uploads[name][1]
+            _, array, content = self._uploads[name]
+            self._constants[id(node.buffer)] = content
+            self._arrays[id(node.buffer)] = (array, content)
             return Source("constant", node.buffer)
         tensor: Any = None
         if name in self._before and self._before[name][0]() is node:
@@ -249,8 +252,9 @@ class Recorder:
             effects.append(Effect(t, True, self._source(t.grad.node), t.grad.node.signature.spec))
         own = [e for e in effects if not (e.source.kind == "tensor" and e.source.what is e.tensor)]
         results = [(self._source(t.node), t.node.signature.spec) for t in outputs]
+        arrays = list(self._arrays.values())
         return Recording(
-            self._runs, self._events, results, own, self._constants, self._grads_before
+            self._runs, self._events, results, own, self._constants, arrays, self._grads_before
         )
 
     def _is_regraded(self, tensor: Handle) -> bool:

@@ -22,7 +22,7 @@ from tinygrad_cl.bound import BoundRun
 from tinygrad_cl.graph import Node, Signature
 from tinygrad_cl.recording import Effect, Recording, Source
 from tinygrad_cl.steady import Steady, is_exclusive, own_gradient
-from tinygrad_cl.tracing import Numbers, tracing
+from tinygrad_cl.tracing import tracing
 
 _ANY: Any = object()  # some gradient
 HELD = "somebody else holds a value that would be overwritten"
@@ -45,15 +45,7 @@ class Replay:
             if settle is not None:
                 settle()
         self._runs = [BoundRun(run) for run in recording.runs]
-        self._drawn: list[tuple[Numbers, list[tuple[BoundRun, int, int]]]] = [
-            (event, []) for event in recording.events
-        ]
-        for bound in self._runs:
-            for at, number in bound.run.numbers.items():
-                if number.event < 0:
-                    bound.cells[at].scalar = number.value
-                else:
-                    self._drawn[number.event][1].append((bound, at, number.place))
+        self._arrays = [(array, content.tobytes()) for array, content in recording.arrays]
         self._state = _state_tensors(recording)
         self._donated = [t for t, donated in self._state if donated]
         self._read = {id(t) for t, _ in self._state}
@@ -127,6 +119,7 @@ class Replay:
             homes = {home for target, home, _ in steady if target is bound}
             bound.wanted = bound.asked(number, [*shown, *used])
             bound.prepare(renewed, homes, bound.asked(number, [*moving, *used]))
+        self._agains = [bound.again for bound in self._runs]
 
     # ---- before a replay
 
@@ -136,6 +129,9 @@ class Replay:
             reason = event.check()
             if reason:
                 return reason
+        for array, content in self._arrays:
+            if array.tobytes() != content:  # bit by bit: NaN is equal to itself
+                return "an array that it makes a tensor of has other values now"
         steady = self._steady
         is_known = steady.rebinds == tracing.rebinds
         if not is_known:
@@ -146,8 +142,8 @@ class Replay:
             if tensor.grad is not before and (before is not _ANY or tensor.grad is None):
                 return _OTHER_GRADIENT
         self._is_steady = (is_known or steady.accept()) and steady.is_alone()
-        for bound in self._runs:
-            if bound.again is None or not bound.again.is_current:
+        for again in self._agains:
+            if again is None or not again.is_current:
                 self._is_steady = False
         return "" if self._is_steady else self._unsteady_refusal()
 
@@ -177,21 +173,18 @@ class Replay:
 
     def __call__(self, arguments: Sequence[Handle]) -> list[Handle]:
         """Runs the plans; returns the tensors that the call would have returned."""
-        for event, drawn in self._drawn:
-            values = event.draw()
-            for bound, at, place in drawn:
-                bound.number(at, values[place])
+        drawn = [event.draw() for event in self.recording.events]
         results: list[dict[int, Any]] = []
-        effects = self._effects
         if self._is_steady:
+            effects = self._moving
             self._take_own(self._own)
             for bound in self._runs:
-                results.append(bound.run_again(arguments, results))
-            effects = self._moving
+                results.append(bound.run_again(arguments, results, drawn))
         else:
+            effects = self._effects
             self._take_own(self._targets)
             for bound in self._runs:
-                results.append(bound.run_whole(arguments, results))
+                results.append(bound.run_whole(arguments, results, drawn))
         for effect, signature in effects:
             self._show(effect, signature, arguments, results)
         outputs: list[Handle] = [
@@ -238,8 +231,7 @@ class Replay:
         results: list[dict[int, Any]],
     ) -> Node:
         buffer = self._buffer(source, arguments, results)
-        device = self._runs[source.what].run.device if source.kind == "result" else buffer.device
-        node = Node(signature, (), device, False)
+        node = Node(signature, (), buffer.device, False)
         node.buffer = buffer
         return node
 

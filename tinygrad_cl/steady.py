@@ -77,22 +77,21 @@ class Steady:
 
     def is_alone(self) -> bool:
         """Whether nobody else holds what the plans write, and gradients are those of last time."""
-        donated = self._donated
-        if donated and not (
-            sum(map(getrefcount, map(_node, donated))) == len(donated) * _NODE
-            and sum(map(getrefcount, map(_buffer, map(_node, donated)))) == len(donated) * _BUFFER
-        ):
-            return False
-        if not self._owners:
-            return True
         grads = list(map(_grad, self._owners))
-        return (
-            not self._dead
-            and _names(grads) == self._names
-            and sum(map(getrefcount, grads)) == len(grads) * _LISTED
-            and sum(map(getrefcount, map(_node, grads))) == len(grads) * _NODE
-            and sum(map(getrefcount, map(_buffer, map(_node, grads)))) == len(grads) * _BUFFER
-        )
+        if grads and (self._dead or _names(grads) != self._names):
+            return False
+        written = len(self._donated) * _DONATED + len(grads) * _OWNED
+        return _references(self._donated, grads) == written
+
+
+def _references(donated: Sequence[Handle], grads: list[Any]) -> int:
+    """The references to gradients, and to the nodes and buffers of gradients and tensors.
+
+    No object can have fewer than when it is held once, so that one sum tells it of all.
+    """
+    nodes = list(map(_node, donated))
+    nodes += map(_node, grads)
+    return sum(map(getrefcount, [*map(_buffer, nodes), *nodes, *grads]))
 
 
 def _names(objects: Sequence[object]) -> array[int]:
@@ -116,10 +115,10 @@ def own_gradient(tensor: Handle, spec: TensorSpec) -> Any:
     return grad.node.buffer if getrefcount(grad) <= _HELD and is_exclusive(grad) else None
 
 
-def _count_references() -> tuple[int, int, int, int]:
+def _count_references() -> tuple[int, int, int]:
     """What is counted of things that are held once; interpreters differ.
 
-    Of an attribute's object: in a local, as `_node` and `_buffer` give it, and in a list besides.
+    Of an attribute's object in a local; of a donated tensor, and of a gradient, in `_references`.
     """
     tensor: Any = Handle()
     tensor.node = Node(data_signature(TensorSpec((), float32)), (), None, False)
@@ -128,10 +127,10 @@ def _count_references() -> tuple[int, int, int, int]:
     held = tensor.node.buffer
     local = getrefcount(held)
     del held
-    node = sum(map(getrefcount, map(_node, [tensor])))
-    buffer = sum(map(getrefcount, map(_buffer, map(_node, [tensor]))))
-    grads = list(map(_grad, [tensor]))
-    return local, node, buffer, sum(map(getrefcount, grads))
+    donated = _references([tensor], [])
+    tensor.grad.node = Node(data_signature(TensorSpec((), float32)), (), None, False)
+    tensor.grad.node.buffer = object()
+    return local, donated, _references([], list(map(_grad, [tensor])))
 
 
-_HELD, _NODE, _BUFFER, _LISTED = _count_references()
+_HELD, _DONATED, _OWNED = _count_references()

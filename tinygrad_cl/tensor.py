@@ -176,9 +176,9 @@ class Tensor(Methods):
         Raises:
             ShapeError: if there is not exactly one element.
         """
-        if self.numel() != 1:
+        if self.shape and self.numel() != 1:
             raise ShapeError(f"item: needs one element, got shape {self.shape}; use .tolist()")
-        return engine.numpy(self.node).item()
+        return engine.item(self.node)
 
     def tolist(self) -> Any:
         """Returns the values as nested lists of Python numbers."""

@@ -65,11 +65,13 @@ class Tracing:
         changes: how often a setting of some object has changed.
         rebinds: how often a living tensor got another node, or its node became a leaf or got or
             lost a hook. While it stands still, tensors are what they were.
+        states: how often an optimizer's state of some parameter has changed.
     """
 
     active: Tracer | None = None
     changes: int = 0
     rebinds: int = 0
+    states: int = 0
 
 
 tracing = Tracing()

@@ -1,15 +1,15 @@
 /*
  * A training step of LeNet-5 on 32 digits: nearly all of it is one launch, slice by slice.
  *
- * plan: 142 nodes, 18 groups, 6 launches, arena 1489408 bytes
- *   0 launch slices_conv_add_relu_to_conv_weight_grad_sum__f1152f grid (2,)
+ * plan: 142 nodes, 18 groups, 3 launches, arena 1489408 bytes
+ *   0 launch slices_conv_add_relu_to_conv_weight_grad_sum__8ec8d3 grid (2,)
  *       slices 2 of 16 items, 678912 bytes between
  *         0 launch conv_add_relu__71e236 grid (8,)
  *             anchor %7 <conv2d 16x6x28x28 float32 stride=(1, 1) padding=(2, 2) dilation=(1, 1) groups=1>
  *             fused  %8 <add 16x6x28x28 float32>
  *             fused  %9 <relu 16x6x28x28 float32>
  *             stores %9 16x6x28x28 float32, arena
- *         1 launch max_pool2d__92bab2 grid (8,)
+ *         1 launch max_pool2d__62b7b1 grid (8,)
  *             border INPUT: max_pool2d_grad reads a buffer: %9 <relu 16x6x28x28 float32>
  *             anchor %10 <max_pool2d 16x6x14x14 float32 kernel_size=(2, 2) stride=(2, 2) padding=(0, 0) dilation=(1, 1) ceil_mode=False>
  *             stores %10 16x6x14x14 float32, arena
@@ -19,7 +19,7 @@
  *             fused  %12 <add 16x16x10x10 float32>
  *             fused  %13 <relu 16x16x10x10 float32>
  *             stores %13 16x16x10x10 float32, arena
- *         3 launch max_pool2d__92bab2 grid (3,)
+ *         3 launch max_pool2d__62b7b1 grid (3,)
  *             border INPUT: max_pool2d_grad reads a buffer: %13 <relu 16x16x10x10 float32>
  *             anchor %14 <max_pool2d 16x16x5x5 float32 kernel_size=(2, 2) stride=(2, 2) padding=(0, 0) dilation=(1, 1) ceil_mode=False>
  *             stores %14 16x16x5x5 float32, fresh
@@ -142,23 +142,20 @@
  *       border SLICE: it is read outside the slices: %38 <sum scalar float32 dim=(0,) keepdim=False>
  *       fused  %39 <div scalar float32>
  *       stores %39 scalar float32, fresh
- *   1 launch sum_partials__09002b grid (1,)
- *   2 launch matmul__95eb95 grid (7,)
  *       border SLICE: it is read outside the slices: %26 <max_pool2d 32x16x5x5 float32 kernel_size=(2, 2) stride=(2, 2) padding=(0, 0) dilation=(1, 1) ceil_mode=False>
  *       border SLICE: it is read outside the slices: %57 <where 32x120 float32>
  *       anchor %98 <matmul 120x400 float32>
  *       stores %100 120x400 float32, fresh
- *   3 launch matmul__95eb95 grid (2,)
  *       border SLICE: it is read outside the slices: %30 <relu 32x120 float32>
  *       border SLICE: it is read outside the slices: %54 <where 32x84 float32>
  *       anchor %113 <matmul 84x120 float32>
  *       stores %115 84x120 float32, fresh
- *   4 launch matmul__95eb95 grid (3,)
  *       border SLICE: it is read outside the slices: %33 <relu 32x84 float32>
  *       border SLICE: it is read outside the slices: %49 <mul 32x10 float32>
  *       anchor %128 <matmul 10x84 float32>
  *       stores %130 10x84 float32, fresh
- *   5 launch mul_add_mul_sub_all__6fd552 (10 segments) grid (16,)
+ *   1 launch sum_partials_and_matmul__802152 grid (13,)
+ *   2 launch mul_add_mul_sub_all__f7ce40 (10 segments) grid (16,)
  *       border SLICE: it is read outside the slices: %67 <conv2d_weight_grad 6x1x5x5 float32 kernel_size=(5, 5) stride=(1, 1) padding=(2, 2) dilation=(1, 1) groups=1>
  *       fused  %70 <mul 6x1x5x5 float32>
  *       fused  %71 <add 6x1x5x5 float32>
@@ -217,13 +214,14 @@ static inline void NAME(epilogue)(const V_f32 value, const size_t i0, const size
 #define EPILOGUE(value, i0, i1, j, n) NAME(epilogue)(value, i0, i1, j, n EPILOGUE_ARGS)
 #include "conv.cl"
 /* phase 1 */
-#define KERNEL max_pool2d__92bab2
+#define KERNEL max_pool2d__62b7b1
 #define VEC 16
 #define TAG f32
 #define SCALAR float
 #define IN_T float
 #define OUT_T float
 #define AVERAGE 0
+#define DENSE 0
 #define ROOM 1024
 #include "pool_tile.cl"
 /* phase 2 */
@@ -577,38 +575,65 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define LINE 256
 #define DENSE 256
 #include "conv_weight.cl"
-#define KERNEL slices_conv_add_relu_to_conv_weight_grad_sum__f1152f
+#define KERNEL slices_conv_add_relu_to_conv_weight_grad_sum__8ec8d3
 #define VEC 1
 #define PARAMS , __global void *p0, __global void *p1, __global void *p2, __global void *p3, __global void *p4, __global void *p5, __global void *p6, __global void *p7, __global void *p8, __global void *p9, __global void *p10, __global void *p11, __global void *p12, __global void *p13, __global void *p14, __global void *p15, __global void *flags, __global void *scalars, __global void *p18, __global void *p19, __global void *p20
 #define PHASES  \
-    RUN(phase_conv_add_relu__71e236, T(0), 1, 1, AT(mine, 0), AT(p0, slice * T(1)), AT(p1, 0), T(2), 1, 1, T(3), T(4), T(4), T(4), T(4), T(5), T(5), 1, 1, T(6), T(6), 1, 1, T(7), T(7), 1, 1, 1, 1, 1, T(3), T(4), T(4), T(8), T(9), T(10), T(11), 1, T(6), AT(p2, 0), AT(mine, 0), T(12), T(13)) \
-    RUN(phase_max_pool2d__92bab2, T(0), 1, 1, AT(mine, T(14)), AT(mine, 0), T(15), T(4), T(4), T(16), T(16), 0) \
-    RUN(phase_conv_add_relu__78dab2, T(0), 1, 1, AT(mine, T(17)), AT(mine, T(14)), AT(p3, 0), T(2), 1, T(3), T(2), T(16), T(16), T(18), T(18), T(5), T(5), 1, 1, 0, 0, 1, 1, 0, 0, 1, T(5), 1, 1, T(3), T(2), T(18), T(18), T(16), T(18), T(19), T(20), 1, T(6), AT(p4, 0), AT(mine, T(17)), T(21), T(22)) \
-    RUN(phase_max_pool2d__92bab2, T(23), 1, 1, AT(p5, slice * T(24)), AT(mine, T(17)), T(25), T(18), T(18), T(5), T(5), 0) \
-    RUN(phase_matmul_add_relu__e1f906, 1, 1, 1, AT(p6, slice * T(26)), AT(p7, 0), AT(p5, slice * T(24)), T(27), T(2), T(28), 1, 1, 1, 0, 0, 0, 0, T(28), 1, 0, 0, 0, 0, 1, T(28), T(29), T(27), 1, 1, 1, T(28), 0, AT(p8, 0), AT(p6, slice * T(26)), T(30), T(27)) \
-    RUN(phase_matmul_add_relu__e1f906, 1, 1, 1, AT(p9, slice * T(31)), AT(p10, 0), AT(p6, slice * T(26)), T(32), T(2), T(27), 1, 1, 1, 0, 0, 0, 0, T(27), 1, 0, 0, 0, 0, 1, T(27), T(30), T(33), 1, 1, 1, T(27), 0, AT(p11, 0), AT(p9, slice * T(31)), T(34), T(32)) \
-    RUN(phase_matmul_add__29e17b, 1, 1, 1, AT(mine, T(35)), AT(p9, slice * T(31)), AT(p12, 0), T(2), T(18), T(32), 1, 1, 1, 0, 0, 0, 0, T(32), 1, 0, 0, 0, 0, 1, T(32), T(36), T(2), 1, 1, 1, T(32), 0, AT(p13, 0), AT(mine, T(35)), T(37), T(18)) \
-    RUN(phase_class_count__990aca, 1, 1, 1, AT(mine, T(38)), AT(p14, 0), T(39), T(8)) \
+    RUN(phase_conv_add_relu__71e236, T(0), 1, 1, mine, AT(p0, slice * T(1)), p1, T(2), 1, 1, T(3), T(4), T(4), T(4), T(4), T(5), T(5), 1, 1, T(6), T(6), 1, 1, T(7), T(7), 1, 1, 1, 1, 1, T(3), T(4), T(4), T(8), T(9), T(10), T(11), 1, T(6), p2, mine, T(12), T(13)) \
+    RUN(phase_max_pool2d__62b7b1, T(0), 1, 1, AT(mine, T(14)), mine, T(15), T(4), T(4), T(16), T(16), 0) \
+    RUN(phase_conv_add_relu__78dab2, T(0), 1, 1, AT(mine, T(17)), AT(mine, T(14)), p3, T(2), 1, T(3), T(2), T(16), T(16), T(18), T(18), T(5), T(5), 1, 1, 0, 0, 1, 1, 0, 0, 1, T(5), 1, 1, T(3), T(2), T(18), T(18), T(16), T(18), T(19), T(20), 1, T(6), p4, AT(mine, T(17)), T(21), T(22)) \
+    RUN(phase_max_pool2d__62b7b1, T(23), 1, 1, AT(p5, slice * T(24)), AT(mine, T(17)), T(25), T(18), T(18), T(5), T(5), 0) \
+    RUN(phase_matmul_add_relu__e1f906, 1, 1, 1, AT(p6, slice * T(26)), p7, AT(p5, slice * T(24)), T(27), T(2), T(28), 1, 1, 1, 0, 0, 0, 0, T(28), 1, 0, 0, 0, 0, 1, T(28), T(29), T(27), 1, 1, 1, T(28), 0, p8, AT(p6, slice * T(26)), T(30), T(27)) \
+    RUN(phase_matmul_add_relu__e1f906, 1, 1, 1, AT(p9, slice * T(31)), p10, AT(p6, slice * T(26)), T(32), T(2), T(27), 1, 1, 1, 0, 0, 0, 0, T(27), 1, 0, 0, 0, 0, 1, T(27), T(30), T(33), 1, 1, 1, T(27), 0, p11, AT(p9, slice * T(31)), T(34), T(32)) \
+    RUN(phase_matmul_add__29e17b, 1, 1, 1, AT(mine, T(35)), AT(p9, slice * T(31)), p12, T(2), T(18), T(32), 1, 1, 1, 0, 0, 0, 0, T(32), 1, 0, 0, 0, 0, 1, T(32), T(36), T(2), 1, 1, 1, T(32), 0, p13, AT(mine, T(35)), T(37), T(18)) \
+    RUN(phase_class_count__990aca, 1, 1, 1, AT(mine, T(38)), p14, T(39), T(8)) \
     RUN(phase_class_loss_and_class_share_div_mul__f37434, 1, 1, 1, AT(p15, slice * T(40)), AT(mine, T(41)), AT(mine, T(35)), AT(p14, slice * T(42)), flags, 1, T(39), T(2), T(18), scalars, T(43), AT(mine, T(38)), AT(p15, slice * T(40)), T(18)) \
     RUN(phase_sum__375898, 1, 1, 1, 1, 1, T(2), T(44), T(2), 1, 1, AT(mine, T(41)), AT(p18, item * T(45))) \
-    RUN(phase_matmul_le_where__8ce1be, 1, 1, 1, AT(p19, slice * T(31)), AT(p15, slice * T(40)), AT(p12, 0), T(2), T(32), T(18), 1, 1, 1, 0, 0, 0, 0, T(18), 1, 0, 0, 0, 0, T(32), 1, T(36), T(2), 1, T(23), 1, T(18), 1, AT(p9, slice * T(31)), T(32), scalars, T(46), AT(p19, slice * T(31)), T(34), T(32)) \
-    RUN(phase_matmul_le_where__8ce1be, 1, 1, 1, AT(p20, slice * T(26)), AT(p19, slice * T(31)), AT(p10, 0), T(2), T(27), T(32), 1, 1, 1, 0, 0, 0, 0, T(32), 1, 0, 0, 0, 0, T(27), 1, T(47), T(2), 1, T(45), 1, T(32), 1, AT(p6, slice * T(26)), T(27), scalars, T(46), AT(p20, slice * T(26)), T(30), T(27)) \
+    RUN(phase_matmul_le_where__8ce1be, 1, 1, 1, AT(p19, slice * T(31)), AT(p15, slice * T(40)), p12, T(2), T(32), T(18), 1, 1, 1, 0, 0, 0, 0, T(18), 1, 0, 0, 0, 0, T(32), 1, T(36), T(2), 1, T(23), 1, T(18), 1, AT(p9, slice * T(31)), T(32), scalars, T(46), AT(p19, slice * T(31)), T(34), T(32)) \
+    RUN(phase_matmul_le_where__8ce1be, 1, 1, 1, AT(p20, slice * T(26)), AT(p19, slice * T(31)), p10, T(2), T(27), T(32), 1, 1, 1, 0, 0, 0, 0, T(32), 1, 0, 0, 0, 0, T(27), 1, T(47), T(2), 1, T(45), 1, T(32), 1, AT(p6, slice * T(26)), T(27), scalars, T(46), AT(p20, slice * T(26)), T(30), T(27)) \
     RUN(phase_sum__00a230, 1, 1, 1, 1, T(2), T(27), T(45), T(2), T(27), T(0), AT(p20, slice * T(26)), T(27), AT(p18, T(48) + item * T(49))) \
     RUN(phase_sum__00a230, 1, 1, 1, 1, T(2), T(32), T(3), T(2), T(32), T(3), AT(p19, slice * T(31)), T(32), AT(p18, T(50) + item * T(51))) \
     RUN(phase_sum__00a230, 1, 1, 1, 1, T(2), T(18), T(52), T(2), T(18), 1, AT(p15, slice * T(40)), T(18), AT(p18, T(53) + item * T(54))) \
-    RUN(phase_matmul__2e4083, 1, 1, 1, AT(mine, T(55)), AT(p20, slice * T(26)), AT(p7, 0), T(2), T(28), T(27), 1, 1, 1, 0, 0, 0, 0, T(27), 1, 0, 0, 0, 0, T(28), 1, T(56), T(2), 1, T(57), 1, T(27), 1) \
+    RUN(phase_matmul__2e4083, 1, 1, 1, AT(mine, T(55)), AT(p20, slice * T(26)), p7, T(2), T(28), T(27), 1, 1, 1, 0, 0, 0, 0, T(27), 1, 0, 0, 0, 0, T(28), 1, T(56), T(2), 1, T(57), 1, T(27), 1) \
     RUN(phase_max_pool2d_grad_le_where__706f2f, T(23), 1, 1, AT(mine, T(35)), AT(mine, T(55)), AT(mine, T(17)), T(25), T(18), T(18), T(5), T(5), AT(mine, T(17)), scalars, T(46), AT(mine, T(35))) \
     RUN(phase_conv_weight_grad__e1ef9a, T(45), 1, 1, AT(mine, T(17)), AT(mine, T(14)), AT(mine, T(35)), T(2), T(3), T(2), T(16), T(16), T(18), T(18), T(5), T(5), 1, 1, 0, 0, 1, 1, 1, 1, T(6), T(18), T(3), T(2), T(5), T(16), T(3), T(45), 1) \
     RUN(phase_conv_weight_grad_sum__5c2034, 1, 1, 1, AT(p18, T(34) + item * T(58)), AT(mine, T(17)), T(2), T(2), T(59), T(45), T(25)) \
     RUN(phase_sum__eeddc7, T(45), 1, 1, T(2), T(2), T(22), T(5), T(2), T(2), T(60), AT(mine, T(35)), T(21), T(22), AT(p18, T(61) + item * T(62))) \
-    RUN(phase_conv_input_grad__853b46, T(0), 1, 1, AT(mine, T(63)), AT(mine, T(35)), AT(p3, 0), T(2), 1, T(2), T(3), T(18), T(18), T(16), T(16), T(5), T(5), 1, 1, 0, 0, 1, 1, T(64), T(64), 1, 1, 1, 1, T(2), T(3), T(16), T(16), T(65), T(16), T(66), T(25), 1, T(6)) \
-    RUN(phase_max_pool2d_grad_le_where__706f2f, T(0), 1, 1, AT(mine, T(17)), AT(mine, T(63)), AT(mine, 0), T(15), T(4), T(4), T(16), T(16), AT(mine, 0), scalars, T(46), AT(mine, T(17))) \
+    RUN(phase_conv_input_grad__853b46, T(0), 1, 1, AT(mine, T(63)), AT(mine, T(35)), p3, T(2), 1, T(2), T(3), T(18), T(18), T(16), T(16), T(5), T(5), 1, 1, 0, 0, 1, 1, T(64), T(64), 1, 1, 1, 1, T(2), T(3), T(16), T(16), T(65), T(16), T(66), T(25), 1, T(6)) \
+    RUN(phase_max_pool2d_grad_le_where__706f2f, T(0), 1, 1, AT(mine, T(17)), AT(mine, T(63)), mine, T(15), T(4), T(4), T(16), T(16), mine, scalars, T(46), AT(mine, T(17))) \
     RUN(phase_sum__eeddc7, T(3), 1, 1, T(3), T(2), T(13), 1, T(2), T(3), T(67), AT(mine, T(17)), T(12), T(13), AT(p18, T(68) + item * T(69))) \
-    RUN(phase_conv_weight_grad__39afd8, T(0), 1, 1, AT(mine, 0), AT(p0, slice * T(1)), AT(mine, T(17)), T(2), 1, 1, T(3), T(4), T(4), T(4), T(4), T(5), T(5), 1, 1, T(6), T(6), 1, 1, T(7), T(7), 1, 1, 1, 1, 1, T(3), T(4), T(4), T(8), T(9), T(10), T(70), T(6), 1) \
-    RUN(phase_conv_weight_grad_sum__5c2034, 1, 1, 1, AT(p18, T(62) + item * T(71)), AT(mine, 0), T(3), T(3), T(72), T(0), T(25))
+    RUN(phase_conv_weight_grad__39afd8, T(0), 1, 1, mine, AT(p0, slice * T(1)), AT(mine, T(17)), T(2), 1, 1, T(3), T(4), T(4), T(4), T(4), T(5), T(5), 1, 1, T(6), T(6), 1, 1, T(7), T(7), 1, 1, 1, 1, 1, T(3), T(4), T(4), T(8), T(9), T(10), T(70), T(6), 1) \
+    RUN(phase_conv_weight_grad_sum__5c2034, 1, 1, 1, AT(p18, T(62) + item * T(71)), mine, T(3), T(3), T(72), T(0), T(25))
 #include "slices.cl"
 
 /* phase 0 */
+#define KERNEL matmul__95eb95
+#define VEC 16
+#define TAG f32
+#define ACC float
+#define IN_T float
+#define OUT_T float
+#define TRANSPOSED 0
+#define DIRECT 1
+#define PACK_A 0
+#define FLIPPED 0
+#define TAIL 1
+#define ROWS 8
+#define COLS 2
+#define KC 1024
+#define DEEP 0
+#define CHUNK 8
+#define ABREAST 1
+static inline void NAME(epilogue)(const V_f32 value, const size_t i0, const size_t i1, const size_t j, const int n, __global float *q0, long s0, long s1)
+{
+    const V_f32 r0 = value;
+    STOREP_float(r0, q0, i0 * s0 + i1 * s1 + j, n);
+}
+#define EPILOGUE_PARAMS , __global float *q0, long s0, long s1
+#define EPILOGUE_ARGS , q0, s0, s1
+#define EPILOGUE(value, i0, i1, j, n) NAME(epilogue)(value, i0, i1, j, n EPILOGUE_ARGS)
+#include "matmul.cl"
+/* phase 1 */
 #define KERNEL sum_float__2b0407
 #define VEC 16
 #define TAG f32
@@ -616,12 +641,12 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define OUT_T float
 #define LANES 1
 #include "sum_slices.cl"
-/* phase 1 */
+/* phase 2 */
 #define KERNEL class_count__990aca
 #define VEC 1
 #define OUT_T float
 #include "class_count.cl"
-/* phase 2 */
+/* phase 3 */
 #define KERNEL div__718f48
 #define VEC 16
 static inline void NAME(body)(const size_t j, const int n, __global const float *p0, __global const float *p1, __global float *q0)
@@ -635,104 +660,28 @@ static inline void NAME(body)(const size_t j, const int n, __global const float 
 #define PARAMS , __global const float *p0, __global const float *p1, __global float *q0
 #define BODY_CALL(j, n) NAME(body)(j, n, p0, p1, q0)
 #include "elementwise.cl"
-#define KERNEL sum_partials__09002b
+#define KERNEL sum_partials_and_matmul__802152
 #define VEC 1
-#define PARAMS , __global void *p0, __global void *p1, __global void *p2, __global void *p3, __global void *p4, __global void *p5, __global void *p6, __global void *p7, __global void *p8, __global void *p9, __global void *p10, __global void *p11
+#define PARAMS , __global void *p0, __global void *p1, __global void *p2, __global void *p3, __global void *p4, __global void *p5, __global void *p6, __global void *p7, __global void *p8, __global void *p9, __global void *p10, __global void *p11, __global void *p12, __global void *p13, __global void *p14, __global void *p15, __global void *p16, __global void *p17, __global void *p18, __global void *p19, __global void *p20
 #define PHASES  \
-    RUN(phase_sum_float__2b0407, 1, 1, 1, AT(p0, 0), AT(p1, 0), 1, 1, 1, T(0), 1) \
-    RUN(phase_sum_float__2b0407, 1, 1, 1, AT(p2, 0), AT(p1, T(1)), 1, 1, T(2), T(0), T(3)) \
-    RUN(phase_sum_float__2b0407, 1, 1, 1, AT(p3, 0), AT(p1, T(4)), 1, 1, T(5), T(0), 1) \
-    RUN(phase_sum_float__2b0407, 1, 1, 1, AT(p4, 0), AT(p1, T(6)), 1, 1, T(7), T(0), T(2)) \
-    RUN(phase_sum_float__2b0407, 1, 1, 1, AT(p5, 0), AT(p1, T(8)), 1, 1, T(9), T(0), 1) \
-    RUN(phase_sum_float__2b0407, 1, 1, 1, AT(p6, 0), AT(p1, T(10)), 1, 1, T(11), T(0), T(12)) \
-    RUN(phase_sum_float__2b0407, 1, 1, 1, AT(p7, 0), AT(p1, T(13)), 1, 1, T(14), T(0), T(5)) \
-    RUN(phase_sum_float__2b0407, 1, 1, 1, AT(p8, 0), AT(p1, T(15)), 1, 1, T(3), T(0), 1) \
-    RUN(phase_class_count__990aca, 1, 1, 1, AT(p9, 0), AT(p10, 0), T(16), T(17)) \
-    RUN(phase_div__718f48, 1, 1, 1, 1, 1, T(18), AT(p0, 0), AT(p9, 0), AT(p11, 0))
-#include "slices.cl"
+    EACH(phase_matmul__95eb95, T(0), 1, 1, p0, p1, p2, T(1), T(2), T(3), 1, 1, 1, 0, 0, 0, 0, 1, T(1), 0, 0, 0, 0, T(2), 1, T(4), T(1), 1, T(5), 1, T(3), 0, p0, T(6), T(2)) \
+    EACH(phase_matmul__95eb95, T(5), 1, 1, p3, p4, p5, T(7), T(1), T(3), 1, 1, 1, 0, 0, 0, 0, 1, T(7), 0, 0, 0, 0, T(1), 1, T(8), T(9), 1, T(5), 1, T(3), 0, p3, T(10), T(1)) \
+    ALONE( \
+        RUN(phase_sum_float__2b0407, 1, 1, 1, p6, p7, 1, 1, 1, T(5), 1) \
+        RUN(phase_sum_float__2b0407, 1, 1, 1, p8, AT(p7, T(11)), 1, 1, T(12), T(5), T(13)) \
+        RUN(phase_sum_float__2b0407, 1, 1, 1, p9, AT(p7, T(14)), 1, 1, T(15), T(5), 1) \
+        RUN(phase_sum_float__2b0407, 1, 1, 1, p10, AT(p7, T(16)), 1, 1, T(17), T(5), T(12)) \
+        RUN(phase_sum_float__2b0407, 1, 1, 1, p11, AT(p7, T(18)), 1, 1, T(19), T(5), 1) \
+        RUN(phase_sum_float__2b0407, 1, 1, 1, p12, AT(p7, T(20)), 1, 1, T(1), T(5), T(21)) \
+        RUN(phase_sum_float__2b0407, 1, 1, 1, p13, AT(p7, T(22)), 1, 1, T(7), T(5), T(15)) \
+        RUN(phase_sum_float__2b0407, 1, 1, 1, p14, AT(p7, T(23)), 1, 1, T(13), T(5), 1) \
+        RUN(phase_class_count__990aca, 1, 1, 1, p15, p16, T(24), T(3)) \
+        RUN(phase_div__718f48, 1, 1, 1, 1, 1, T(25), p6, p15, p17) \
+    ) \
+    EACH(phase_matmul__95eb95, T(26), 1, 1, p18, p19, p20, T(13), T(7), T(3), 1, 1, 1, 0, 0, 0, 0, 1, T(13), 0, 0, 0, 0, T(7), 1, T(27), T(19), 1, 1, 1, T(3), 1, p18, T(28), T(7))
+#include "abreast.cl"
 
-#define KERNEL matmul__95eb95
-#define VEC 16
-#define TAG f32
-#define ACC float
-#define IN_T float
-#define OUT_T float
-#define TRANSPOSED 0
-#define DIRECT 1
-#define PACK_A 0
-#define FLIPPED 0
-#define TAIL 1
-#define ROWS 8
-#define COLS 2
-#define KC 1024
-#define DEEP 0
-#define CHUNK 8
-#define ABREAST 1
-static inline void NAME(epilogue)(const V_f32 value, const size_t i0, const size_t i1, const size_t j, const int n, __global float *q0, long s0, long s1)
-{
-    const V_f32 r0 = value;
-    STOREP_float(r0, q0, i0 * s0 + i1 * s1 + j, n);
-}
-#define EPILOGUE_PARAMS , __global float *q0, long s0, long s1
-#define EPILOGUE_ARGS , q0, s0, s1
-#define EPILOGUE(value, i0, i1, j, n) NAME(epilogue)(value, i0, i1, j, n EPILOGUE_ARGS)
-#include "matmul.cl"
-
-#define KERNEL matmul__95eb95
-#define VEC 16
-#define TAG f32
-#define ACC float
-#define IN_T float
-#define OUT_T float
-#define TRANSPOSED 0
-#define DIRECT 1
-#define PACK_A 0
-#define FLIPPED 0
-#define TAIL 1
-#define ROWS 8
-#define COLS 2
-#define KC 1024
-#define DEEP 0
-#define CHUNK 8
-#define ABREAST 1
-static inline void NAME(epilogue)(const V_f32 value, const size_t i0, const size_t i1, const size_t j, const int n, __global float *q0, long s0, long s1)
-{
-    const V_f32 r0 = value;
-    STOREP_float(r0, q0, i0 * s0 + i1 * s1 + j, n);
-}
-#define EPILOGUE_PARAMS , __global float *q0, long s0, long s1
-#define EPILOGUE_ARGS , q0, s0, s1
-#define EPILOGUE(value, i0, i1, j, n) NAME(epilogue)(value, i0, i1, j, n EPILOGUE_ARGS)
-#include "matmul.cl"
-
-#define KERNEL matmul__95eb95
-#define VEC 16
-#define TAG f32
-#define ACC float
-#define IN_T float
-#define OUT_T float
-#define TRANSPOSED 0
-#define DIRECT 1
-#define PACK_A 0
-#define FLIPPED 0
-#define TAIL 1
-#define ROWS 8
-#define COLS 2
-#define KC 1024
-#define DEEP 0
-#define CHUNK 8
-#define ABREAST 1
-static inline void NAME(epilogue)(const V_f32 value, const size_t i0, const size_t i1, const size_t j, const int n, __global float *q0, long s0, long s1)
-{
-    const V_f32 r0 = value;
-    STOREP_float(r0, q0, i0 * s0 + i1 * s1 + j, n);
-}
-#define EPILOGUE_PARAMS , __global float *q0, long s0, long s1
-#define EPILOGUE_ARGS , q0, s0, s1
-#define EPILOGUE(value, i0, i1, j, n) NAME(epilogue)(value, i0, i1, j, n EPILOGUE_ARGS)
-#include "matmul.cl"
-
-#define KERNEL mul_add_mul_sub_all__6fd552
+#define KERNEL mul_add_mul_sub_all__f7ce40
 #define VEC 16
 static inline void NAME(body)(const size_t j, const int n, __global const uchar *scalars, int a1, __global const float *p0, __global const float *p1, __global const float *p2, int a5, __global float *q0, __global float *q1)
 {
@@ -749,7 +698,17 @@ static inline void NAME(body)(const size_t j, const int n, __global const uchar 
     STOREP_float(r8, q1, j, n);
 }
 #define LANES 1
-#define PARAMS , __global const uchar *scalars, int a1, int a5, __global const float *p0_0, __global const float *p1_0, __global const float *p2_0, __global float *q0_0, __global float *q1_0, long n_0, long e_0, __global const float *p0_1, __global const float *p1_1, __global const float *p2_1, __global float *q0_1, __global float *q1_1, long n_1, long e_1, __global const float *p0_2, __global const float *p1_2, __global const float *p2_2, __global float *q0_2, __global float *q1_2, long n_2, long e_2, __global const float *p0_3, __global const float *p1_3, __global const float *p2_3, __global float *q0_3, __global float *q1_3, long n_3, long e_3, __global const float *p0_4, __global const float *p1_4, __global const float *p2_4, __global float *q0_4, __global float *q1_4, long n_4, long e_4, __global const float *p0_5, __global const float *p1_5, __global const float *p2_5, __global float *q0_5, __global float *q1_5, long n_5, long e_5, __global const float *p0_6, __global const float *p1_6, __global const float *p2_6, __global float *q0_6, __global float *q1_6, long n_6, long e_6, __global const float *p0_7, __global const float *p1_7, __global const float *p2_7, __global float *q0_7, __global float *q1_7, long n_7, long e_7, __global const float *p0_8, __global const float *p1_8, __global const float *p2_8, __global float *q0_8, __global float *q1_8, long n_8, long e_8, __global const float *p0_9, __global const float *p1_9, __global const float *p2_9, __global float *q0_9, __global float *q1_9, long n_9, long e_9
+#define PARAMS , __global const uchar *scalars, int a1, int a5 \
+    , __global const float *p0_0, __global const float *p1_0, __global const float *p2_0, __global float *q0_0, __global float *q1_0, long n_0, long e_0 \
+    , __global const float *p0_1, __global const float *p1_1, __global const float *p2_1, __global float *q0_1, __global float *q1_1, long n_1, long e_1 \
+    , __global const float *p0_2, __global const float *p1_2, __global const float *p2_2, __global float *q0_2, __global float *q1_2, long n_2, long e_2 \
+    , __global const float *p0_3, __global const float *p1_3, __global const float *p2_3, __global float *q0_3, __global float *q1_3, long n_3, long e_3 \
+    , __global const float *p0_4, __global const float *p1_4, __global const float *p2_4, __global float *q0_4, __global float *q1_4, long n_4, long e_4 \
+    , __global const float *p0_5, __global const float *p1_5, __global const float *p2_5, __global float *q0_5, __global float *q1_5, long n_5, long e_5 \
+    , __global const float *p0_6, __global const float *p1_6, __global const float *p2_6, __global float *q0_6, __global float *q1_6, long n_6, long e_6 \
+    , __global const float *p0_7, __global const float *p1_7, __global const float *p2_7, __global float *q0_7, __global float *q1_7, long n_7, long e_7 \
+    , __global const float *p0_8, __global const float *p1_8, __global const float *p2_8, __global float *q0_8, __global float *q1_8, long n_8, long e_8 \
+    , __global const float *p0_9, __global const float *p1_9, __global const float *p2_9, __global float *q0_9, __global float *q1_9, long n_9, long e_9
 #define BODY_CALL(j, n) NAME(body)(j, n, scalars, a1, p0, p1, p2, a5, q0, q1)
 #define SELECT_SEGMENT \
     size_t first = 0; cols = n_0; __global const float *p0 = p0_0; __global const float *p1 = p1_0; __global const float *p2 = p2_0; __global float *q0 = q0_0; __global float *q1 = q1_0; \

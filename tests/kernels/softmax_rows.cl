@@ -2,7 +2,7 @@
  * Softmax of a large tensor: a kernel takes some rows at a time through all passes.
  *
  * plan: 6 nodes, 1 groups, 1 launches, arena 29184 bytes
- *   0 launch slices_max_to_div__c8b777 grid (4,)
+ *   0 launch slices_max_to_div__18d97f grid (4,)
  *       slices 64 of 16 items, 7168 bytes between
  *         0 launch max__0b934a grid (1, 1)
  *             anchor %1 <max 16x1 float32 dim=(1,) keepdim=True>
@@ -122,12 +122,12 @@ static inline void NAME(body)(const size_t i0, const size_t j, const int n, __gl
 #define UNRAVEL(row) size_t i0 = row;
 #define NEXT_ROW i0++;
 #include "elementwise.cl"
-#define KERNEL slices_max_to_div__c8b777
+#define KERNEL slices_max_to_div__18d97f
 #define VEC 1
 #define PARAMS , __global void *p0, __global void *p1
 #define PHASES  \
     RUN(phase_max__0b934a, 1, 1, 1, T(0), 1, T(1), T(2), T(3), T(0), T(4), AT(p0, slice * T(5)), T(1), AT(mine, T(6))) \
-    RUN(phase_sub_exp__197852, 1, 1, 1, T(0), T(1), T(2), AT(p0, slice * T(5)), T(1), AT(mine, T(6)), AT(mine, 0), T(1)) \
-    RUN(phase_sum__c55b67, 1, 1, 1, T(0), 1, T(1), T(2), T(3), T(0), T(4), AT(mine, 0), T(1), AT(mine, T(6))) \
-    RUN(phase_div__710a68, 1, 1, 1, T(0), T(1), T(2), AT(mine, 0), T(1), AT(mine, T(6)), AT(p1, slice * T(5)), T(1))
+    RUN(phase_sub_exp__197852, 1, 1, 1, T(0), T(1), T(2), AT(p0, slice * T(5)), T(1), AT(mine, T(6)), mine, T(1)) \
+    RUN(phase_sum__c55b67, 1, 1, 1, T(0), 1, T(1), T(2), T(3), T(0), T(4), mine, T(1), AT(mine, T(6))) \
+    RUN(phase_div__710a68, 1, 1, 1, T(0), T(1), T(2), mine, T(1), AT(mine, T(6)), AT(p1, slice * T(5)), T(1))
 #include "slices.cl"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tinygrad_cl.runtime.opencl import Kernel
 
     Sites = list[tuple[Kernel, int]]
+    Place = tuple[int, Sites]
 
 
 class Again:
@@ -26,7 +27,7 @@ class Again:
     Args:
         executable: the plan, which is not built again any more.
         numbers: its run-time numbers by position; those that are drawn anew may be anything.
-        changing: the leaves whose buffers may be others from run to run.
+        changing: the leaves whose buffers may be others from run to run, in the order of `run`.
         kept: the results whose buffers stay those of the last run.
         wanted: the results to return, with their homes; none of them is kept.
 
@@ -46,11 +47,10 @@ class Again:
         self._executable = executable
         self._fresh = [(at, place.size) for at, place in executable._fresh if at not in kept]
         places = [*changing, *(at for at, _ in self._fresh)]
-        self._sites: list[tuple[int, Sites]] = [
-            (at, executable._dynamic[at]) for at in places if at in executable._dynamic
-        ]
-        self._wanted = [(at, executable._holders[home]) for at, home in wanted]
-        self._launches = [work for work in executable._work if isinstance(work, list)]
+        self._places: list[Place] = [(at, executable._dynamic.get(at, [])) for at in places]
+        holders = [(at, _known(executable._holders[home])) for at, home in wanted]
+        self._wanted = [(at, places.index(holder)) for at, holder in holders]
+        (self._launches,) = (work for work in executable._work if isinstance(work, list))
         self.places = {at: place for place, at in enumerate(executable.plan.slots)}
         self.numbers: list[Any] = [numbers[at] for at in self.places]
 
@@ -63,35 +63,34 @@ class Again:
         """Makes this use the current one: the plan has just run with all its buffers."""
         self._executable.user = self
 
-    def run(self, buffers: dict[int, Buffer]) -> dict[int, Buffer]:
+    def run(self, buffers: list[Buffer], given: Mapping[int, Buffer]) -> dict[int, Buffer]:
         """Runs the plan; returns the wanted buffers by position.
 
         Args:
-            buffers: of the changing leaves; also for results that would get new ones.
+            buffers: of the changing leaves.
+            given: buffers for results that would get new ones, by position.
         """
         executable = self._executable
-        device, bound = executable.device, executable._bound
+        device, bound, plan = executable.device, executable._bound, executable.plan
         for at, size in self._fresh:
-            if at not in buffers:
-                buffers[at] = device.allocate(size)
-        for at, sites in self._sites:
-            buffer = buffers[at]
-            if bound[at] is not buffer.handle:
-                bound[at] = buffer.handle
+            buffers.append(given[at] if at in given else device.allocate(size))
+        for (at, sites), buffer in zip(self._places, buffers, strict=True):
+            handle = buffer.handle
+            if bound[at] is not handle:
+                bound[at] = handle
                 for kernel, i in sites:
                     kernel.set(i, buffer)
-        if executable.plan.arena and executable._arena_generation != device.arena.generation:
+        if plan.arena and executable._arena_generation != device.arena.generation:
             executable._bind_arena()
         if self.numbers:
             executable._numbers.put(self.numbers)
-        if executable.plan.flags:
+        if plan.flags:
             device.flags_armed = True
-        for launches in self._launches:
-            device.run(launches)
-        return {at: buffers[holder] for at, holder in self._wanted}  # type: ignore[index]
+        device.run(self._launches)
+        return {at: buffers[place] for at, place in self._wanted}
 
 
-def holders(executable: object, wanted: Iterable[tuple[int, int]]) -> set[int] | None:
+def holders_of(executable: object, wanted: Iterable[tuple[int, int]]) -> set[int] | None:
     """The positions whose buffers the wanted results are in; None if a plan must be run as a whole.
 
     That is the case where a step is no launch, or a result stays in the arena.
@@ -99,9 +98,14 @@ def holders(executable: object, wanted: Iterable[tuple[int, int]]) -> set[int] |
     if not isinstance(executable, DeviceExecutable):
         return None
     found = {executable._holders[home] for _, home in wanted}
-    if None in found or not all(isinstance(work, list) for work in executable._work):
+    if None in found or len(executable._work) != 1 or not isinstance(executable._work[0], list):
         return None
     return {at for at in found if at is not None}
 
 
-__all__ = ["Again", "holders"]
+def _known(holder: int | None) -> int:
+    assert holder is not None  # results in the arena are none that `holders_of` accepts
+    return holder
+
+
+__all__ = ["Again", "holders_of"]

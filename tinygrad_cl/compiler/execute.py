@@ -65,6 +65,8 @@ class DeviceExecutable:
 
     expansion: Any  # the engine's: how captured nodes become those of the structure
     user: object = None  # whose buffers the last run has set; see again.py
+    # If the plan has but one result, and no numbers: where leaves stand, and are bound.
+    one_result: list[tuple[int, int]] | None = None
 
     def __init__(self, structure: Structure, device: Device, choose: Choose = own_choice) -> None:
         assert isinstance(device, OpenCLDevice)
@@ -112,6 +114,7 @@ class DeviceExecutable:
         everywhere: list[int | None] = list(range(len(plan.structure)))
         self._by_position = _Ways(self, everywhere)
         self._by_capture: _Ways | None = None
+        self.one_result = None
 
     def settle(self) -> None:
         """Glues runs of small kernels, if that was not done yet; the plan stays as it is then."""
@@ -146,7 +149,7 @@ class DeviceExecutable:
             elif kind == "scratch":
                 self._arena_sites.append((kernel, i, *step.scratch[number]))
             elif kind == "scalars":
-                kernel.set(i, self._numbers.buffer)
+                self._numbers.place(kernel, i)
             elif kind == "slot":
                 kernel.set_int(i, self.plan.slots[number], 32)
             elif kind == "table":
@@ -203,7 +206,8 @@ class DeviceExecutable:
         buffers = self._bound_buffers(nodes, ways.leaves, given)
         if self.plan.arena and self._arena_generation != device.arena.generation:
             self._bind_arena()
-        self._numbers.write(nodes, ways.numbers)
+        if ways.numbers or self.plan.slots:
+            self._numbers.write(nodes, ways.numbers)
         if self.plan.flags:
             device.flags_armed = True
         if watching.step is not None or self._has_host_calls:
@@ -224,7 +228,43 @@ class DeviceExecutable:
         """The ways to the nodes of a capture; fixed by the first one."""
         self._by_capture = ways = _Ways(self, self.expansion.sources)
         self._numbers.preset(self.expansion.constants)
+        one_result = ways.results == [(0, len(self._leaves))] and len(self._fresh) == 1
+        is_settled = len(self.plan.steps) == 1 or not self._is_cold
+        is_plain = not (ways.numbers or self._has_host_calls or self._renews)
+        if one_result and is_settled and is_plain and len(self._work) == 1:
+            self.one_result = list(zip(ways.leaves, self._leaves, strict=True))
         return ways
+
+    def run_for_one(self, nodes: Sequence[Leaf]) -> Buffer:
+        """Runs a plan that has `one_result`, the first of the captured nodes; returns its buffer.
+
+        It is `run` for what programs do most that realize op by op.
+        """
+        assert self.one_result is not None
+        self.user = None
+        self._runs += 1
+        bound, device = self._bound, self.device
+        made = device.pool.allocate(self._sizes[0])
+        for place, at in self.one_result:
+            buffer: Any = nodes[place].buffer
+            if bound[at] is not buffer.handle:
+                self._bind(at, buffer)
+        at = self._order[-1]
+        if bound[at] is not made.handle:
+            self._bind(at, made)
+        plan = self.plan
+        if plan.arena and self._arena_generation != device.arena.generation:
+            self._bind_arena()
+        if plan.flags:
+            device.flags_armed = True
+        device.run(self._work[0])  # type: ignore[arg-type]
+        return made
+
+    def _bind(self, at: int, buffer: Buffer) -> None:
+        """Sets a buffer wherever a value is an argument."""
+        self._bound[at] = buffer.handle
+        for kernel, i in self._dynamic.get(at, ()):
+            kernel.set(i, buffer)
 
     def _bound_buffers(
         self, nodes: Sequence[Leaf], leaves: Sequence[int], given: Mapping[int, Buffer] | None
@@ -249,9 +289,7 @@ class DeviceExecutable:
         bound = self._bound
         for at, buffer in zip(self._order, buffers, strict=False):
             if bound[at] is not buffer.handle:
-                bound[at] = buffer.handle
-                for kernel, i in self._dynamic.get(at, ()):
-                    kernel.set(i, buffer)
+                self._bind(at, buffer)
         return buffers
 
     def _found(self, home: int, buffers: Sequence[Buffer]) -> Buffer:
@@ -417,8 +455,12 @@ class _Numbers:
         self._exact = "b" not in self._tags  # a mask is not the number that Python has for True
         self._last = b""
         self.buffer = device.allocate(max(self._struct.size, 8))
-        array = self.buffer.array if device.zero_copy else None
-        self._memory = None if array is None else memoryview(array)  # type: ignore[arg-type]
+        self._sites: list[Site] = []
+
+    def place(self, kernel: Kernel, i: int) -> None:
+        """Makes the block an argument of a kernel."""
+        self._sites.append((kernel, i))
+        kernel.set(i, self.buffer)
 
     def preset(self, constants: Mapping[int, Any]) -> None:
         """Takes the numbers that no run gives: those inside formulas, by position."""
@@ -446,8 +488,13 @@ class _Numbers:
         block = block or self._struct.pack(*map(_fitted, values, self._tags))
         if block != self._last:
             self._last = block
-            if self._memory is not None and self._device.is_idle:
-                self._memory[: len(block)] = block
+            unused = None if self._device.is_idle else self._device.allocate_unused(len(block))
+            if unused is not None:  # queued kernels read the numbers of their own steps
+                self.buffer = unused
+                for kernel, i in self._sites:
+                    kernel.set(i, unused)
+            if self.buffer.array is not None and (unused is not None or self._device.is_idle):
+                memoryview(self.buffer.array)[: len(block)] = block  # type: ignore[arg-type]
             else:
                 self._device.write(self.buffer, np.frombuffer(block, np.uint8))
 

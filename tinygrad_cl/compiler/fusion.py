@@ -51,9 +51,7 @@ from tinygrad_cl.lowering import (
 from tinygrad_cl.shapes import Layout, Shape, numel
 
 MAX_ITEMS = 48  # of one body: longer ones compile slowly and spill registers
-MAX_INLINE = (
-    4  # expressions computed again rather than stored, if they read at most one full buffer
-)
+MAX_INLINE = 4  # expressions computed again, not stored, if they read at most one full buffer
 MAX_INLINE_FREE = 12  # the same, if they read none
 SPREAD_FROM = 65536  # elements of a domain in which a small value is not computed again and again
 SPREAD_FROM_NEAR = 1024  # the same where it costs no launch

@@ -1,16 +1,20 @@
 """Gluing: several kernels as the phases of one.
 
-The launches of a slice's plan become functions that one kernel calls in order, for one slice of the
-batch after the other (ops/slices.cl). A phase's buffers are parts of the whole batch's buffers, or
-of a scratch buffer that belongs to the work-item; its sizes come from a table, so that the text
-depends on the structure alone. Partial sums over the batch are added up by a second launch.
+A phase is a call of a kernel as a function. There are two ways to glue:
+
+- one after the other (ops/slices.cl): a work-item goes through all phases in order, for one slice
+  of the batch after the other. A phase's buffers are parts of the whole batch's buffers, or of a
+  scratch buffer that belongs to the work-item;
+- abreast (ops/abreast.cl): phases that do not need each other share the work-items.
+
+Sizes come from a table, so that the text depends on the structure alone.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 from tinygrad_cl.compiler.forms import defines
 from tinygrad_cl.compiler.render import Kernel, KernelArgument
@@ -38,10 +42,8 @@ class Place:
 
 FIRST: KernelArgument = ("first", 0)  # whether a slice is the first of its work-item
 LAST: KernelArgument = ("last", 0)  # whether it is the last
-_HEAD = 4  # arguments of a glued kernel before its buffers
-_PARAMETER = re.compile(r", __global void \*(\w+)")
-_RUN = re.compile(r"^ +(RUN\(.*\))(?: \\)?$", re.MULTILINE)
 _ENDS = {FIRST: "slice == first", LAST: "slice + 1 == last"}
+_HEAD = 4  # arguments of a kernel of slices before its buffers
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,80 +54,16 @@ class Phase:
     arguments: tuple[Place | KernelArgument, ...]
 
 
-@dataclass(slots=True)
-class _Glue:
-    """Gathers what the phases of one kernel need."""
+def phase_of(kernel: Kernel, scratch: int) -> Phase:
+    """Returns a launch as a phase; its scratch buffers are those of the whole from `scratch` on."""
 
-    kernels: dict[str, Kernel] = field(default_factory=dict)
-    table: dict[KernelArgument, int] = field(default_factory=dict)
-    buffers: dict[KernelArgument, str] = field(default_factory=dict)
-    lines: list[str] = field(default_factory=list)
+    def moved(argument: KernelArgument) -> Place | KernelArgument:
+        kind, number = argument
+        if kind == "value":
+            return Place(argument)
+        return Place(("scratch", scratch + number)) if kind == "scratch" else argument
 
-    @classmethod
-    def of(cls, kernel: Kernel) -> _Glue:
-        """What the phases of a glued kernel needed."""
-        return cls(
-            {phase.name: phase for phase in kernel.phases},
-            {argument: k for k, argument in enumerate(kernel.table)},
-            dict(zip(kernel.arguments[_HEAD:], _PARAMETER.findall(kernel.text), strict=True)),
-            _RUN.findall(kernel.text),
-        )
-
-    def kernel(self, label: str, head: tuple[KernelArgument, ...], grid: Grid) -> Kernel:
-        """The kernel that runs the phases."""
-        parameters = "".join(f", __global void *{name}" for name in self.buffers.values())
-        body = " \\\n".join(["", *(f"    {line}" for line in self.lines)])
-        text = defines(("PARAMS", parameters), ("PHASES", body))
-        return Kernel(
-            label,
-            "slices",
-            text,
-            1,
-            (*head, *self.buffers),
-            grid,
-            phases=tuple(self.kernels.values()),
-            table=tuple(self.table),
-        )
-
-    def add(self, phase: Phase) -> None:
-        name = phase.kernel.name
-        self.kernels.setdefault(name, phase.kernel)
-        grid, local = phase.kernel.grid.size, phase.kernel.grid.local or ()
-        if any(size != 1 for size in local):
-            raise AssertionError(f"gluing: {name} has work-groups of {local}")
-        counts = [self._number(("long", size)) for size in (*grid, 1, 1)[:3]]
-        given = [self._argument(argument) for argument in phase.arguments]
-        call = ", ".join([phase.kernel.function, *counts, *given])
-        self.lines.append(f"RUN({call})")
-
-    def _argument(self, argument: Place | KernelArgument) -> str:
-        if isinstance(argument, Place):
-            return self._place(argument)
-        kind = argument[0]
-        if argument in _ENDS:
-            return _ENDS[argument]
-        return self._buffer(argument) if kind in ("scalars", "flags") else self._number(argument)
-
-    def _number(self, argument: KernelArgument) -> str:
-        kind, value = argument
-        if kind != "slot" and value in (0, 1):
-            return str(value)
-        key = argument if kind == "slot" else ("long", value)
-        return f"T({self.table.setdefault(key, len(self.table))})"
-
-    def _place(self, place: Place) -> str:
-        base = "mine" if place.buffer is None else self._buffer(place.buffer)
-        terms = [] if place.offset == 0 else [self._number(("long", place.offset))]
-        if place.step:
-            terms.append(f"slice * {self._number(('long', place.step))}")
-        if place.item_step:
-            terms.append(f"item * {self._number(('long', place.item_step))}")
-        return f"AT({base}, {' + '.join(terms)})" if terms else f"AT({base}, 0)"
-
-    def _buffer(self, argument: KernelArgument) -> str:
-        names = {"scalars": "scalars", "flags": "flags"}
-        name = names.get(argument[0], f"p{len(self.buffers)}")
-        return self.buffers.setdefault(argument, name)
+    return Phase(kernel, tuple(map(moved, kernel.arguments)))
 
 
 def glue(
@@ -141,21 +79,112 @@ def glue(
         scratch: bytes of scratch that a work-item needs.
         number: which scratch buffer of the group holds them.
     """
-    glued = _Glue()
-    for phase in phases:
-        glued.add(phase)
     head: tuple[KernelArgument, ...] = (
         ("table", 0),
         ("scratch", number),
         ("long", slices),
         ("long", scratch),
     )
-    return glued.kernel(label, head, Grid((items,), (1,)))
+    return _in_order(label, phases, head, items)
 
 
 def glue_more(kernel: Kernel, phases: Sequence[Phase]) -> Kernel:
-    """Returns a glued kernel with more phases at its end."""
-    glued = _Glue.of(kernel)
-    for phase in phases:
-        glued.add(phase)
-    return glued.kernel(kernel.label, kernel.arguments[:_HEAD], kernel.grid)
+    """Returns a kernel made by `glue` with more phases at its end."""
+    head, (items,) = kernel.arguments[:_HEAD], kernel.grid.size
+    return _in_order(kernel.label, (*kernel.glued, *phases), head, items)
+
+
+def _in_order(
+    label: str, phases: Sequence[Phase], head: tuple[KernelArgument, ...], items: int
+) -> Kernel:
+    calls = _Calls()
+    lines = [f"RUN({calls.text(phase)})" for phase in phases]
+    return calls.kernel(label, "slices", head, phases, lines, items)
+
+
+def glue_abreast(label: str, parts: Sequence[Sequence[Phase]]) -> Kernel:
+    """Returns the kernel whose work-items are those of all parts.
+
+    Args:
+        label: its name.
+        parts: one phase, with all its work-items, or several, which one work-item runs in order;
+            their places depend on no slice or work-item.
+    """
+    calls = _Calls()
+    lines, items = [], 0
+    for part in parts:
+        texts = [calls.text(phase) for phase in part]
+        if len(part) == 1:
+            lines.append(f"EACH({texts[0]})")
+            items += prod(part[0].kernel.grid.size)
+        else:
+            lines += ["ALONE(", *(f"    RUN({text})" for text in texts), ")"]
+            items += 1
+    phases = [phase for part in parts for phase in part]
+    return calls.kernel(label, "abreast", (("table", 0),), phases, lines, items)
+
+
+@dataclass(slots=True)
+class _Calls:
+    """Writes the calls of a kernel's phases, and gathers the numbers and buffers they need."""
+
+    table: dict[KernelArgument, int] = field(default_factory=dict)
+    buffers: dict[KernelArgument, str] = field(default_factory=dict)
+
+    def kernel(
+        self,
+        label: str,
+        file: str,
+        head: tuple[KernelArgument, ...],
+        phases: Sequence[Phase],
+        lines: Sequence[str],
+        items: int,
+    ) -> Kernel:
+        """The kernel that consists of the calls in these lines."""
+        parameters = "".join(f", __global void *{name}" for name in self.buffers.values())
+        body = " \\\n".join(["", *(f"    {line}" for line in lines)])
+        text = defines(("PARAMS", parameters), ("PHASES", body))
+        arguments = (*head, *self.buffers)
+        return Kernel(
+            *(label, file, text, 1, arguments, Grid((items,), (1,))),
+            glued=tuple(phases),
+            table=tuple(self.table),
+        )
+
+    def text(self, phase: Phase) -> str:
+        """The arguments of the macro that calls a phase: its function, its ND-range, its own."""
+        kernel = phase.kernel
+        if any(size != 1 for size in kernel.grid.local or ()):
+            raise AssertionError(f"gluing: {kernel.name} has work-groups of {kernel.grid.local}")
+        counts = [self._number(("long", size)) for size in (*kernel.grid.size, 1, 1)[:3]]
+        given = [self._argument(argument) for argument in phase.arguments]
+        return ", ".join([kernel.function, *counts, *given])
+
+    def _argument(self, argument: Place | KernelArgument) -> str:
+        if isinstance(argument, Place):
+            return self._place(argument)
+        if argument in _ENDS:
+            return _ENDS[argument]
+        is_buffer = argument[0] in ("scalars", "flags")
+        return self._buffer(argument) if is_buffer else self._number(argument)
+
+    def _number(self, argument: KernelArgument) -> str:
+        kind, value = argument
+        if kind != "slot" and value in (0, 1):
+            return str(value)
+        key = argument if kind == "slot" else ("long", value)
+        return f"T({self.table.setdefault(key, len(self.table))})"
+
+    def _place(self, place: Place) -> str:
+        base = "mine" if place.buffer is None else self._buffer(place.buffer)
+        terms = [] if place.offset == 0 else [self._number(("long", place.offset))]
+        if place.step:
+            terms.append(f"slice * {self._number(('long', place.step))}")
+        if place.item_step:
+            terms.append(f"item * {self._number(('long', place.item_step))}")
+        return f"AT({base}, {' + '.join(terms)})" if terms else base
+
+    def _buffer(self, argument: KernelArgument) -> str:
+        names = {"scalars": "scalars", "flags": "flags"}
+        name = names.get(argument[0], f"p{len(self.buffers)}")
+        return self.buffers.setdefault(argument, name)

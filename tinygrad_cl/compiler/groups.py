@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tinygrad_cl.compiler.body import Body, Load
 from tinygrad_cl.compiler.structure import Structure
@@ -112,30 +113,43 @@ def reaches(group: Group, producer: Group, owner: dict[int, Group]) -> bool:
     return False
 
 
-def in_order(groups: list[Group]) -> list[Group]:
-    """Groups sorted so that each comes after those whose results it reads, and early."""
-    owner = {at: group for group in groups for at in group.writes}
-    done: set[int] = set()
-    order: list[Group] = []
+class Work(Protocol):
+    """What reads values and writes others: a group, or launches that stay together."""
 
-    def visit(root: Group) -> None:
+    @property
+    def reads(self) -> Collection[int]:
+        """The values that it reads."""
+
+    @property
+    def writes(self) -> Collection[int]:
+        """The values that it writes."""
+
+
+Worker = TypeVar("Worker", bound=Work)
+
+
+def in_order(items: Iterable[Worker]) -> list[Worker]:
+    """Items sorted so that each comes after those whose results it reads, and early."""
+    roots = sorted(items, key=lambda item: max(item.writes))
+    owner = {at: item for item in roots for at in item.writes}
+    done: set[int] = set()
+    order: list[Worker] = []
+    for root in roots:
         stack = [root]
         while stack:
-            group = stack[-1]
+            item = stack[-1]
+            if id(item) in done:
+                stack.pop()
+                continue
             waiting = [
                 owner[at]
-                for at in sorted(group.reads, reverse=True)
-                if at in owner and id(owner[at]) not in done and owner[at] is not group
+                for at in sorted(item.reads, reverse=True)
+                if at in owner and id(owner[at]) not in done and owner[at] is not item
             ]
-            if id(group) in done:
-                stack.pop()
-            elif waiting:
+            if waiting:
                 stack += waiting
             else:
                 stack.pop()
-                done.add(id(group))
-                order.append(group)
-
-    for group in sorted(groups, key=lambda g: max(g.outputs)):
-        visit(group)
+                done.add(id(item))
+                order.append(item)
     return order

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tinygrad_cl.compiler.groups import in_order
 from tinygrad_cl.compiler.render import Kernel, KernelArgument
 from tinygrad_cl.lowering import DeviceTraits, Grid
 
 MAX_SEGMENTS = 64
+
+Parameter = tuple[tuple[str, str], KernelArgument]  # C type and name, and what it receives
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,8 @@ def join(units: list[Unit], traits: DeviceTraits) -> list[Unit]:
 
 
 def _join_key(kernel: Kernel) -> tuple[object, ...]:
-    shared = tuple(argument for argument in kernel.arguments[3:] if argument[0] != "value")
-    return kernel.text, kernel.vec, shared
+    _, shared = _split(kernel)
+    return kernel.text, kernel.vec, tuple(argument for _, argument in shared)
 
 
 def _batches(members: list[Unit], units: list[Unit], traits: DeviceTraits) -> Iterable[list[Unit]]:
@@ -78,7 +81,7 @@ def _batches(members: list[Unit], units: list[Unit], traits: DeviceTraits) -> It
 def _ancestors(units: list[Unit]) -> dict[int, set[int]]:
     writer = {at: unit for unit in units for at in unit.writes}
     found: dict[int, set[int]] = {}
-    for unit in ordered(units):
+    for unit in in_order(units):
         above: set[int] = set()
         for at in unit.reads:
             if at in writer and writer[at] is not unit:
@@ -90,28 +93,19 @@ def _ancestors(units: list[Unit]) -> dict[int, set[int]]:
 def _joined(batch: list[Unit]) -> Unit:
     first = batch[0].kernels[0]
     chunk = max(unit.kernels[0].arguments[2][1] for unit in batch)
-    shared = [
-        (parameter, argument)
-        for parameter, argument in zip(first.parameters, first.arguments[3:], strict=True)
-        if argument[0] != "value"
-    ]
-    parameters = [(ctype, name) for (ctype, name), _ in shared]
+    own, shared = _split(first)
     arguments: list[KernelArgument] = [argument for _, argument in shared]
+    parameters = ["".join(f", {ctype}{name}" for (ctype, name), _ in shared)]
     lines, ends = [], 0
     for k, unit in enumerate(batch):
-        kernel = unit.kernels[0]
-        picks = []
-        for (ctype, name), argument in zip(kernel.parameters, kernel.arguments[3:], strict=True):
-            if argument[0] == "value":
-                parameters.append((ctype, f"{name}_{k}"))
-                arguments.append(argument)
-                picks.append((ctype, name, f"{name}_{k}"))
-        cols = kernel.arguments[1][1]
-        lines.append(_segment_line(k, picks))
-        parameters += [("long ", f"n_{k}"), ("long ", f"e_{k}")]
+        mine, _ = _split(unit.kernels[0])
+        cols = unit.kernels[0].arguments[1][1]
         ends += -(-cols // chunk)
-        arguments += [("long", cols), ("long", ends)]
-    text = _replace_define(first.text, "PARAMS", "".join(f", {t}{n}" for t, n in parameters))
+        arguments += [*(argument for _, argument in mine), ("long", cols), ("long", ends)]
+        pointers = "".join(f", {ctype}{name}_{k}" for (ctype, name), _ in mine)
+        parameters.append(f"{pointers}, long n_{k}, long e_{k}")
+        lines.append(_segment_line(k, [parameter for parameter, _ in own]))
+    text = _replace_define(first.text, "PARAMS", " \\\n    ".join(parameters))
     text += "#define SELECT_SEGMENT \\\n" + " \\\n".join(lines) + " \\\n    group -= first;\n"
     head: tuple[KernelArgument, ...] = (("long", 1), ("long", 0), ("long", chunk))
     local = first.grid.local or (1,)
@@ -130,11 +124,18 @@ def _joined(batch: list[Unit]) -> Unit:
     return Unit([g for unit in batch for g in unit.groups], [kernel], (), reads, writes)
 
 
-def _segment_line(k: int, picks: list[tuple[str, str, str]]) -> str:
+def _split(kernel: Kernel) -> tuple[list[Parameter], list[Parameter]]:
+    """The parameters that are buffers of values, and those that all segments share."""
+    pairs = list(zip(kernel.parameters, kernel.arguments[3:], strict=True))
+    return [p for p in pairs if p[1][0] == "value"], [p for p in pairs if p[1][0] != "value"]
+
+
+def _segment_line(k: int, names: list[tuple[str, str]]) -> str:
+    """The statement that picks the buffers of segment `k`, if the group is in it or later."""
     if k == 0:
-        made = " ".join(f"{ctype}{name} = {source};" for ctype, name, source in picks)
+        made = " ".join(f"{ctype}{name} = {name}_0;" for ctype, name in names)
         return f"    size_t first = 0; cols = n_0; {made}"
-    taken = " ".join(f"{name} = {source};" for _, name, source in picks)
+    taken = " ".join(f"{name} = {name}_{k};" for _, name in names)
     return f"    if (group >= (size_t)e_{k - 1}) {{ first = e_{k - 1}; cols = n_{k}; {taken} }}"
 
 
@@ -143,29 +144,3 @@ def _replace_define(text: str, name: str, value: str) -> str:
     at = next(i for i, line in enumerate(lines) if line.startswith(f"#define {name} "))
     lines[at] = f"#define {name} {value}"
     return "\n".join(lines) + "\n"
-
-
-def ordered(units: list[Unit]) -> list[Unit]:
-    """Units sorted so that each comes after the writers of what it reads."""
-    writer = {at: unit for unit in units for at in unit.writes}
-    done: set[int] = set()
-    order: list[Unit] = []
-    for root in sorted(units, key=lambda u: max(u.writes)):
-        stack = [root]
-        while stack:
-            unit = stack[-1]
-            if id(unit) in done:
-                stack.pop()
-                continue
-            waiting = [
-                writer[at]
-                for at in sorted(unit.reads, reverse=True)
-                if at in writer and writer[at] is not unit and id(writer[at]) not in done
-            ]
-            if waiting:
-                stack += waiting
-            else:
-                stack.pop()
-                done.add(id(unit))
-                order.append(unit)
-    return order

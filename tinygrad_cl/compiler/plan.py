@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from tinygrad_cl.compiler.abreast import put_abreast
 from tinygrad_cl.compiler.body import Compute
 from tinygrad_cl.compiler.choosing import Choose, own_choice
 from tinygrad_cl.compiler.fusion import fuse
-from tinygrad_cl.compiler.groups import Border, Group, alias_of
-from tinygrad_cl.compiler.joining import HostCall, Unit, join, ordered
+from tinygrad_cl.compiler.groups import Border, Group, alias_of, in_order
+from tinygrad_cl.compiler.joining import HostCall, Unit, join
 from tinygrad_cl.compiler.kernels import render_group
 from tinygrad_cl.compiler.placing import place_parts
 from tinygrad_cl.compiler.render import Kernel
@@ -114,7 +115,7 @@ def make_plan(
     attached = tuple(at for at in realized if structure[at].flag in (KEEP, WANTED))
     kept = {root(aliases, at) for at in attached}
     inside = place_parts(structure, fusion.groups, units, aliases, kept)
-    units = ordered(join(units, traits))
+    units = in_order(join(units, traits))
     units = schedule(
         structure,
         units,
@@ -122,7 +123,8 @@ def make_plan(
         lambda unit: glued and is_small(structure, unit, traits),
         lambda unit: glued and ends_small(structure, unit, traits),
     )
-    units = glue_runs(structure, units, traits) if glued else units
+    if glued:
+        units = put_abreast(structure, glue_runs(structure, units, traits), traits)
     storage, scratch, arena = store(structure, fusion.groups, units, aliases, set(attached), inside)
     steps = tuple(_steps(units, scratch))
     flags = any(("flags", 0) in step.kernel.arguments for step in steps if isinstance(step, Launch))

@@ -11,11 +11,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tinygrad_cl.compiler.body import Address, Anchor, Argument, Body, Compute, Load
 from tinygrad_cl.compiler.structure import Structure
 from tinygrad_cl.lowering import Expr, Grid, flag_code
 from tinygrad_cl.shapes import Bounds, Layout, Shape
+
+if TYPE_CHECKING:
+    from tinygrad_cl.compiler.gluing import Phase
 
 # What a kernel receives: (kind, number). Kinds: "value" (the buffer of a value), "scratch" (a
 # buffer of this group), "scalars" (the plan's block of numbers), "slot" (the place of a scalar
@@ -40,7 +44,7 @@ class Kernel:
         parameters: C type and name of the last arguments, where launches over different buffers may
             be joined.
         segments: how many equal kernels over different buffers it runs in one launch.
-        phases: kernels that it calls as functions.
+        glued: the calls of other kernels, as functions, that it is made of.
         table: the numbers of the buffer that is the argument "table".
     """
 
@@ -52,7 +56,7 @@ class Kernel:
     grid: Grid
     parameters: tuple[tuple[str, str], ...] = ()
     segments: int = 1
-    phases: tuple[Kernel, ...] = ()
+    glued: tuple[Phase, ...] = ()
     table: tuple[KernelArgument, ...] = ()
 
     @property
@@ -61,6 +65,11 @@ class Kernel:
         parts = (self.file, str(self.vec), *(phase.name for phase in self.phases), self.text)
         digest = hashlib.sha1("\n".join(parts).encode()).hexdigest()[:6]
         return f"{self.label}__{digest}"
+
+    @property
+    def phases(self) -> tuple[Kernel, ...]:
+        """The kernels that it calls, each once."""
+        return tuple({phase.kernel.name: phase.kernel for phase in self.glued}.values())
 
     @property
     def function(self) -> str:

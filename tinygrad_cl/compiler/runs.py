@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from math import prod
 
-from tinygrad_cl.compiler.gluing import Phase, Place, glue, glue_more
+from tinygrad_cl.compiler.gluing import glue, glue_more, phase_of
 from tinygrad_cl.compiler.joining import Unit
-from tinygrad_cl.compiler.render import Kernel, KernelArgument
+from tinygrad_cl.compiler.render import Kernel
 from tinygrad_cl.compiler.structure import Structure
 from tinygrad_cl.lowering import DeviceTraits
 
@@ -42,7 +42,7 @@ def ends_small(structure: Structure, unit: Unit, traits: DeviceTraits) -> bool:
 
 def _is_open(unit: Unit) -> bool:
     """Whether the last kernel of a unit has phases, and one work-item."""
-    return len(unit.kernels) > 1 and bool(unit.kernels[-1].phases) and _alone(unit.kernels[-1])
+    return len(unit.kernels) > 1 and bool(unit.kernels[-1].glued) and _alone(unit.kernels[-1])
 
 
 def _alone(kernel: Kernel) -> bool:
@@ -57,7 +57,7 @@ def is_small(structure: Structure, unit: Unit, traits: DeviceTraits) -> bool:
         grid = kernel.grid
         if prod(grid.size) > MAX_ITEMS or any(size != 1 for size in grid.local or ()):
             return False
-        if kernel.phases or kernel.segments > 1:
+        if kernel.glued or kernel.segments > 1:
             return False
     return sum(structure[at].numel for at in unit.reads | unit.writes) <= SMALL
 
@@ -69,9 +69,7 @@ def _glued(run: list[Unit]) -> list[Unit]:
     opened = run[0] if _is_open(run[0]) else None
     phases, scratch = [], [] if opened is None else list(opened.scratch)
     for unit in run if opened is None else run[1:]:
-        for kernel in unit.kernels:
-            arguments = tuple(_argument(a, len(scratch)) for a in kernel.arguments)
-            phases.append(Phase(kernel, arguments))
+        phases += [phase_of(kernel, len(scratch)) for kernel in unit.kernels]
         scratch += unit.scratch
     if opened is None:
         label = f"{phases[0].kernel.label}_to_{phases[-1].kernel.label}"
@@ -83,10 +81,3 @@ def _glued(run: list[Unit]) -> list[Unit]:
     writes = set().union(*(unit.writes for unit in run))
     groups = [g for unit in run for g in unit.groups]
     return [Unit(groups, kernels, tuple(scratch), reads, writes)]
-
-
-def _argument(argument: KernelArgument, scratch: int) -> Place | KernelArgument:
-    kind, number = argument
-    if kind == "value":
-        return Place(argument)
-    return Place(("scratch", scratch + number)) if kind == "scratch" else argument

@@ -64,6 +64,7 @@ def store(
     last = {at: number for number, unit in enumerate(units) for at in unit.reads}
     donors = _donations(structure, groups, units, last, kept)
     intervals: dict[int, Interval] = {}
+    scratch_keys: dict[tuple[int, int], int] = {}
     for number, unit in enumerate(units):
         for at in unit.writes:
             if at in donors:
@@ -78,12 +79,10 @@ def store(
                     end = max(end, intervals[home].last)
                 intervals[home] = Interval(_bytes(structure, home), first, end)
         for k, size in enumerate(unit.scratch):
-            intervals[_scratch_key(structure, number, k)] = Interval(size, number, number)
+            key = scratch_keys[number, k] = len(structure) + len(scratch_keys)
+            intervals[key] = Interval(size, number, number)
     offsets, arena = place(intervals)
-    scratch = {}
-    for number, unit in enumerate(units):
-        for k, size in enumerate(unit.scratch):
-            scratch[number, k] = (offsets[_scratch_key(structure, number, k)], size)
+    scratch = {at: (offsets[key], intervals[key].size) for at, key in scratch_keys.items()}
     for at, interval in intervals.items():
         if at < len(structure):
             storage[at] = Storage("arena", offsets[at], interval.size)
@@ -96,10 +95,6 @@ def store(
             elif at not in storage:  # nothing to compute: no elements
                 storage[at] = Storage("fresh", 0, 0)
     return storage, scratch, arena
-
-
-def _scratch_key(structure: Structure, unit: int, number: int) -> int:
-    return len(structure) + unit * 16 + number
 
 
 def _donations(

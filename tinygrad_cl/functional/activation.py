@@ -187,8 +187,9 @@ def _gelu_node(x: Node) -> Node:
 
 
 def _gelu_tanh_node(x: Node) -> Node:
-    inner = (x + x * x * x * 0.044715) * math.sqrt(2 / math.pi)
-    return x * 0.5 * (p.tanh(inner) + 1)
+    """(1 + tanh(u)) / 2 is sigmoid(2 u), in which nothing cancels."""
+    doubled = (x + x * x * x * 0.044715) * (2 * math.sqrt(2 / math.pi))
+    return x * p.sigmoid(doubled)
 
 
 _gelu = composed("gelu", _gelu_node)

@@ -35,6 +35,8 @@ def become(op: str, tensor: Handle, value: Node) -> Any:
         value = _grown(op, value, old)
     if (value.owner is not None and value.owner() is not None) or value.leaf or value is old:
         value = p.alias(value)
+    if value.device is None:  # made of numbers alone
+        value.device = old.device
     if old.leaf:
         value.leaf = value.needs_grad = True
         value.hooks = old.hooks

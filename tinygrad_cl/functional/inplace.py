@@ -173,12 +173,17 @@ def masked_fill_(input: Tensor, mask: Tensor, value: Operand) -> Tensor:
 def copy_(input: Tensor, src: Operand) -> Tensor:
     """Writes the values of `src`, cast and broadcast to fit; returns the tensor.
 
+    The tensor stays on its device, wherever `src` is.
+
     Example:
         >>> import tinygrad_cl as tg
         >>> tg.zeros(2).copy_(tg.tensor([1, 2]))
         tensor([1., 2.])
     """
     node = base.unwrap("copy_", input)
+    device = base.device_of(node)
+    if isinstance(src, base.Handle) and base.device_of(src.node) is not device:
+        src = src.to(device)  # type: ignore[attr-defined]
     value = base.cast(base.operand("copy_", src, node), node.dtype)
     become("copy_", input, value)
     return input

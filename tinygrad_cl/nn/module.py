@@ -198,7 +198,7 @@ class Module(Hooked):
             if set_to_none:
                 param.grad = None
             elif param.grad is not None:
-                param.grad = param.grad.detach() * 0
+                param.grad.detach_().zero_()
 
     def apply(self: Self, fn: Callable[[Module], object]) -> Self:
         """Calls `fn` on every module below and on the module itself, children first; returns it.

@@ -120,7 +120,7 @@ class LBFGS(Optimizer):
             return self._iterate(closure, self.param_groups[0])
 
     def _iterate(self, closure: Closure, group: Group) -> Any:
-        state = self.state.setdefault(group["params"][0], {})
+        state = self.state.setdefault(group["params"][0], State())
         state.setdefault("func_evals", 0)
         state.setdefault("n_iter", 0)
         first, loss, grad = self._evaluate(closure)
@@ -256,9 +256,9 @@ class LBFGS(Optimizer):
             wrong.add(
                 f"unexpected {', '.join(strange) or 'state: only the first parameter has it'}"
             )
-            return {}
+            return State()
         size = (sum(q.numel() for q in group["params"]),)
-        state: State = {}
+        state = State()
         for key in ("func_evals", "n_iter"):
             state[key] = int(number(key, entries.get(key, 0), wrong))
         if entries.get("d") is None:

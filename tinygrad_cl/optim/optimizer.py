@@ -7,6 +7,7 @@ repeats it for all of them.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -15,7 +16,7 @@ from tinygrad_cl.errors import ArgumentError, GradientError
 from tinygrad_cl.graph import Node
 from tinygrad_cl.jit import Jit
 from tinygrad_cl.optim import state as saved_state
-from tinygrad_cl.optim.options import EXTRA, Group, Params, State, check_common, plain
+from tinygrad_cl.optim.options import EXTRA, Group, Params, State, States, check_common, plain
 from tinygrad_cl.optim.update import realize_all, update_group
 from tinygrad_cl.tensor import Tensor
 
@@ -61,7 +62,7 @@ class Optimizer:
             raise ArgumentError("optimizer: a set of parameters has no order; give a list")
         self.defaults = {"maximize": False, "penalty": None} | defaults
         self.param_groups: list[Group] = []
-        self.state: dict[Tensor, State] = {}
+        self.state: States = States()
         self.grad_scale: float | None = None
         self._hooks: dict[str, dict[int, Callable[..., Any]]] = {}
         listed: list[Any] = list(params)
@@ -73,9 +74,19 @@ class Optimizer:
             self.add_param_group(cast(Group, group))
 
     def _capture(self) -> Callable[..., Any]:
-        """The update of gradients that are there already; a user's formula may be anything."""
+        """The update of gradients that are there already; a user's formula may be anything.
+
+        It does not hold the optimizer, whose memory would stay until a collection of cycles.
+        """
+        reference = weakref.ref(self)
+
+        def update(*grads: Tensor | None) -> None:
+            optimizer = reference()
+            assert optimizer is not None  # who calls it holds it
+            optimizer._update(*grads)
+
         ours = type(self).__module__.split(".")[0] == __name__.split(".")[0]
-        return Jit(self._update, quiet=True) if ours else self._update
+        return Jit(update, quiet=True) if ours else update
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in vars(self).items() if key != "_captured"}
@@ -175,7 +186,7 @@ class Optimizer:
                 if set_to_none:
                     p.grad = None
                 elif p.grad is not None:
-                    p.grad = p.grad.detach() * 0
+                    p.grad.detach_().zero_()
 
     def penalty_value(self) -> Tensor:
         """Returns the penalties of all groups at the present values; a number, 0 without any.

@@ -3,18 +3,55 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, TypeVar
 
 from tinygrad_cl.errors import ArgumentError
 from tinygrad_cl.optim.penalty import Penalty
 from tinygrad_cl.tensor import Tensor
+from tinygrad_cl.tracing import tracing
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Counted(dict[K, V]):
+    """A dict that counts its changes, so that replays need not look at what it holds.
+
+    `put` sets an item without counting.
+
+    Example:
+        >>> before, states = tracing.states, Counted(step=1)
+        >>> states["step"] = 2
+        >>> tracing.states - before, states
+        (1, {'step': 2})
+    """
+
+    __slots__ = ()
+
+
+def _counting(change: Callable[..., Any]) -> Callable[..., Any]:
+    def counted(self: Any, *args: Any, **kwargs: Any) -> Any:
+        tracing.states += 1
+        return change(self, *args, **kwargs)
+
+    return counted
+
+
+for _name in (
+    *("__setitem__", "__delitem__", "__ior__"),
+    *("clear", "pop", "popitem", "setdefault", "update"),
+):
+    setattr(Counted, _name, _counting(getattr(dict, _name)))
+
+put = dict.__setitem__
+
 Group: TypeAlias = dict[str, Any]
-State: TypeAlias = dict[str, Any]
+State: TypeAlias = Counted[str, Any]
+States: TypeAlias = Counted[Tensor, State]
 Params: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Group]
 
 # Settings that a group may have besides the optimizer's own: names, and what schedules keep there.

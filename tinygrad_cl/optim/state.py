@@ -15,7 +15,7 @@ from tinygrad_cl import engine
 from tinygrad_cl.autograd.handle import wrap
 from tinygrad_cl.dtypes import as_array, widened
 from tinygrad_cl.errors import ArgumentError, StateError
-from tinygrad_cl.optim.options import EXTRA, Group, State, check_common, plain
+from tinygrad_cl.optim.options import EXTRA, Group, State, States, check_common, plain
 from tinygrad_cl.optim.penalty import Penalty
 from tinygrad_cl.optim.update import working_dtype
 from tinygrad_cl.runtime.device import get_device
@@ -89,7 +89,7 @@ def load(optimizer: Optimizer, saved: Any) -> None:
         for group, settings in zip(groups, merged, strict=True)
         for number, p in zip(group["params"], settings["params"], strict=True)
     }
-    loaded: dict[Tensor, State] = {}
+    loaded = States()
     for number, entries in saved["state"].items():
         place = f"parameter {number!r}"
         if not _hashable(number) or number not in params:
@@ -168,7 +168,7 @@ def read(
         wrong.add(f"unexpected {', '.join(strange)}")
     if missing:
         wrong.add(f"missing {', '.join(missing)}")
-    state: State = {"step": _step(entries.get("step"), bool(given), wrong)}
+    state = State(step=_step(entries.get("step"), bool(given), wrong))
     for key in optimizer.entries:
         if key not in given:
             continue

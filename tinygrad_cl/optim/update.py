@@ -7,9 +7,9 @@ compiles nothing.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
-from itertools import chain
-from operator import is_
+from operator import is_, itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from tinygrad_cl.autograd.handle import rebind, wrap
 from tinygrad_cl.dtypes import DType, float32
 from tinygrad_cl.formula import Formula, is_written_out
 from tinygrad_cl.graph import Node, TensorSpec, scalar
-from tinygrad_cl.optim.options import Group, State
+from tinygrad_cl.optim.options import Counted, Group, State, put
 from tinygrad_cl.primitives.elementwise import cast as cast_node
 from tinygrad_cl.primitives.elementwise import mul, neg
 from tinygrad_cl.runtime.device import get_device
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from tinygrad_cl.optim.optimizer import Optimizer
     from tinygrad_cl.runtime.device import Device
 
-_END = object()
 UNSCALE = "unscale"  # the number that undoes the scale of a loss
 
 # By optimizer and truth of its settings, then by spec of the parameter: all that a formula may
@@ -52,7 +51,8 @@ def update_group(optimizer: Optimizer, group: Group, fresh: list[Node]) -> None:
         if grad is None:
             continue
         state = _ready_state(optimizer, p, slots, memory)
-        state["step"] = step = state["step"] + 1
+        step = state["step"] + 1
+        put(state, "step", step)
         old = p.node
         dtype = working_dtype(old.signature.spec.dtype)
         key = (dtype, step, *[state[name] for name in memory]) if memory else (dtype, step)
@@ -72,6 +72,7 @@ def update_group(optimizer: Optimizer, group: Group, fresh: list[Node]) -> None:
         for tensor, node in zip(held, new[1:], strict=True):
             rebind(tensor, node)
         fresh += new
+    tracing.states += 1
     if tracing.active is not None:
         for common in shared.values():
             tracing.active.numbers(
@@ -108,65 +109,72 @@ class _StepNumbers:
         members: list[tuple[Tensor, State]],
         memory: dict[str, float],
     ) -> None:
-        self._optimizer = optimizer
+        self._optimizer = weakref.ref(optimizer)  # which may hold who holds this
         self._group = group
         self._params = [p for p, _ in members]
         self._members = [state for _, state in members]
         self._memory = memory
         self._form = _form(optimizer, group)
-        self._settings: list[Any] = []
-        self._size = (len(optimizer.param_groups), len(group["params"]))
+        self._pick = itemgetter(*optimizer.defaults)
+        self._settings: tuple[Any, ...] = ()
+        self._groups, self._size = len(optimizer.param_groups), len(group["params"])
         self._tensors = [[v for v in s.values() if isinstance(v, Tensor)] for s in self._members]
-        self._values = self._held()
-
-    def _held(self) -> list[Any]:
-        """All that the states hold: tensors, step counts and numbers."""
-        return [*chain.from_iterable(map(dict.values, self._members)), _END]
+        self._counted = all(isinstance(state, Counted) for state in self._members)
+        self._holder: object = None
+        self._states = -1
 
     def check(self) -> str:
         """Returns what changed in the settings or states, apart from numbers."""
-        optimizer, group = self._optimizer, self._group
-        settings = [optimizer.grad_scale is None, *map(group.get, optimizer.defaults)]
+        optimizer, group = self._optimizer(), self._group
+        if optimizer is None:
+            return "its optimizer is gone"
+        settings = (optimizer.grad_scale is None, self._pick(group))
         if settings != self._settings or group["penalty"] is not None:
             if _form(optimizer, group) != self._form:
                 return f"the settings of {type(optimizer).__name__} changed"
             self._settings = settings
-        if (len(optimizer.param_groups), len(group["params"])) != self._size:
+        if len(optimizer.param_groups) != self._groups or len(group["params"]) != self._size:
             return f"the groups of {type(optimizer).__name__} changed"
-        if not all(map(is_, map(optimizer.state.get, self._params), self._members)):
-            return f"the states of {type(optimizer).__name__} were replaced"
-        held = chain(chain.from_iterable(map(dict.values, self._members)), (_END,))
-        return "" if all(map(is_, held, self._values)) else self._check_states()
+        if self._states == tracing.states and self._holder is optimizer.state:
+            return ""
+        reason = self._check_states(optimizer)
+        if self._counted and isinstance(optimizer.state, Counted) and not reason:
+            self._states, self._holder = tracing.states, optimizer.state
+        return reason
 
-    def _check_states(self) -> str:
-        """Returns what is wrong with states that do not hold the very objects of last time."""
-        name = type(self._optimizer).__name__
+    def _check_states(self, optimizer: Optimizer) -> str:
+        """Returns what is wrong with the states, of which some have changed."""
+        name = type(optimizer).__name__
         first = self._members[0]
+        if not all(map(is_, map(optimizer.state.get, self._params), self._members)):
+            return f"the states of {name} were replaced"
         for state, tensors in zip(self._members, self._tensors, strict=True):
             held = [value for value in state.values() if isinstance(value, Tensor)]
             if len(held) != len(tensors) or not all(map(is_, held, tensors)):
                 return f"the states of {name} were replaced"
             if any(state.get(key) != first.get(key) for key in ("step", *self._memory)):
                 return f"the parameters of {name} are at different steps"
-        self._values = self._held()
         return ""
 
     def draw(self) -> list[float]:
         """Returns the numbers of the next step, and counts it."""
-        first = self._members[0]
+        optimizer, first = self._optimizer(), self._members[0]
+        assert optimizer is not None
         step = first["step"] + 1
-        for state in self._members:
-            state["step"] = step
-        found, remembered = _drawn(self._optimizer, self._group, first, self._memory)
-        if remembered:
+        for state in self._members:  # all alike, as `check` has found
+            put(state, "step", step)
+        found, remembered = _drawn(optimizer, self._group, first, self._memory)
+        for name, value in remembered.items():
             for state in self._members:
-                state.update(remembered)
-        self._values = self._held()
+                put(state, name, value)
         return list(found.values())
 
     def __str__(self) -> str:
-        names = _drawn(self._optimizer, self._group, self._members[0], self._memory)[0]
-        return f"{', '.join(names)} of {type(self._optimizer).__name__}"
+        optimizer = self._optimizer()
+        if optimizer is None:
+            return "numbers of an optimizer that is gone"
+        names = _drawn(optimizer, self._group, self._members[0], self._memory)[0]
+        return f"{', '.join(names)} of {type(optimizer).__name__}"
 
 
 def _form(optimizer: Optimizer, group: Group) -> tuple[Any, ...]:
@@ -181,7 +189,7 @@ def _ready_state(
 ) -> State:
     state = optimizer.state.get(p)
     if state is None:
-        state = optimizer.state[p] = {"step": 0}
+        state = optimizer.state[p] = State(step=0)
     for name in slots:
         if state.get(name) is None:
             state[name] = _filled(p.node, slots[name])

@@ -17,6 +17,7 @@ from tinygrad_cl.primitives.plans_dense import Defines, Types, sum_slices
 FILTERS = 4  # of a group, at most: sources times results
 SINGLE = 16  # the same for groups that have one source or one result
 TAPS = 49  # at most
+DIRECT_TAPS = 16  # the same where planes are read where they lie
 ACCS = 31  # of a weight gradient, whose sums are in registers, at most
 GROUPS = 16  # that are packed at a time, at most
 NEAR = 4096  # elements of the planes and the result, that stay near the core
@@ -67,19 +68,20 @@ def planes(mode: str, c: Convolution, types: Types) -> Planes | None:
     if refusal(mode, c):
         return None
     high = _target(mode, c)[0]
-    rows = _tile_rows(mode, c, high)
-    found = _planes(mode, c, types.vec, rows, 1, up(high, rows))
+    direct = _is_direct(mode, c, types)
+    rows = _tile_rows(mode, c, high, direct)
+    found = _planes(mode, c, types, rows, 1, up(high, rows))
     size = found.image + found.made
     if size > NEAR:
-        one = _planes(mode, c, types.vec, rows, 1, rows)
-        two = _planes(mode, c, types.vec, rows, 1, 2 * rows)
+        one = _planes(mode, c, types, rows, 1, rows)
+        two = _planes(mode, c, types, rows, 1, 2 * rows)
         step = max(1, two.image + two.made - one.image - one.made)
         tiles = max(1, (NEAR - one.image - one.made) // step + 1)
         blocks = -(-high // (tiles * rows))
-        found = _planes(mode, c, types.vec, rows, 1, up(-(-high // blocks), rows))
-    elif 2 * size <= NEAR:
+        found = _planes(mode, c, types, rows, 1, up(-(-high // blocks), rows))
+    elif 2 * size <= NEAR and not direct:
         groups = min(GROUPS, NEAR // size, c.groups)
-        found = _planes(mode, c, types.vec, rows, groups, up(high, rows))
+        found = _planes(mode, c, types, rows, groups, up(high, rows))
     return found if found.image <= IMAGE and found.made <= MADE else None
 
 
@@ -90,13 +92,22 @@ def _target(mode: str, c: Convolution) -> Pair:
     return c.out
 
 
-def _tile_rows(mode: str, c: Convolution, high: int) -> int:
+def _tile_rows(mode: str, c: Convolution, high: int, direct: bool) -> int:
     phases = c.stride[0] * c.stride[1] if mode == "INPUT_GRAD" else 1
     if high == 1:
         return 1
     if phases > 1 or (mode == "WEIGHT_GRAD" and c.taps > 9):
         return 4
+    if direct and up(high, 8) <= up(high, 7):
+        return 8
     return 7 if up(high, 7) <= up(high, 4) else 4
+
+
+def _is_direct(mode: str, c: Convolution, types: Types) -> bool:
+    """Whether planes are read where they lie: wide ones, by as many taps as registers hold."""
+    fits = c.taps <= DIRECT_TAPS or mode == "WEIGHT_GRAD"
+    wide = min(c.size[1], c.out[1]) > types.vec
+    return fits and wide and max(c.stride) == 1 and types.storage not in HALVES
 
 
 def _shifts(mode: str, c: Convolution) -> Pair:
@@ -108,7 +119,10 @@ def _shifts(mode: str, c: Convolution) -> Pair:
     return -padding // stride, (last - padding) // stride
 
 
-def _planes(mode: str, c: Convolution, vec: int, rows: int, groups: int, block_rows: int) -> Planes:
+def _planes(
+    mode: str, c: Convolution, types: Types, rows: int, groups: int, block_rows: int
+) -> Planes:
+    vec = types.vec
     least, most = _shifts(mode, c)
     grad = mode == "INPUT_GRAD"
     parts, move = (1, 1) if grad else (c.stride[1], c.stride[0])
@@ -137,7 +151,11 @@ def _planes(mode: str, c: Convolution, vec: int, rows: int, groups: int, block_r
     made = 0 if mode == "WEIGHT_GRAD" else groups * block_rows * up_h * line + 2 * vec * up_w
     several = sources > 1 and mode != "WEIGHT_GRAD"
     sums = block_rows * up_h * up_w * up(columns, vec) if several else 1
-    return Planes(rows, groups, block_rows, left, pitch, part, parts * part, image, made, sums)
+    if _is_direct(mode, c, types):
+        left, pitch, part, plane, image = 0, source[1], 0, source[0] * source[1], 0
+    else:
+        plane = parts * part
+    return Planes(rows, groups, block_rows, left, pitch, part, plane, image, made, sums)
 
 
 def _geometry(mode: str, c: Convolution, p: Planes) -> Defines:
@@ -147,6 +165,7 @@ def _geometry(mode: str, c: Convolution, p: Planes) -> Defines:
         *(("STRIDE_H", c.stride[0]), ("STRIDE_W", c.stride[1])),
         *(("PADDING_H", c.padding[0]), ("PADDING_W", c.padding[1])),
         *(("DILATION_H", c.dilation[0]), ("DILATION_W", c.dilation[1])),
+        ("DIRECT", int(p.image == 0)),
         ("ROWS", p.rows),
         ("IMAGE", power_of_two(p.image, 4096)),
     )

@@ -20,14 +20,15 @@ from tinygrad_cl.shapes import Layout, Shape
 PANEL = 32768  # elements of private memory for the panel of B: half of a core's L2 with float32
 SHALLOW = 2048  # the same where few rows share it: it stays in L1
 DEPTH = 1024  # of the panel, at most
-APART = 256  # the same where neighbors of A along K lie far apart
+BLOCK = 256  # the same where K has several and rows are many, or lie apart along K
+MANY = 64  # such rows, at least
 NEAR = 16384  # elements of such a chunk that a first-level cache holds anyway
 FEW = 32  # rows, at most, for which rows of B are read where they lie
 FAR = 1024  # elements between such rows that are a page of memory apart, or nearly
-PAGES = 2048  # elements between neighbors of A along K that meet in few sets of a cache
+PAGES = 1024  # elements, or a multiple: neighbors of A along K so far apart meet in few sets
+LONG = 256  # columns, at least, for which such rows are packed
 CHUNK = 256  # rows that share a packed panel, at most
-BLOCK = 128  # the same where the sums of several panels are kept
-WIDE = 8  # tiles of columns of a task whose sums are kept
+WIDE = 8  # tiles of columns of a task whose sums are kept; twice as many share packed rows
 SHARED = 32  # rows that share a panel at least, where there are so many
 TASK_FLOPS = 400_000  # of a work-item, at least, where there is work enough: about 1 us
 TASKS = 16  # work-items per compute unit, at most
@@ -141,22 +142,22 @@ def _tile_plan(
     """The plan of a product with register tiles; `flip`: of which the transposed one is stored."""
     vec, (rows, cols) = types.vec, tile
     packs = _packs(p, types, rows)
-    most = APART if p.a[3] == 1 and p.a[4] != 1 and p.k > APART else DEPTH
-    most = APART if packs else most
-    depth = min(most, (PANEL if rows > 2 else SHALLOW) // (cols * vec)) // vec * vec
-    depth = max(1, min(int(depth * wish.depth), PANEL // (cols * vec)) // vec) * vec
+    far = p.k > BLOCK and p.a[3] == 1 and p.a[4] != 1
+    near = (p.k <= DEPTH or p.m < MANY) and not packs and not far
+    most = min(DEPTH if near else BLOCK, (PANEL if rows > 2 else SHALLOW) // (cols * vec))
+    depth = max(1, min(int(most * wish.depth), PANEL // (cols * vec)) // vec) * vec
     across = -(-p.n // (cols * vec))
-    highest = BLOCK if packs and p.k > depth else CHUNK
-    chunk, _ = _chunk(p, tile, vec, highest, traits)
+    chunk, _ = _chunk(p, tile, vec, CHUNK, traits)
     if wish.chunk != 1:
-        chunk = max(1, min(int(chunk * wish.chunk), highest, p.m + rows - 1) // rows) * rows
+        chunk = max(1, min(int(chunk * wish.chunk), CHUNK, p.m + rows - 1) // rows) * rows
     tiles = p.batches * across * -(-p.m // chunk)
     slices = wish.slices or _slices(p, tiles, traits)
     split = -(-p.k // slices)
     deep, few = split > depth, chunk <= (2 * rows if p.b[3] >= FAR and cols < 3 else FEW)
+    kept = 2 * WIDE if packs else WIDE
     wide = 1
-    if packs:
-        wide = _wide(across, tiles // across * slices, WIDE if deep else across, traits)
+    if packs or (deep and p.m >= MANY):
+        wide = _wide(across, tiles // across * slices, kept if deep else across, traits)
     tasks = tiles // across * -(-across // wide) * slices
     per = _per(tasks, 2 * chunk * wide * cols * vec * max(split, 1), traits)
     direct = p.b[4] == 1 and not flip and (wish.direct or (wish.direct is None and few))
@@ -171,7 +172,7 @@ def _tile_plan(
         ("COLS", cols),
         ("KC", depth),
         ("DEEP", int(deep)),
-        *_kept(rows, deep, packs, vec),
+        *_kept(rows, kept, deep, packs, vec),
     )
     out = ("scratch", 0) if slices > 1 else ("out", 0)
     own = (("int", int(i)) for i in (chunk, wide, per, slices, split, direct))
@@ -188,18 +189,18 @@ def _packs(p: Product, types: Types, rows: int) -> int:
         return 1
     if p.a[3] != 1 or p.a[4] == 1 or rows != 8 or p.n <= types.vec:
         return 0
-    shallow = p.k <= APART and min(p.m, CHUNK) * p.k > NEAR
-    return 2 if shallow or (p.a[4] >= PAGES and p.n >= PAGES) else 0
+    shallow = p.k <= BLOCK and min(p.m, CHUNK) * p.k > NEAR
+    return 2 if shallow or (p.a[4] % PAGES == 0 and p.n >= LONG) else 0
 
 
-def _kept(rows: int, deep: bool, packs: int, vec: int) -> tuple[tuple[str, int], ...]:
+def _kept(rows: int, wide: int, deep: bool, packs: int, vec: int) -> tuple[tuple[str, int], ...]:
     """The most rows and tiles of a task, as far as its private memory depends on them."""
-    if packs:
-        most, wide = BLOCK if deep else CHUNK, WIDE if deep else 1
-    else:
-        most, wide = CHUNK if deep else rows, 1
+    most = CHUNK if deep or packs else rows
     step = rows if vec % rows else vec
-    return ("CHUNK", -(-most // step) * step if deep or packs else rows), ("ABREAST", wide)
+    return ("CHUNK", -(-most // step) * step if deep or packs else rows), (
+        "ABREAST",
+        wide if deep else 1,
+    )
 
 
 def _wide(across: int, others: int, most: int, traits: DeviceTraits) -> int:

@@ -7,7 +7,7 @@ output element at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tinygrad_cl.lowering import (
@@ -21,6 +21,7 @@ from tinygrad_cl.lowering import (
     Twin,
     cut_all,
 )
+from tinygrad_cl.primitives.plans_pool_first import first
 from tinygrad_cl.primitives.windows import Axis, axes
 from tinygrad_cl.shapes import Layout, Shape, numel
 
@@ -98,11 +99,21 @@ class Call:
         return is_tile(self.rows, self.cols)
 
     @property
+    def register(self) -> int:
+        """The lanes of a register."""
+        return max(4, self.traits.vector * 4 // self.kind.itemsize)
+
+    @property
+    def fills(self) -> bool:
+        """True if rows of windows fill registers, alone or in pairs."""
+        return self.cols.out % self.register == 0 or 2 * self.cols.out == self.register
+
+    @property
     def is_slide(self) -> bool:
         """True for equal shares of small windows one step apart, which have code of their own."""
         both = (self.rows, self.cols)
         plain = all(axis.stride == axis.dilation == 1 and axis.kernel <= SLIDE for axis in both)
-        return plain and bool(self.divisor) and max(self.cols.size, self.cols.out) + SLIDE <= ROOM
+        return plain and bool(self.divisor)
 
     @property
     def sizes(self) -> Arguments:
@@ -222,15 +233,15 @@ def one(step: Pass, total: int, scratch: tuple[int, ...] = ()) -> TemplatePlan:
 OUT, IN0, IN1, SCRATCH = ("out", 0), ("in", 0), ("in", 1), ("scratch", 0)
 
 
-def _slide(call: Call, name: str, given: Arguments, paddings: tuple[int, ...]) -> TemplatePlan:
-    """Averages over windows one step apart, or their gradient: over the padded cotangents."""
-    numbers = (*paddings, call.divisor)
-    arguments = (OUT, IN0, *given, *(("int", number) for number in numbers))
-    sizes = ("TALL", call.rows.kernel), ("BROAD", call.cols.kernel)
-    defines = call.defines(call.kind, *sizes, ("ROOM", ROOM))
-    grid = call.grid(call.planes)
-    step = Pass("pool_slide", name, defines, arguments, grid, epilogue=True)
-    return one(step, call.planes * given[3][1] * given[4][1])
+def _slide(call: Call, name: str) -> TemplatePlan:
+    """Averages over windows one step apart."""
+    return first(call, (OUT,), name, ("AVERAGE", 1), ("PLACES", 0), ("LOWEST", 0))
+
+
+def _turned(axis: Axis) -> Axis:
+    """The windows of cotangents that an element lies in, one step apart."""
+    padding = axis.kernel - 1 - axis.padding
+    return Axis(axis.out, axis.kernel, 1, padding, 1, axis.size)
 
 
 def _forward(call: Call, average: int) -> TemplatePlan:
@@ -241,10 +252,12 @@ def _forward(call: Call, average: int) -> TemplatePlan:
     if call.is_tile and call.cols.out <= ROOM:
         given = (OUT, IN0, *call.sizes, ("int", call.divisor))
         grid = call.grid(call.planes * call.rows.out)
-        defines = call.defines(call.kind, ("AVERAGE", average), ("ROOM", ROOM))
+        defines = call.defines(
+            call.kind, ("AVERAGE", average), ("DENSE", int(call.fills)), ("ROOM", ROOM)
+        )
         return one(Pass("pool_tile", name, defines, given, grid, epilogue=True), total)
     if average and call.is_slide:
-        return _slide(call, name, call.sizes, (call.rows.padding, call.cols.padding))
+        return _slide(call, name)
     defines = call.defines(
         call.kind, ("LOWEST", call.kind.lowest), ("AVERAGE", average), ("ROOM", ROOM)
     )
@@ -304,7 +317,7 @@ def _max_grad(call: Call) -> TemplatePlan:
         given = (OUT, IN0, IN1, *call.sizes)
         return one(Pass("pool_unpool", name, defines, given, grid, epilogue=True), total)
     group = max(1, GROUP // call.pixels)
-    vec = max(4, call.traits.vector * 4 // call.kind.itemsize)
+    vec = call.register
     scratch = grid.size[0] * -(-group * call.pixels // vec) * vec * call.kind.itemsize
     given = (OUT, IN0, IN1, SCRATCH, ("int", group), *call.geometry(*ALL_WINDOW_ATTRS))
     defines = _argmax_defines(call, 2)
@@ -323,11 +336,7 @@ def _average_grad(call: Call) -> TemplatePlan:
         given = (OUT, IN0, ("int", call.divisor), *call.sizes)
         return one(Pass("pool_unpool", name, defines, given, grid, epilogue=True), total)
     if call.is_slide:
-        sides = (call.rows.out, call.cols.out, call.rows.size, call.cols.size)
-        given = (call.sizes[0], *(("int", side) for side in sides))
-        return _slide(
-            call, name, given, tuple(a.kernel - 1 - a.padding for a in (call.rows, call.cols))
-        )
+        return _slide(replace(call, rows=_turned(call.rows), cols=_turned(call.cols)), name)
     group = max(1, GROUP // call.pixels)
     stride = group * call.pixels + max(call.cols.reach, call.cols.padding + call.cols.size)
     given = (OUT, IN0, SCRATCH, ("int", group), ("long", stride))

@@ -20,52 +20,19 @@ from tinygrad_cl.primitives.plans_pool import (
     WANT_TAKE,
     Arguments,
     Call,
-    Defines,
     element_pass,
     one,
     plan_max,
     template,
 )
+from tinygrad_cl.primitives.plans_pool_first import first, sizes, windows
 from tinygrad_cl.shapes import Layout, Shape
 
 MOST_TAPS = 255  # the byte 255 says that a window meets no element
 TWIN_OUT = ("out", 1)
-LANES = 64  # windows of a line of several planes: enough to fill registers
 GATHER_TAPS = 25  # taps of a window, at most, that pixels ask for; beyond, windows tell them
 GATHER_STRIDE = 2
 SUMS = 16  # registers of sums that are open at a time, at most
-
-
-def _sizes(call: Call) -> Arguments:
-    return (
-        *call.sizes,
-        ("int", call.rows.padding),
-        ("int", call.cols.padding),
-    )
-
-
-def _windows(call: Call, *more: tuple[str, str | int]) -> Defines:
-    """The macros that name types and windows."""
-    pairs = tuple(
-        (f"{name.upper()}_{side}", int(getattr(axis, name)))
-        for name in ("kernel", "stride", "dilation")
-        for side, axis in (("H", call.rows), ("W", call.cols))
-    )
-    place = "long" if call.kind.itemsize == 8 else "int"
-    return call.defines(call.kind, ("PLACE", place), *pairs, *more)
-
-
-def _register(call: Call) -> int:
-    """The lanes of a register."""
-    return max(4, call.traits.vector * 4 // call.kind.itemsize)
-
-
-def _lines(call: Call, pitch: int) -> tuple[int, int, int]:
-    """How many planes lie side by side, the lanes of their line, and of a register."""
-    vec = _register(call)
-    items = call.grid(call.planes).size[0]
-    group = max(1, min(LANES // pitch, call.planes // items))
-    return group, -(-group * pitch // vec) * vec, vec
 
 
 def _overlaps(call: Call) -> bool:
@@ -83,21 +50,9 @@ def _overlaps(call: Call) -> bool:
 def _first(
     call: Call, outputs: Arguments, name: str, *, values: bool = True, places: bool = True
 ) -> TemplatePlan:
-    """Maxima, places, or both: the kernel of ops/pool_first.cl."""
-    rows, cols = call.rows, call.cols
-    pitch = -(-cols.reach // cols.stride)
-    group, length, vec = _lines(call, pitch)
-    line = length * cols.stride + (cols.span + vec) // vec * vec + vec
-    lanes = rows.kernel * line + length + 2 * rows.span * length + rows.out * length + vec
-    stride = lanes + -(-(rows.out * length + vec) // 4)
-    grid = call.grid(call.planes)
-    given = (*outputs, IN0, SCRATCH, ("long", stride), ("int", group), ("int", pitch))
-    defines = _windows(
-        call, ("LOWEST", call.kind.lowest), ("VALUES", int(values)), ("PLACES", int(places))
-    )
-    step = Pass("pool_first", name, defines, (*given, *_sizes(call)), grid, epilogue=values)
-    total = call.planes * call.windows
-    return one(step, total, (grid.size[0] * stride * call.kind.itemsize,))
+    """Maxima, places, or both."""
+    wanted = ("VALUES", int(values)), ("PLACES", int(places)), ("LOWEST", call.kind.lowest)
+    return first(call, outputs, name, *wanted, epilogue=values)
 
 
 def _offset(call: Call) -> TemplatePlan:
@@ -143,7 +98,7 @@ def _spread(call: Call) -> TemplatePlan:
         return _collect(call, name)
     grid = call.grid(call.planes)
     group = max(1, GROUP // call.pixels)
-    vec = _register(call)
+    vec = call.register
     scratch = grid.size[0] * -(-group * call.pixels // vec) * vec * call.kind.itemsize
     given = (OUT, IN0, IN1, SCRATCH, ("int", group), *call.geometry(*ALL_WINDOW_ATTRS))
     defines = call.defines(call.kind, ("TAKE", 0))
@@ -157,23 +112,24 @@ def _is_gathered(call: Call) -> bool:
         cols.stride <= GATHER_STRIDE
         and rows.kernel * cols.kernel <= GATHER_TAPS
         and rows.span * cols.stride <= SUMS
-        and 2 * cols.out > _register(call)
+        and 4 * cols.out > call.register
     )
 
 
 def _collect(call: Call, name: str) -> TemplatePlan:
     """The gradient, gathered: the kernel of ops/pool_collect.cl."""
-    rows, cols = call.rows, call.cols
-    back = (cols.span - 1) // cols.stride
-    pitch = max(cols.out + back, (cols.padding + cols.size - 1) // cols.stride + 1)
-    group, length, vec = _lines(call, pitch)
-    wide = -(-back // vec) * vec + length + vec
-    stride = 2 * rows.out * wide + rows.size * length * cols.stride + vec
-    grid = call.grid(call.planes)
-    given = (OUT, IN0, IN1, SCRATCH, ("long", stride), ("int", group), ("int", pitch))
-    step = Pass("pool_collect", name, _windows(call), (*given, *_sizes(call)), grid, epilogue=True)
+    rows, cols, vec = call.rows, call.cols, call.register
+    columns = -(-cols.size // cols.stride)
+    narrow = columns <= vec // 2
+    stride = rows.size * -(-columns // vec) * vec * cols.stride + vec
+    reach = 2 * vec + cols.padding + cols.span
+    spare = 8 * (call.windows + reach)  # for the planes at both ends of the inputs
+    grid = call.grid(max(1, min(call.planes, call.planes * call.windows // (2 * reach))))
+    given = (OUT, IN0, IN1, SCRATCH, ("long", stride), *sizes(call)[:-1])
+    defines = windows(call, ("PADDING_W", cols.padding), ("NARROW", int(narrow)))
+    step = Pass("pool_collect", name, defines, given, grid, epilogue=True)
     total = call.planes * call.pixels
-    return one(step, total, (grid.size[0] * stride * call.kind.itemsize,))
+    return one(step, total, ((grid.size[0] * stride + spare) * call.kind.itemsize,))
 
 
 OFFSET = template(_offset)

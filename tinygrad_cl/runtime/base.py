@@ -42,6 +42,7 @@ class Device(ABC):
         arena: scratch memory shared by all plans.
         kernels_compiled: kernels compiled from source; 0 where there are none.
         kernels_launched: launches so far.
+        commands: launches, copies and fills so far.
         flags_armed: set when a kernel was launched that may report a bad index; `synchronize`
             clears it.
     """
@@ -66,7 +67,7 @@ class Device(ABC):
         self.kernel_programs: dict[str, Any] = {}
         self.pool = Pool(self, self._new_block, limit, largest)
         self.arena = Arena(self)
-        self.kernels_compiled = self.kernels_launched = 0
+        self.kernels_compiled = self.kernels_launched = self.commands = 0
         self.flags_armed = False
         self._flags: Buffer | None = None
         self._process = os.getpid()
@@ -85,6 +86,17 @@ class Device(ABC):
             DeviceMemoryError: if there is no room, or the device makes no buffer of that size.
         """
         return self.pool.allocate(nbytes)
+
+    def allocate_unused(self, nbytes: int) -> Buffer | None:
+        """Returns a buffer that no queued command uses, so that the host may write to it at once.
+
+        None if the device's memory is not the host's, or if too much would wait in the queue.
+        """
+        return self.pool.allocate_unused(nbytes) if self.zero_copy else None
+
+    def has_done(self, commands: int) -> bool:
+        """Whether that many commands, from the first, are known to be done."""
+        return True
 
     def renew(self, sizes: Sequence[int], blocks: list[Block | None]) -> list[Buffer]:
         """Returns a buffer of each size, in the same blocks as the last time where they are free.
@@ -126,6 +138,13 @@ class Device(ABC):
             self.finish()
             if self.flags_armed:
                 self._check_flags()
+
+    def item(self, buffer: Buffer, dtype: DType) -> Any:
+        """Waits, and returns the first element as a Python number."""
+        if buffer.array is None:
+            return self.view(buffer, (), dtype).item()
+        self.synchronize()
+        return np.ndarray((), dtype.numpy, buffer.array).item()
 
     def _check_flags(self) -> None:
         self.flags_armed = False

@@ -27,6 +27,8 @@ Bytes = npt.NDArray[np.uint8]
 OVER_ALLOCATION = 64  # bytes behind every block that a vector load may touch
 ALIGNMENT = 128  # of blocks in host memory and of regions: what OpenCL may ask of a sub-buffer
 _SMALLEST = 128
+_PENDING = 1 << 24  # bytes, and blocks, of a class that may wait for the device
+_PENDING_BLOCKS = 256
 _INDEX_SIZE = 1 << 16
 _HOST_SHARE = 0.8
 _UNKNOWN_MEMORY = 1 << 33  # assumed where the system does not say
@@ -40,11 +42,16 @@ class Retirement(Protocol):
 
 
 class Block:
-    """Memory that outlives the buffer which shows it, and the place to which it returns then."""
+    """Memory that outlives the buffer which shows it, and the place to which it returns then.
 
-    __slots__ = ("array", "capacity", "free", "handle")
+    Attributes:
+        used: how many commands the device had been given when the last buffer died.
+    """
+
+    __slots__ = ("array", "capacity", "free", "handle", "used")
 
     def __init__(self, capacity: int, free: Retirement, handle: Any, array: Bytes | None) -> None:
+        self.used = 0
         self.capacity = capacity
         self.free = free
         self.handle = handle
@@ -89,6 +96,7 @@ class Buffer:
     def __del__(self) -> None:
         block = self.block
         if block is not None:
+            block.used = self.device.commands
             block.free[block] = block
 
     def __repr__(self) -> str:
@@ -211,6 +219,31 @@ class Pool:
             else:
                 made.append(Buffer(device, size, block.handle, block.array, block))
         return made
+
+    def allocate_unused(self, nbytes: int) -> Buffer | None:
+        """Returns a buffer that no queued command uses; None if too many blocks are in the queue.
+
+        It is the one freed first: the last freed ones are those most likely still in use.
+        """
+        device = self.device
+        with device.lock:
+            capacity = min(size_class(nbytes), self.largest)
+            free = self._classes.setdefault(capacity, {})
+            try:
+                oldest = next(iter(free), None)
+            except RuntimeError:  # another thread has freed a buffer in between
+                oldest = None
+            if oldest is not None and device.has_done(oldest.used):
+                block = free.pop(oldest)
+            elif (
+                len(free) * capacity >= _PENDING
+                or len(free) >= _PENDING_BLOCKS
+                or self._held + capacity > self.limit
+            ):
+                return None
+            else:
+                block = self._make(nbytes, capacity, free)
+        return Buffer(device, nbytes, block.handle, block.array, block)
 
     def stats(self) -> MemoryStats:
         """Returns what the pool holds."""

@@ -33,7 +33,7 @@ _SHARED = _FLAGS.READ_WRITE | _FLAGS.USE_HOST_PTR
 _enqueue = cl.enqueue_nd_range_kernel
 
 _CHUNK = 64  # launches between two checkpoints, at which a wait can be interrupted
-_CHECKPOINTS = 16  # unfinished ones that the queue may hold before `run` waits
+_CHECKPOINTS = 8  # unfinished ones that the queue may hold before `run` waits
 _STAGED = 1 << 20  # uploads up to this size are queued behind running kernels, larger ones wait
 _RETIRED = 1 << 26  # bytes of dead wrapped arrays that queued kernels may keep
 _WRAP_ALIGNMENT = 16
@@ -86,7 +86,8 @@ class OpenCLDevice(Device):
         self._busy = False  # commands may be unfinished
         self._forked = False
         self._since = 0  # launches since the last checkpoint
-        self._checkpoints: deque[cl.Event] = deque()
+        self._done = 0  # commands known to be done
+        self._checkpoints: deque[tuple[cl.Event, int]] = deque()  # with the commands up to there
         self._staging = Staging()
         self._retired = _Retired(self)
 
@@ -148,6 +149,17 @@ class OpenCLDevice(Device):
         """Whether all commands are known to be done."""
         return not self._busy
 
+    def has_done(self, commands: int) -> bool:
+        """Whether that many commands, from the first, are known to be done."""
+        checkpoints = self._checkpoints
+        while self._done < commands and checkpoints:
+            event, count = checkpoints[0]
+            if event.command_execution_status != cl.command_execution_status.COMPLETE:
+                break
+            checkpoints.popleft()
+            self._done = count
+        return self._done >= commands
+
     def run(self, launches: Sequence[Launch]) -> None:
         """Launches kernels in order; returns before they are done.
 
@@ -169,6 +181,7 @@ class OpenCLDevice(Device):
 
     def _launch(self, launches: Sequence[Launch]) -> None:
         queue = self.queue
+        self.commands += len(launches)
         try:
             for kernel, size, local in launches:
                 event = _enqueue(queue, kernel.handle, size, local)
@@ -179,9 +192,14 @@ class OpenCLDevice(Device):
         self._since += len(launches)
         if self._since >= _CHUNK:
             self._since = 0
-            self._checkpoints.append(event)
+            self._checkpoints.append((event, self.commands))
             if len(self._checkpoints) > _CHECKPOINTS:
-                self._checkpoints.popleft().wait()
+                self._wait_for_checkpoint()
+
+    def _wait_for_checkpoint(self) -> None:
+        event, count = self._checkpoints.popleft()
+        event.wait()
+        self._done = count
 
     def finish(self) -> None:
         """Waits until all commands are done; an interrupt is seen at each checkpoint."""
@@ -191,10 +209,11 @@ class OpenCLDevice(Device):
             self._check_process()
             try:
                 while self._checkpoints:
-                    self._checkpoints.popleft().wait()
+                    self._wait_for_checkpoint()
                 self.queue.finish()
             except cl.Error as error:
                 raise self._error("waiting", error) from error
+            self._done = self.commands
             self._staging.release_all()
             self._since = 0
             self._busy = False
@@ -214,6 +233,7 @@ class OpenCLDevice(Device):
     def _enqueue_write(self, buffer: Buffer, array: Array, offset: int) -> None:
         """Queues a copy from a copy of `array`."""
         self._busy = True
+        self.commands += 1
         staged = self._staging.copy(array)
         try:
             event = cl.enqueue_copy(
@@ -230,6 +250,7 @@ class OpenCLDevice(Device):
         with self.lock:
             self._check_process()
             self._busy = True
+            self.commands += 1
             try:
                 cl.enqueue_copy(self.queue, target.handle, source.handle, byte_count=nbytes)
             except cl.Error as error:
@@ -246,6 +267,7 @@ class OpenCLDevice(Device):
                 buffer.array[:nbytes] = 0
                 return
             self._busy = True
+            self.commands += 1
             pattern = next(p for p in _PATTERNS if nbytes % p.nbytes == 0)
             try:
                 cl.enqueue_fill(self.queue, buffer.handle, pattern, nbytes)
@@ -266,6 +288,12 @@ class OpenCLDevice(Device):
 
     def upload(self, array: Array) -> Buffer:
         """Returns a buffer with a copy of `array`, which may be changed afterwards."""
+        if self._busy and array.nbytes:
+            unused = self.allocate_unused(array.nbytes)
+            if unused is not None:
+                self._check_process()
+                np.copyto(np.ndarray(array.shape, array.dtype, unused.array), array)
+                return unused
         buffer = self.allocate(array.nbytes)
         if array.nbytes == 0:
             return buffer

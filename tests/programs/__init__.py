@@ -1,0 +1,1 @@
+"""Random programs: written as data, printed as Python, run in every way that must agree."""

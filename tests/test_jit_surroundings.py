@@ -1,0 +1,251 @@
+"""What a captured function sees besides its arguments: no replay may use what is no longer so.
+
+Each case makes a function and a change to what it reads. Captured calls before and after changes
+are compared with calls of the function itself.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import functools
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_cl as tg
+from tinygrad_cl import nn
+
+Made = tuple[Callable[[Any], Any], Callable[[float], Any]]
+
+
+class Bag:
+    """An object with any attributes."""
+
+    def __init__(self, **attributes: Any) -> None:
+        self.__dict__.update(attributes)
+
+
+class OfClass:
+    factor = 1.0
+
+
+@dataclasses.dataclass
+class Slotted:
+    __slots__ = ("factor",)
+    factor: float
+
+
+class Worker:
+    """A class of a user: attributes, a property, helpers, objects in a list."""
+
+    offset = 1.0
+
+    def __init__(self) -> None:
+        self.options = {"a": Bag(factor=1.0)}
+        self.parts = [Bag(factor=1.0)]
+        self.own = 1.0
+
+    @property
+    def shown(self) -> float:
+        return self.own
+
+    def helper(self, x: Any) -> Any:
+        return x * self.shown * self.options["a"].factor + self.offset
+
+    def run(self, x: Any) -> Any:
+        for part in self.parts:
+            x = x * part.factor
+        return self.helper(x)
+
+    def __call__(self, x: Any) -> Any:
+        return self.run(x)
+
+
+class Net(nn.Module):
+    """A module with settings of all kinds."""
+
+    kind = 1.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = {"a": 1.0}
+        self.factors = [1.0]
+        self.more = Bag(factor=1.0)
+        self.function: Any = tg.tanh
+
+    def forward(self, x: Any) -> Any:
+        return self.function(x * self.table["a"] * self.factors[0] * self.more.factor * self.kind)
+
+
+def nested_object() -> Made:
+    bag = Bag(inner=Bag(factor=1.0))
+    return lambda x: x * bag.inner.factor, lambda k: setattr(bag.inner, "factor", k)
+
+
+def class_attribute() -> Made:
+    return lambda x: x * OfClass.factor, lambda k: setattr(OfClass, "factor", k)
+
+
+def slots() -> Made:
+    held = Slotted(1.0)
+    return lambda x: x * held.factor, lambda k: setattr(held, "factor", k)
+
+
+def namespace() -> Made:
+    held = types.SimpleNamespace(inner=types.SimpleNamespace(factor=1.0))
+    return lambda x: x * held.inner.factor, lambda k: setattr(held.inner, "factor", k)
+
+
+def keyword_of_a_partial() -> Made:
+    held = {"factor": 1.0}
+    made = functools.partial(lambda x, held: x * held["factor"], held=held)
+    return made, lambda k: held.update(factor=k)
+
+
+def object_in_a_partial() -> Made:
+    held = Bag(factor=1.0)
+    return functools.partial(lambda b, x: x * b.factor, held), lambda k: setattr(held, "factor", k)
+
+
+def queue() -> Made:
+    held = collections.deque([1.0])
+    return lambda x: x * held[0], lambda k: held.__setitem__(0, k)
+
+
+def default() -> Made:
+    held = [1.0]
+
+    def function(x: Any, factors: list[float] = held) -> Any:
+        return x * factors[0]
+
+    return function, lambda k: held.__setitem__(0, k)
+
+
+def function_attribute() -> Made:
+    def function(x: Any) -> Any:
+        return x * function.factor  # type: ignore[attr-defined]
+
+    function.factor = 1.0  # type: ignore[attr-defined]
+    return function, lambda k: setattr(function, "factor", k)
+
+
+def function_of_a_module() -> Made:
+    module = types.ModuleType("users")
+    exec("held = {'factor': 1.0}\ndef run(x): return x * held['factor']", module.__dict__)
+    return lambda x: module.run(x), lambda k: module.held.update(factor=k)
+
+
+def replaced_function() -> Made:
+    held: list[Any] = [lambda x: x * 1.0]
+
+    def replace(k: float) -> None:
+        held.clear()  # so that the new one may get the old one's place in memory
+        held.append(lambda x: x * k)
+
+    return lambda x: held[0](x), replace
+
+
+def array() -> Made:
+    held = np.ones(3, np.float32)
+    return lambda x: x * tg.tensor(held, device=x.device), lambda k: held.fill(k)
+
+
+def part_of_an_array() -> Made:
+    held = np.ones((2, 3), np.float32)
+    return lambda x: x * tg.tensor(held[1], device=x.device), lambda k: held.fill(k)
+
+
+def method(attribute: Callable[[Worker, float], Any]) -> Callable[[], Made]:
+    def make() -> Made:
+        worker = Worker()
+        return worker.run, lambda k: attribute(worker, k)
+
+    return make
+
+
+def called_object() -> Made:
+    worker = Worker()
+    return worker, lambda k: setattr(worker.parts[0], "factor", k)
+
+
+def net(change: Callable[[Net, float], Any]) -> Callable[[], Made]:
+    def make() -> Made:
+        module = Net()
+        return module, lambda k: change(module, k)
+
+    return make
+
+
+CASES: dict[str, Callable[[], Made]] = {
+    f.__name__: f
+    for f in (
+        *(nested_object, class_attribute, slots, namespace, keyword_of_a_partial, queue, default),
+        *(object_in_a_partial, function_attribute, function_of_a_module, replaced_function),
+        *(array, part_of_an_array, called_object),
+    )
+} | {
+    "property of a method's object": method(lambda w, k: setattr(w, "own", k)),
+    "object in a dict of a method's object": method(
+        lambda w, k: setattr(w.options["a"], "factor", k)
+    ),
+    "class attribute of a method's object": method(lambda w, k: setattr(Worker, "offset", k)),
+    "dict of a net": net(lambda n, k: n.table.update(a=k)),
+    "list of a net": net(lambda n, k: n.factors.__setitem__(0, k)),
+    "object of a net": net(lambda n, k: setattr(n.more, "factor", k)),
+    "class attribute of a net": net(lambda n, k: setattr(type(n), "kind", k)),
+    "function of a net": net(lambda n, k: setattr(n, "function", tg.sin if k > 2 else tg.cos)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_change_is_seen(device: str, name: str) -> None:
+    function, change = CASES[name]()
+    captured = tg.jit(function)
+    replays = 0
+    for call in range(12):
+        if call in (5, 9):
+            change(float(call))
+            replays = sum(variant.replays for variant in captured._variants.values())
+        x = tg.tensor([1.0, 2.0, 3.0], device=device)
+        assert captured(x).tolist() == function(x).tolist()
+    assert replays > 0
+
+
+def test_a_captured_net_says_what_it_is(device: str) -> None:
+    """A net has no `__name__`."""
+    module = Net()
+    captured = tg.jit(module)
+    for call in range(8):
+        module.factors[0] = float(call // 4)
+        captured(tg.ones(3, device=device))
+    assert str(captured).startswith("jit of Net: 1 kinds of calls")
+    assert repr(captured) == "<jit Net>"
+
+
+def test_a_counter_that_no_code_names_is_not_looked_at(device: str) -> None:
+    """An object may count what it likes, as long as the captured code does not ask for it."""
+    worker = Worker()
+    captured = tg.jit(worker.run)
+    for call in range(8):
+        worker.__dict__["calls_so_far"] = call
+        captured(tg.ones(3, device=device))
+    assert sum(variant.replays for variant in captured._variants.values()) == 5
+
+
+def test_a_step_without_leaves_is_replayed(device: str) -> None:
+    """A plan of numbers alone runs on the device of what it is written to."""
+    held = tg.ones(3, device=device)
+
+    def step(x: tg.Tensor) -> tg.Tensor:
+        held[:] = 0.25
+        return x * 2
+
+    captured = tg.jit(step)
+    for call in range(6):
+        assert captured(tg.full((3,), call, device=device)).tolist() == [2.0 * call] * 3
+        assert held.tolist() == [0.25] * 3
+        assert held.device.name == device

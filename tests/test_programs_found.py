@@ -1,0 +1,53 @@
+"""What random programs have found, each as the smallest program that shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import tinygrad_cl as tg
+from tinygrad_cl import nn
+
+
+def other(device: str) -> str:
+    """A device that is not the default one, if there is any."""
+    names = [record.name for record in tg.devices() if record.usable]
+    return next((name for name in names if name != tg.get_default_device()), device)
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3), ()])
+def test_a_tensor_filled_by_assignment_stays_on_its_device(
+    device: str, shape: tuple[int, ...]
+) -> None:
+    x = tg.zeros(shape, device=device)
+    x[...] = 0.25
+    assert x.device.name == device
+    y = x + tg.ones(shape, device=device)
+    assert y.sum().item() == 1.25 * y.numel()
+
+
+def test_copy_takes_values_of_another_device_and_stays(device: str) -> None:
+    elsewhere = "numpy" if device != "numpy" else other(device)
+    x = tg.zeros(3, device=device)
+    y = tg.tensor([1.0, 2.0, 3.0], device=elsewhere, requires_grad=True)
+    x.copy_(y * 2)
+    assert x.device.name == device
+    assert x.tolist() == [2.0, 4.0, 6.0]
+    x.sum().backward()
+    assert y.grad is not None
+    assert y.grad.tolist() == [2.0, 2.0, 2.0]
+
+
+@pytest.mark.parametrize("owner", ["optimizer", "module"])
+def test_zeroed_gradients_are_zero_and_the_same_tensor(device: str, owner: str) -> None:
+    """Also those that were infinite: `inf * 0` is no number."""
+    net = nn.Linear(2, 1, bias=False, device=device)
+    owned: Any = net if owner == "module" else tg.optim.SGD(net.parameters(), lr=0.1)
+    for value in (float("inf"), 1.0):
+        net(tg.full((1, 2), value, device=device)).sum().backward()
+        assert net.weight.grad is not None
+        held = net.weight.grad
+        owned.zero_grad(set_to_none=False)
+        assert net.weight.grad is held
+        assert held.tolist() == [[0.0, 0.0]]
