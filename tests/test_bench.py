@@ -77,22 +77,28 @@ def test_without_peers_there_is_no_best_one() -> None:
 )
 def test_the_slower_ceiling_counts(flops: float, moved: float, expected: float) -> None:
     assert ratios.ceiling_ms(flops, moved, 500, 100) == expected
-    row = {"flops": flops, "moved": moved, "ms": {"tinygrad_cl": 2 * expected}}
-    row = race.with_ceiling(row, {"gflops_all": 500, "streams": {"1024": 100, "2048": 100}})
-    assert row["of_ceiling"] == {"tinygrad_cl": 0.5}
-    alone = race.with_ceiling(
-        row | {"launches_ms": 1.25 * expected},
-        {"gflops_all": 500, "streams": {"1024": 100, "2048": 100}},
-    )
-    assert tables.share_of_ceiling(row) == 0.5
-    assert tables.share_of_ceiling(alone) == 0.8
-    assert race.with_ceiling(row, {"missing": "no device"})["of_ceiling"] == {}
+    ms = {"tinygrad_cl": 2 * expected}
+    row = {"flops": flops, "moved": moved, "exps": 0, "ms": ms}
+    found = {"ms": 1.25 * expected, "count": 3, "gflops": 500, "stream": 100}
+    judged = race.with_ceiling(row, found)
+    assert judged["of_ceiling"] == {"tinygrad_cl": 0.5, "launches": 0.8}
+    assert tables.share_of_ceiling(judged) == 0.8
+    assert judged["launches"] == 3
+    nothing = race.with_ceiling(row, {"missing": "no device"})
+    assert nothing["of_ceiling"] == {}
+    assert tables.share_of_ceiling(nothing) is None
+
+
+def test_exponentials_take_turns_with_multiplications() -> None:
+    row = {"flops": 5e8, "moved": 0, "exps": 1e6, "ms": {}}
+    found = {"ms": 4.0, "count": 1, "gflops": 500, "stream": 100, "gexp": 1}
+    assert race.with_ceiling(row, found)["of_ceiling"] == {"launches": 0.5}
 
 
 def test_weak_kernels_are_sorted_by_how_bad_they_are() -> None:
     def row(name: str, share: float, over: float) -> dict[str, Any]:
         best = {"tinygrad_cl": {"peer": "torch", "ratio": over}}
-        return {"case": name, "of_ceiling": {"tinygrad_cl": share}, "best": best}
+        return {"case": name, "of_ceiling": {"launches": share}, "best": best}
 
     rows = [row("good", 0.9, 1.1), row("slow", 0.4, 3), row("beaten", 0.9, 0.1)]
     assert [one["case"] for one in tables.weak_kernels(rows)] == ["beaten", "slow"]

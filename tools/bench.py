@@ -4,7 +4,7 @@ Each library runs in a process of its own with the same number of threads; the r
 that a machine that is shared or changes its clock treats all alike. Reported are medians, and
 medians of the ratios of neighboring rounds. The parts:
 
-    a  kernels, each with its share of the ceiling that is measured first
+    a  kernels, each with its share of the ceiling that is measured beside it
     b  whole training steps (forward, backward, update), whose first losses must agree
     c  start-up: from the start of a process to its first finished step, cold and warm
     d  Python's share, launches, bytes moved, peak memory, growth with the batch
@@ -98,10 +98,10 @@ def part_a(given: argparse.Namespace, racers: dict[str, Worker], results: Result
     cases = kernels.chosen(given.kernels, given.quick)
     some = {name: racers[name] for name in KERNEL_LIBRARIES if name in racers}
     say(f"(a) {len(cases)} kernels")
-    ceilings = racers["tinygrad_cl"].ask("ceilings", threads=given.threads, quick=given.quick)
-    results["ceilings"] = ceilings
+    found = racers["tinygrad_cl"].ask("ceilings", threads=given.threads, quick=given.quick)
+    results["ceilings"] = found
     pace = race.Pace(given.rounds, min(given.seconds, given.kernel_seconds), given.budget)
-    results["kernels"] = race.kernels(some, cases, pace, ceilings, say)
+    results["kernels"] = race.kernels(some, cases, pace, given.threads, say)
     say()
 
 

@@ -1,13 +1,14 @@
 """The machine's ceilings, measured with `ceilings.cl` on the device of tinygrad_cl.
 
 Runs in tinygrad_cl's process. Each number is the best of several tries: a ceiling is what is
-possible, not what is usual.
+possible, not what is usual. `measure` gives the machine's ceilings for reading; `beside` measures
+those of one kernel in turns with the kernel, because a machine that others use as well has other
+ceilings a minute later.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ QUICK_SIZES = tuple(1 << bits for bits in (18, 22, 26))
 _FLOATS = 16
 _CHAINS = 12
 _EXPONENTIALS = 4
+_TURNS = 5
 _ROUND_TRIPS = 50_000
 _PATIENCE = 2_000_000
 
@@ -50,65 +52,111 @@ def measure(threads: int, quick: bool) -> dict[str, Any]:
     seconds = 0.05 if quick else 0.2
     sizes = QUICK_SIZES if quick else SIZES
     found: dict[str, Any] = {
-        "gflops_one": None if wide else 2 * _CHAINS * _rate(device, multiply_add, 1, seconds),
-        "gflops_all": 2 * _CHAINS * _rate(device, multiply_add, items, seconds),
-        "gexp_all": _EXPONENTIALS * _rate(device, program.kernel("exponentials"), items, seconds),
+        "gflops_one": None if wide else _peak(device, multiply_add, 1, seconds),
+        "gflops_all": _peak(device, multiply_add, items, seconds),
+        "gexp_all": _peak(device, program.kernel("exponentials"), items, seconds),
     }
     for key, name, passes in (("streams", "stream_copy", 2), ("streams_add", "stream_add", 3)):
-        rates = {
-            str(size): _stream(device, program, name, size, threads, seconds) for size in sizes
-        }
-        found[key] = {size: rate * passes / 2 for size, rate in rates.items()}
+        found[key] = {}
+        for size in sizes:
+            streams = _streams(device, program, name, size, threads)
+            rate = max(work / s for work, s in _in_turns(device, streams, seconds).values())
+            found[key][str(size)] = rate * passes / 2 / 1e9
     return found
 
 
-def _rate(device: Any, kernel: Any, items: int, seconds: float) -> float:
-    """Thousand million rounds a second of all items' floats together."""
+def beside(
+    launches: list[Any], moved: float, has_exps: bool, threads: int, seconds: float
+) -> dict[str, float]:
+    """Launches and the ceilings that they are held against, measured in turns.
+
+    Args:
+        launches: those of one kernel of the benchmark.
+        moved: bytes that they read and write at least: the size at which a copy is measured.
+        has_exps: whether exponentials count for them.
+        threads: cores of the device.
+        seconds: that the launches and the ceilings may take together.
+
+    Returns:
+        `ms` of the launches, `gflops`, `stream` in GB/s and, if asked for, `gexp` in thousand
+        million a second.
+    """
+    device = _device()
+    program = device.build(SOURCE.read_text(encoding="utf-8"))
+    items = 1 << 18 if device.kind == "gpu" else 2 * threads
+    size = int(min(max(moved, SIZES[0]), SIZES[-1]))
+    timed = {"launches": (launches, 1.0)}
+    timed["gflops"] = _rounds(device, program.kernel("multiply_add"), items)
+    if has_exps:
+        timed["gexp"] = _rounds(device, program.kernel("exponentials"), items)
+    streams = _streams(device, program, "stream_copy", size, threads)
+    best = _in_turns(device, timed | streams, seconds)
+    found = {"ms": best.pop("launches")[1] * 1e3}
+    found["stream"] = max(best[name][0] / best[name][1] for name in streams) / 1e9
+    for name in timed.keys() - {"launches"}:
+        work, least = best[name]
+        found[name] = work / least / 1e9
+    return found
+
+
+_Timed = dict[Any, tuple[list[Any], float]]  # launches by name, and how much work they do
+
+
+def _peak(device: Any, kernel: Any, items: int, seconds: float) -> float:
+    """Thousand million operations a second of a kernel that stays in registers."""
+    ((work, least),) = _in_turns(device, {0: _rounds(device, kernel, items)}, seconds).values()
+    return work / least / 1e9
+
+
+def _rounds(device: Any, kernel: Any, items: int) -> tuple[list[Any], float]:
+    """The launch of a kernel that stays in registers, and its operations."""
     kernel.set(0, device.allocate(items * _FLOATS * 4))
     rounds = 1_000 if items > 1 << 12 else 50_000
     kernel.set_int(1, rounds, 32)
-    best = best_seconds(device, [(kernel, (items,), None)], seconds)
-    return items * rounds * _FLOATS / best / 1e9
+    each = 2 * _CHAINS if kernel.name == "multiply_add" else _EXPONENTIALS
+    return [(kernel, (items,), None)], each * items * rounds * _FLOATS
 
 
-def _stream(device: Any, program: Any, name: str, size: int, threads: int, seconds: float) -> float:
-    """GB/s by which a kernel goes through two arrays that together have `size` bytes."""
+def _streams(device: Any, program: Any, name: str, size: int, threads: int) -> _Timed:
+    """Ways to go through two arrays that together have about `size` bytes, and the bytes."""
     buffers = [device.allocate(size // 2) for _ in range(2)]
     for buffer in buffers:
         device.fill_zero(buffer)
     wide = device.kind == "gpu"
-    times = []
+    found: _Timed = {}
     for items in (1 << 16, 1 << 18) if wide else (threads, 4 * threads):
-        vectors = size // 2 // 64
-        items = min(items, vectors)
+        items = min(items, size // 2 // 64)
+        each = size // 2 // 64 // items
         kernel = program.kernel(name)
         kernel.set(0, buffers[0])
         kernel.set(1, buffers[1])
-        kernel.set_int(2, vectors // items, 64)
+        kernel.set_int(2, each, 64)
         kernel.set_int(3, int(wide), 32)
-        times.append(best_seconds(device, [(kernel, (items,), None)], seconds / 2))
-    return size / min(times) / 1e9
+        found[items] = [(kernel, (items,), None)], 2 * 64 * each * items
+    return found
 
 
-def best_seconds(device: Any, launches: list[Any], seconds: float) -> float:
-    """Seconds that launches take one after the other, the best of many runs of about 2 ms."""
+def _in_turns(device: Any, timed: _Timed, seconds: float) -> dict[Any, tuple[float, float]]:
+    """The work of each, and its seconds: the best of at least `_TURNS` runs of about 2 ms."""
 
-    def once(count: int) -> float:
+    def once(launches: list[Any], count: int) -> float:
         begin = time.perf_counter()
         device.run(launches * count)
         device.finish()
         return (time.perf_counter() - begin) / count
 
-    once(1)
-    count = max(1, min(64, int(2e-3 / once(1))))
-    return _least(lambda: once(count), seconds)
-
-
-def _least(once: Callable[[], float], seconds: float) -> float:
-    end, best = time.perf_counter() + seconds, once()
-    while time.perf_counter() < end:
-        best = min(best, once())
-    return best
+    counts = {}
+    for name, (launches, _) in timed.items():
+        once(launches, 1)
+        counts[name] = max(1, min(64, int(2e-3 / once(launches, 1))))
+    end = time.perf_counter() + seconds
+    least = {name: once(launches, counts[name]) for name, (launches, _) in timed.items()}
+    turns = 1
+    while turns < _TURNS or time.perf_counter() < end:
+        for name, (launches, _) in timed.items():
+            least[name] = min(least[name], once(launches, counts[name]))
+        turns += 1
+    return {name: (work, least[name]) for name, (_, work) in timed.items()}
 
 
 def round_trip_ns(seconds: float = 0.3) -> float | None:

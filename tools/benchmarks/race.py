@@ -67,7 +67,7 @@ def _ours(workers: dict[str, Worker]) -> list[str]:
 
 
 def kernels(
-    workers: dict[str, Worker], cases: list[Case], pace: Pace, ceilings: dict[str, Any], say: Say
+    workers: dict[str, Worker], cases: list[Case], pace: Pace, threads: int, say: Say
 ) -> list[dict[str, Any]]:
     """A row per kernel: times, ratios, and how near the ceiling we are."""
     rows = []
@@ -76,35 +76,35 @@ def kernels(
         row = {"case": case.name, "family": case.family, "rounds": times, "missing": missing}
         row |= ratios.summarize(times, _ours(workers))
         row |= {"flops": case.flops, "moved": case.moved, "exps": case.exps}
-        rows.append(with_ceiling(row | _launches(workers, case, pace), ceilings))
+        found = {"missing": "tinygrad_cl did not run"}
+        if "tinygrad_cl" in workers:
+            question = {"do": "launches", "case": case.name, "threads": threads}
+            found = workers["tinygrad_cl"].ask(**question, seconds=pace.seconds)
+        rows.append(with_ceiling(row, found))
         say(f"  {case.name}: " + _times(row))
     return rows
 
 
-def _launches(workers: dict[str, Worker], case: Case, pace: Pace) -> dict[str, Any]:
-    """`launches_ms` and `launches` of tinygrad_cl: its kernels without Python, and their number."""
-    if "tinygrad_cl" not in workers:
-        return {}
-    question = {"do": "launches", "case": case.name, "seconds": pace.seconds}
-    found = workers["tinygrad_cl"].ask(**question)
-    return {} if "missing" in found else {"launches_ms": found["ms"], "launches": found["count"]}
+def with_ceiling(row: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """The row with what was measured of its launches beside the machine's ceilings.
 
+    Args:
+        row: with `ms` of whole calls by library, `flops`, `moved` and `exps`.
+        found: what the worker's `launches` returned.
 
-def with_ceiling(row: dict[str, Any], ceilings: dict[str, Any]) -> dict[str, Any]:
-    """The row with its `ceiling_ms` and the shares of it, `of_ceiling`.
-
-    The shares are those of whole calls by library, and "launches": of our kernels alone.
+    Returns:
+        The row with `launches`, their number; `launches_ms`, `ceiling_ms`, and shares of the
+        ceiling in `of_ceiling`, of whole calls by library and, as "launches", of our kernels alone.
+        Where nothing was measured, only `ceiling_ms`, None, and `of_ceiling`, empty.
     """
-    if "streams" not in ceilings:
+    if "missing" in found:
         return row | {"ceiling_ms": None, "of_ceiling": {}}
-    streams = {int(size): rate for size, rate in ceilings["streams"].items()}
-    stream = ratios.stream_at(streams, row["moved"])
-    exps = row.get("exps", 0), ceilings.get("gexp_all", 1.0)
-    least = ratios.ceiling_ms(row["flops"], row["moved"], ceilings["gflops_all"], stream, *exps)
+    exps = row["exps"], found.get("gexp", 1.0)
+    least = ratios.ceiling_ms(row["flops"], row["moved"], found["gflops"], found["stream"], *exps)
     shares = {name: least / ms for name, ms in row["ms"].items()}
-    if "launches_ms" in row:
-        shares["launches"] = least / row["launches_ms"]
-    return row | {"ceiling_ms": least, "of_ceiling": shares}
+    shares["launches"] = least / found["ms"]
+    measured = {"launches_ms": found["ms"], "launches": found["count"], "ceiling_ms": least}
+    return row | measured | {"of_ceiling": shares}
 
 
 def _times(row: dict[str, Any]) -> str:

@@ -64,16 +64,16 @@ def kernels(rows: list[dict[str, Any]], libraries: list[str]) -> list[str]:
 
 
 def share_of_ceiling(row: dict[str, Any]) -> float | None:
-    """Of our launches alone where they were measured, else of the whole call."""
-    shares = row["of_ceiling"]
-    return shares.get("launches", shares.get("tinygrad_cl"))
+    """Of our launches alone."""
+    share: float | None = row["of_ceiling"].get("launches")
+    return share
 
 
 def badness(row: dict[str, Any]) -> float:
     """How far a kernel is from its target, or from the best peer: 1 is just good enough.
 
     Example:
-        >>> badness({"of_ceiling": {"tinygrad_cl": 0.17}, "best": {}})
+        >>> badness({"of_ceiling": {"launches": 0.17}, "best": {}})
         0.2
     """
     found = [one["ratio"] for name, one in row["best"].items() if name == "tinygrad_cl"]

@@ -88,10 +88,10 @@ class Service:
         step.wait()
         return step
 
-    def launches(self, case: str, seconds: float) -> dict[str, Any]:
+    def launches(self, case: str, threads: int, seconds: float) -> dict[str, Any]:
         """Milliseconds of the launches of a kernel's plan, without the Python that leads to them.
 
-        Measured like the ceilings, so that one may be held against the other.
+        Also their number, and the machine's ceilings at that time (`ceilings.beside`).
         """
         import tinygrad_cl as tg
         from benchmarks import ceilings
@@ -113,8 +113,9 @@ class Service:
             step.wait()
         finally:
             del device.run
-        ms = ceilings.best_seconds(device, launched, seconds) * 1e3
-        return {"ms": ms, "count": len(launched)}
+        work = kernels.CASES[case]
+        found = ceilings.beside(launched, work.moved, work.exps > 0, threads, 2 * seconds)
+        return {"count": len(launched), **found}
 
     def step(self, net: str, batch: int, seconds: float, each: bool = False) -> dict[str, Any]:
         """Milliseconds of a training step, and the losses of the first ones."""
