@@ -10,7 +10,8 @@
  *
  * Macros
  *   TAG, ACC, IN_T, OUT_T   see dense_tile.cl; OUT_T is ACC
- *   PLAIN        1: there is one tap, stride 1 and no padding: x is read where it lies
+ *   PLAIN        1: there is one tap and no padding: x is read where it lies
+ *   FLIPPED      1: x and g have changed places, and the sums are stored transposed
  * Tunables
  *   ROWS, COLS   register tile: weights, vectors of result channels
  *   IMAGE, TABLE, DENSE, SUMS   elements of private memory: packed image, offsets (pairs), panel, sums
@@ -18,6 +19,9 @@
 #include "conv_image.cl"
 #ifndef PLAIN
 #define PLAIN 0
+#endif
+#ifndef FLIPPED
+#define FLIPPED 0
 #endif
 #ifndef ROWS
 #define ROWS 8
@@ -58,10 +62,10 @@ FUNCTION void NAME(turn)(ACC *to, __global const IN_T *g, size_t at, size_t end,
     }
 }
 
-/* A register tile: what ROWS weights meet, in `lines` lines of `columns` numbers of each image, times the panel; added
- * to sums if `more`. */
+/* A register tile: what ROWS weights meet, in `lines` lines of `columns` numbers, `step` apart, of each image, times the
+ * panel; added to sums if `more`. */
 FUNCTION void NAME(tile)(ACC *sums, int more, const ACC *panel, const ROW_POINTER *rows, int images,
-                         size_t image_size, int lines, int columns, int pitch)
+                         size_t image_size, int lines, int columns, int pitch, size_t step)
 {
     ROW_POINTER row[ROWS];
     UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
@@ -75,7 +79,7 @@ FUNCTION void NAME(tile)(ACC *sums, int more, const ACC *panel, const ROW_POINTE
     for (int m = 0; m < images; m++)
         for (int i = 0; i < lines; i++) {
             const size_t first = m * image_size + (size_t)i * pitch;
-            for (size_t at = first; at < first + columns; at++, panel += WIDTH) {
+            for (size_t at = first; at < first + columns * step; at += step, panel += WIDTH) {
                 V x[COLS];
                 UNROLLED(COLS) for (int v = 0; v < COLS; v++)
                     x[v] = VLOAD(panel + v * VEC);
@@ -90,6 +94,14 @@ FUNCTION void NAME(tile)(ACC *sums, int more, const ACC *panel, const ROW_POINTE
         VSTORE(acc[i], sums + i * VEC);
 }
 
+#if FLIPPED
+/* Writes `channels` (at most VEC) of each weight's sums to rows that lie row_size apart. */
+FUNCTION void NAME(finish)(__global OUT_T *out, size_t at, size_t row_size, const ACC *sums, int channels, int depth)
+{
+    for (int k = 0; k < depth; k++)
+        CAT(STOREP_, OUT_T)(VLOAD(sums + k * WIDTH), out, at + k * row_size, channels);
+}
+#else
 /* Writes the sums of `channels` (at most VEC) result channels, WIDTH apart for neighboring weights, to rows that lie
  * row_size apart. */
 FUNCTION void NAME(finish)(__global OUT_T *out, size_t at, size_t row_size, const ACC *sums, int channels, int depth)
@@ -105,6 +117,7 @@ FUNCTION void NAME(finish)(__global OUT_T *out, size_t at, size_t row_size, cons
                 CAT(STOREP_, OUT_T)(t[i], out, at + i * row_size + k, n);
     }
 }
+#endif
 
 VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, __global const IN_T *g, GEOMETRY)
 {
@@ -120,8 +133,9 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
     const int taps = TAPS(offsets)(table, block_sources, 0, 0, kernel_h, kernel_w, dilation_h, dilation_w, stride_h,
                                    stride_w, padding_h, padding_w, 0, 0, phases_w, rows_in, pitch, plane, 0);
 #endif
-    const size_t pixels = (size_t)out_height * out_width;
-    const size_t x_end = (size_t)images * groups * sources * height * width;
+    const size_t pixels = (size_t)out_height * out_width, area = (size_t)height * width;
+    const size_t x_end = images * groups * sources * area;
+    const int line = PLAIN ? stride_h * width : pitch, step = PLAIN ? stride_w : 1;
     const size_t g_end = (size_t)images * groups * results * pixels;
     const int chunks = (images + chunk - 1) / chunk;
     const int across = (sources + block_sources - 1) / block_sources;
@@ -138,8 +152,8 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
         for (int n0 = begin; n0 < end; n0 += block_images)
             for (int y0 = 0; y0 < out_height; y0 += block_rows, more = 1) {
                 const int images_here = min(block_images, end - n0), rows = min(block_rows, out_height - y0);
-                const size_t image_size = PLAIN ? groups * sources * pixels : (size_t)count * plane;
-                const int joined = PLAIN || pitch == out_width;
+                const size_t image_size = PLAIN ? groups * sources * area : (size_t)count * plane;
+                const int joined = step == 1 && line == out_width;
                 for (int m = 0; m < images_here; m++) {
                     const size_t channel = ((n0 + m) * groups + group) * results;
 #if !PLAIN
@@ -158,19 +172,20 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
                         ROW_POINTER row[ROWS];
                         for (int r = 0; r < ROWS; r++)
 #if PLAIN
-                            row[r] = x + ((n0 * groups + group) * sources + c0 + min(k + r, depth - 1)) * pixels
-                                     + (size_t)y0 * out_width;
+                            row[r] = x + ((n0 * groups + group) * sources + c0 + min(k + r, depth - 1)) * area
+                                     + (size_t)y0 * line;
 #else
                             row[r] = image + table[min(k + r, depth - 1)].x;
 #endif
                         NAME(tile)(sums + ((o - o0) / WIDTH * deep + k) * WIDTH, more,
                                    panel + (o - o0) / WIDTH * run * WIDTH, row, images_here, image_size,
-                                   joined ? 1 : rows, joined ? rows * out_width : out_width, pitch);
+                                   joined ? 1 : rows, joined ? rows * out_width : out_width, line, step);
                     }
             }
-        const size_t row_size = (size_t)sources * taps;
+        const size_t first = (part * groups + group) * results * sources * taps;
+        const size_t row_size = FLIPPED ? results : sources * taps;
         for (int o = o0; o < o1; o += VEC)
-            NAME(finish)(out, ((part * groups + group) * results + o) * row_size + (size_t)c0 * taps, row_size,
+            NAME(finish)(out, first + (FLIPPED ? c0 * row_size + o : o * row_size + c0 * taps), row_size,
                          sums + (o - o0) / WIDTH * deep * WIDTH + (o - o0) % WIDTH, min(VEC, o1 - o), depth);
     }
 }

@@ -34,8 +34,9 @@
 #define V CAT(V_, TAG)
 #define LARGER(a, b) ((a) > (b) ? (a) : (b))
 #define BLOCK 16 /* registers added up before they join the whole sum */
-#define EACH_REGISTER for (size_t j = lane * VEC; j < columns; j += LANES * VEC)
-#define READ(j) CAT(LOADP_, T_)(row, j, n)
+#define CHAINS (VEC > 1 ? 4 : 1) /* maxima that do not wait for one another */
+#define EACH_CHAIN __attribute__((opencl_unroll_hint(CHAINS))) for (int u = 0; u < CHAINS; u++)
+#define READ(j, n) CAT(LOADR_, T_)(row, j, n)
 #define ONLY(n, value, rest) CAT(SELECT_, TAG)(LANES_BELOW(n), value, rest)
 #if LANES > 1
 #define ACROSS(value, FOLD)                                                \
@@ -54,11 +55,22 @@
 #define ACROSS(value, FOLD)
 #endif
 
-#if KEPT
-#define HELD(j) ((j) < KEPT * VEC ? kept[(j) / VEC] : exp(READ(j) - top))
+#if SHARES && KEPT
+#define HOLD(j, value)          \
+    if ((j) < KEPT * VEC)       \
+        kept[(j) / VEC] = value;
+#define HELD(j, n) ((j) < KEPT * VEC ? kept[(j) / VEC] : exp(READ(j, n) - top))
 #else
-#define HELD(j) exp(READ(j) - top)
+#define HOLD(j, value)
+#define HELD(j, n) exp(READ(j, n) - top)
 #endif
+#define HIT(j) as_mask((V_b)(LANE_NUMBERS) == (int)(label - (long)(j)))
+#define SHARE(j, n) NAME(less_one)(HELD(j, n) / sum, HIT(j))
+
+static inline V NAME(less_one)(const V share, const V_b hit)
+{
+    return CAT(SELECT_, TAG)(hit, share - 1, share);
+}
 
 VECTOR_KERNEL __kernel void KERNEL(
 #if SHARES
@@ -94,27 +106,39 @@ VECTOR_KERNEL __kernel void KERNEL(
             const int known = label >= 0 && label < classes && label != ignore;
             if (!known && label != ignore)
                 REPORT_INDEX(flags, code, label, classes);
-            V tops = (V)(-INFINITY);
-            EACH_REGISTER {
-                const int n = (int)(columns - j < VEC ? columns - j : VEC);
-                const V value = ONLY(n, READ(j), tops);
-                tops = LARGER(value, tops);
+            V tops[CHAINS];
+            for (int u = 0; u < CHAINS; u++)
+                tops[u] = (V)(-INFINITY);
+            size_t j = lane * VEC;
+            for (; j + CHAINS * VEC <= columns; j += LANES * CHAINS * VEC)
+                EACH_CHAIN {
+                    const V value = READ(j + u * VEC, VEC);
+                    tops[u] = LARGER(value, tops[u]);
+                }
+            for (; j < columns; j += LANES * VEC) {
+                const int n = (int)min((size_t)VEC, columns - j);
+                const V value = ONLY(n, READ(j, n), tops[0]);
+                tops[0] = LARGER(value, tops[0]);
             }
-            SCALAR top = CAT(HFOLD_max_, TAG)(tops);
+            for (int u = 1; u < CHAINS; u++)
+                tops[0] = LARGER(tops[0], tops[u]);
+            SCALAR top = CAT(HFOLD_max_, TAG)(tops[0]);
             ACROSS(top, LARGER);
             V whole = (V)(0), part = (V)(0);
-            EACH_REGISTER {
-                const int n = (int)(columns - j < VEC ? columns - j : VEC);
-                const V value = ONLY(n, exp(READ(j) - top), (V)(0));
+            for (j = lane * VEC; j + VEC <= columns; j += LANES * VEC) {
+                const V value = exp(READ(j, VEC) - top);
                 part += value;
-#if SHARES && KEPT
-                if (j < KEPT * VEC)
-                    kept[j / VEC] = value;
-#endif
+                HOLD(j, value);
                 if (j / VEC % BLOCK == BLOCK - 1) {
                     whole += part;
                     part = (V)(0);
                 }
+            }
+            if (j < columns) {
+                const int n = (int)(columns - j);
+                const V value = ONLY(n, exp(READ(j, n) - top), (V)(0));
+                part += value;
+                HOLD(j, value);
             }
             SCALAR sum = CAT(HFOLD_sum_, TAG)(whole + part);
             ACROSS(sum, FOLD_SUM);
@@ -125,15 +149,19 @@ VECTOR_KERNEL __kernel void KERNEL(
             }
 #endif
 #if SHARES
-            EACH_REGISTER {
-                const int n = (int)(columns - j < VEC ? columns - j : VEC);
-                V value = (V)(0);
-                if (known) {
-                    const V_b hit = as_mask((V_b)(LANE_NUMBERS) == (int)(label - (long)j));
-                    value = HELD(j) / sum;
-                    value = CAT(SELECT_, TAG)(hit, value - 1, value);
+            if (known) {
+                for (j = lane * VEC; j + VEC <= columns; j += LANES * VEC) {
+                    const V value = SHARE(j, VEC);
+                    EPILOGUE(value, block + r, j, VEC);
                 }
-                EPILOGUE(value, block + r, j, n);
+                if (j < columns) {
+                    const V value = SHARE(j, (int)(columns - j));
+                    EPILOGUE(value, block + r, j, (int)(columns - j));
+                }
+            } else {
+                for (j = lane * VEC; j < columns; j += LANES * VEC) {
+                    EPILOGUE((V)(0), block + r, j, (int)min((size_t)VEC, columns - j));
+                }
             }
 #endif
         }

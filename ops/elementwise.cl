@@ -5,8 +5,8 @@
  * Holes (written by the generator)
  *   PARAMS          the body's parameters, each after a comma
  *   BODY(row..., j, n)  computes and stores n elements (1..VEC) that start at column j of the row
- *   ROWS            defined if the domain has outer dims: each row is unraveled into indices
- *   UNRAVEL(row)    declares those indices; NEXT_ROW steps to the next row
+ *   ROW, RUN        defined if the domain has outer dims: the index of the last of them, and its size
+ *   UNRAVEL(row)    declares the indices of the outer dims; NEXT_RUN steps all but the last
  *   SELECT_SEGMENT  defined if one launch serves several buffers: picks the pointers of this work-group, lowers
  *                   `group` to its number inside the segment, and sets `cols`
  *   BODY_CALL(j, n) the body applied to the indices and parameters
@@ -14,7 +14,7 @@
  * Tunables
  *   LANES           work-items that share a chunk, side by side (1 on a CPU)
  *
- * Sizes: cols (elements of a row), rows, chunk (rows of a work-group; columns if there are no ROWS).
+ * Sizes: cols (elements of a row), rows, chunk (rows of a work-group; columns if there is no ROW).
  */
 #ifndef PARAMS
 #define PARAMS , __global const float *p0, __global float *q0
@@ -37,19 +37,23 @@ VECTOR_KERNEL __kernel void KERNEL(const long rows, const long columns, const lo
 #ifdef SELECT_SEGMENT
     SELECT_SEGMENT
 #endif
-#ifdef ROWS
+#ifdef ROW
     const size_t last_row = min((size_t)rows, (group + 1) * chunk);
     size_t row = group * chunk;
     UNRAVEL(row)
-    for (; row < last_row; row++) {
-        size_t j = lane * VEC;
-        for (; j + VEC <= cols; j += LANES * VEC) {
-            BODY_CALL(j, VEC);
+    while (row < last_row) {
+        const size_t stop = min((size_t)RUN, ROW + (last_row - row));
+        for (row += stop - ROW; ROW < stop; ROW++) {
+            size_t j = lane * VEC;
+            for (; j + VEC <= cols; j += LANES * VEC) {
+                BODY_CALL(j, VEC);
+            }
+            if (j < cols) {
+                BODY_CALL(j, (int)(cols - j));
+            }
         }
-        if (j < cols) {
-            BODY_CALL(j, (int)(cols - j));
-        }
-        NEXT_ROW
+        ROW = 0;
+        NEXT_RUN
     }
 #else
     const size_t end = min(cols, (group + 1) * chunk);

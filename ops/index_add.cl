@@ -1,6 +1,6 @@
-/* index_add.cl: adds elements or whole rows where an index says (scatter_add, index_add, scatter_fold).
+/* index_add.cl: adds elements or rows where an index says (scatter_add, index_add, scatter_fold).
  *
- * Twins: tinygrad_cl/primitives/index.py, tinygrad_cl/functional/index.py.
+ * Twins: tinygrad_cl/primitives/index.py, tinygrad_cl/functional/index.py; index_sum.cl (wide rows on a CPU).
  *
  * out = x is (outer, size, inner), src is (outer, count, inner). Each work-item owns a slab of columns and a range of
  * rows of some outer positions: it walks through the whole index and adds what falls there, in the order of the index.

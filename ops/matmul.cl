@@ -20,6 +20,9 @@
  *   FLIPPED       1: the product is stored transposed: A and B are the transposed operands of what is asked for
  *                 (VEC is a multiple of ROWS)
  *   TAIL          1: the last tile of columns may have no more than VEC, and then takes less time
+ *   SPARSE        columns are the pixels of a map whose rows have `line`, and those are every second pixel of every
+ *                 second row of an image of height x width: READ: that is what B is; WRITTEN: that is the output, with
+ *                 zeros between (DIRECT = TRANSPOSED = FLIPPED = 0 for either)
  * Tunables
  *   ROWS, COLS    register tile, in rows and vectors; ROWS * COLS + COLS registers
  *   KC            depth of the panel, a multiple of VEC
@@ -48,6 +51,11 @@
 #ifndef TAIL
 #define TAIL 0
 #endif
+#define READ 1
+#define WRITTEN 2
+#ifndef SPARSE
+#define SPARSE 0
+#endif
 #ifndef ROWS
 #define ROWS 8
 #define COLS 2
@@ -61,7 +69,10 @@
 #define ABREAST 1
 #endif
 #ifndef EPILOGUE
-#if FLIPPED
+#if SPARSE == WRITTEN
+#define EPILOGUE(value, batch, row, column, n) \
+    CAT(STOREP_, OUT_T)(value, out, ((batch) * M + (row)) * height * width + (column), n)
+#elif FLIPPED
 #define EPILOGUE(value, batch, row, column, n) \
     CAT(STOREP_, OUT_T)(value, out, ((batch) * N + (row)) * M + (column), n)
 #else
@@ -75,6 +86,11 @@
 #endif
 
 #define WIDTH (COLS * VEC)
+#if SPARSE
+#define SPARSE_PARAMS , const int line, const int height, const int width
+#else
+#define SPARSE_PARAMS
+#endif
 
 #ifndef MATMUL_PANEL
 #define MATMUL_PANEL KERNEL
@@ -135,6 +151,33 @@ FUNCTION void PANELS(pack)(ACC *panel, __global const IN_T *b, size_t first, siz
         }
 }
 #endif
+#endif
+
+#if SPARSE == READ
+#if VEC == 16
+#define VSTORE_HALF(value, p) vstore8(value, 0, p)
+#elif VEC == 8
+#define VSTORE_HALF(value, p) vstore4(value, 0, p)
+#else
+#define VSTORE_HALF(value, p) vstore2(value, 0, p)
+#endif
+/* Packs a panel of every second pixel of every second row, from pixel n0 of the map on: stretches of a row, each of
+ * which overwrites what the one before it took too many. */
+FUNCTION void NAME(pack_sparse)(ACC *panel, __global const IN_T *b, size_t first, size_t b_k, size_t end, int depth,
+                                int n0, int columns, int line, int width)
+{
+    int at[WIDTH], to[WIDTH], count = 0;
+    for (int n = 0; n < min(columns, WIDTH); n += min(line - (n0 + n) % line, VEC / 2)) {
+        at[count] = 2 * ((n0 + n) / line * width + (n0 + n) % line);
+        to[count++] = n;
+    }
+    const int inside = first + (depth - 1) * b_k + at[count - 1] + VEC <= end;
+    for (int k = 0; k < depth; k++, first += b_k, panel += WIDTH)
+        for (int i = 0; i < count; i++) {
+            const size_t from = first + at[i];
+            VSTORE_HALF((inside ? CAT(LOADP_, IN_T)(b, from, VEC) : NAME(load)(b, from, end)).even, panel + to[i]);
+        }
+}
 #endif
 
 #if PACK_A
@@ -216,6 +259,28 @@ FUNCTION void NAME(turn)(ACC *block, const ACC *from)
             EPILOGUE(value, i0, i1, j, n);                                                                  \
         }                                                                                                   \
     }
+#elif SPARSE == WRITTEN
+#define KEPT ROWS
+/* Hands rows m to end of the tile to the epilogue: half a register of pixels makes one, and one of zeros in the row
+ * below. */
+#define EMIT(from, m, end)                                                                                  \
+    for (int q = 0, pixels; q < min(WIDTH, N - n0); q += pixels) {                                          \
+        const int y = 2 * ((n0 + q) / line), x = 2 * ((n0 + q) % line);                                     \
+        pixels = min(min(line - x / 2, VEC / 2), WIDTH - q);                                                \
+        const int n = min(2 * pixels, width - x);                                                           \
+        for (int row = m; row < end; row++) {                                                               \
+            const size_t i0 = batch, i1 = row;                                                              \
+            size_t j = (size_t)y * width + x;                                                               \
+            V value = (V)(0);                                                                               \
+            value.even = VLOAD((from) + (row - (m)) * WIDTH + q).lo;                                        \
+            EPILOGUE(value, i0, i1, j, n);                                                                  \
+            if (y + 1 < height) {                                                                           \
+                value = (V)(0);                                                                             \
+                j += width;                                                                                 \
+                EPILOGUE(value, i0, i1, j, n);                                                              \
+            }                                                                                               \
+        }                                                                                                   \
+    }
 #else
 #define KEPT ROWS
 /* Hands rows m to end of the tile to the epilogue. */
@@ -234,10 +299,11 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *a, 
                                    const long a_first, const long a_0, const long a_1, const long a_2, const long a_m,
                                    const long a_k, const long b_first, const long b_0, const long b_1, const long b_2,
                                    const long b_k, const long b_n, const long b_end, const int chunk, const int wide,
-                                   const int per, const int slices, const int split, const int direct EPILOGUE_PARAMS)
+                                   const int per, const int slices, const int split,
+                                   const int direct SPARSE_PARAMS EPILOGUE_PARAMS)
 {
-    PRIVATE(ACC, panel, KC * WIDTH);
-    PRIVATE(ACC, sums, (DEEP ? CHUNK * ABREAST : KEPT) * WIDTH);
+    PRIVATE(ACC, panel, KC * WIDTH + (SPARSE ? VEC : 0));
+    PRIVATE(ACC, sums, (DEEP ? CHUNK * ABREAST : KEPT) * WIDTH + (SPARSE ? VEC : 0));
 #if PACK_A
     PRIVATE(ACC, packed, CHUNK / ROWS * PITCH);
 #endif
@@ -262,13 +328,17 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *a, 
             NAME(pack_rows)(packed, a, left + m0 * a_m + k0 * a_k, a_m, a_k, m1 - m0, depth);
 #endif
             for (int n0 = first; n0 < end; n0 += WIDTH) {
-                const size_t corner = right + n0 * b_n + k0 * b_k;
+                const size_t corner = right + (SPARSE == READ ? 0 : n0 * b_n) + k0 * b_k;
 #if DIRECT
                 const int here = direct && corner + (depth - 1) * b_k + WIDTH <= b_end;
                 if (!here)
 #endif
                     if (DEEP || wide > 1 || task / down != held)
+#if SPARSE == READ
+                        NAME(pack_sparse)(panel, b, corner, b_k, b_end, depth, n0, N - n0, line, width);
+#else
                         PANELS(pack)(panel, b, corner, b_k, b_n, b_end, depth, N - n0);
+#endif
                 held = task / down;
 #if DEEP
                 /* The panel of the next tile, or of the first one at the next depth, is asked for meanwhile. */

@@ -97,11 +97,18 @@ static inline V NAME(tap)(__global const IN_T *left, __global const IN_T *right,
         odd |= (tap) != (tap);                                    \
     } while (0)
 #else
-#define KEEP(acc, where, odd, tap, here, missing)     \
-    do {                                              \
-        acc = !((tap) <= acc) & ~odd ? (tap) : acc;   \
-        odd |= (tap) != (tap);                        \
+#define KEEP(acc, where, odd, tap, here, missing)      \
+    do {                                               \
+        odd |= !((tap) <= acc) & !((tap) > acc);       \
+        acc = (tap) > acc ? (tap) : acc;               \
     } while (0)
+#endif
+
+/* Without places a NaN only shows in `odd`, so that a maximum is one instruction; then it becomes the maximum. */
+#if AVERAGE || PLACES
+#define SETTLED(acc, odd) (acc)
+#else
+#define SETTLED(acc, odd) ((odd) ? (V)(LOWEST) - (V)(LOWEST) : (acc))
 #endif
 
 /* The maxima of one row of the windows, and in which column each lies first; `start`: where the windows begin. */
@@ -125,7 +132,7 @@ static inline V NAME(along)(P *place, __global const IN_T *left, __global const 
         KEEP(acc, column, odd, tap, (P)(j), (P)(0));
     }
     *place = column;
-    return acc;
+    return SETTLED(acc, odd);
 }
 
 /* A register of windows from row `begin` to row `end`. In row h its elements begin at x[at + h * width], and those of
@@ -165,7 +172,7 @@ static inline void NAME(down)(__global SCALAR *maxima, __global uchar *places, _
             KEEP(acc, where, odd, best[i * DILATION_H], place[i * DILATION_H] + (P)(i * KERNEL_W),
                  PADDED ? where < 0 : (P)(0));
 #if VALUES
-        VSTORE(AVERAGE ? acc / (V)(divisor) : acc, maxima);
+        VSTORE(AVERAGE ? acc / (V)(divisor) : SETTLED(acc, odd), maxima);
 #endif
 #if PLACES
         VSTORE(WIDE(convert_uchar)(where < 0 ? (P)(NONE) : where), places);
@@ -256,6 +263,7 @@ VECTOR_KERNEL __kernel void KERNEL(
 #undef VLOAD
 #undef VSTORE
 #undef KEEP
+#undef SETTLED
 #undef SPAN_H
 #undef SPAN_W
 #undef REACH

@@ -2,8 +2,9 @@
  *
  * Twins: tinygrad_cl/primitives/pool.py, tinygrad_cl/functional/pool.py.
  *
- * A work-item takes a run of output rows. A row is folded from two rows of x in registers; rows gather end to end in
- * `stage` until dense vectors of them can be handed to the epilogue, if they are not dense from the start.
+ * A work-item takes a run of output rows. A row is folded from two rows of x in registers (which may touch what lies
+ * behind x, as vector loads may); rows gather end to end in `stage` until dense vectors of them can be handed to the
+ * epilogue, if they are not dense from the start.
  *
  * Macros
  *   TAG, SCALAR    register tag and type of one lane: f32 float, f64 double, i32 int, i64 long, u8 uchar
@@ -49,22 +50,16 @@
 #define FINISH(value) (value)
 #endif
 
-/* The windows over x[at] and x[at + width]; if `both`, the right half of the register lies `ahead` elements further.
- * Elements at `limit` and beyond are not read. */
-static inline V NAME(windows)(__global const IN_T *x, size_t at, size_t width, size_t limit, const int both,
-                              size_t ahead)
+/* The windows over x[at] and x[at + width]; if `both`, the right half of the register lies `ahead` elements further. */
+static inline V NAME(windows)(__global const IN_T *x, size_t at, size_t width, const int both, size_t ahead)
 {
-    const size_t below = at + width, right = at + ahead, last = below + ahead;
-    const int near = (both ? last : below) + VEC > limit; /* the end of x */
-    const V a = CAT(LOADP_, IN_T)(x, at, near ? (int)min((size_t)VEC, limit - at) : VEC);
-    const V c = CAT(LOADP_, IN_T)(x, below, near ? (int)min((size_t)VEC, limit - below) : VEC);
+    const V a = CAT(LOADP_, IN_T)(x, at, VEC), c = CAT(LOADP_, IN_T)(x, at + width, VEC);
     const V left = FOLD(a, c);
     V even = left, odd = left;
     even.lo = left.even;
     odd.lo = left.odd;
     if (both) {
-        const V b = CAT(LOADP_, IN_T)(x, right, near ? (int)min((size_t)VEC, limit - right) : VEC);
-        const V d = CAT(LOADP_, IN_T)(x, last, near ? (int)min((size_t)VEC, limit - last) : VEC);
+        const V b = CAT(LOADP_, IN_T)(x, at + ahead, VEC), d = CAT(LOADP_, IN_T)(x, at + width + ahead, VEC);
         const V other = FOLD(b, d);
         even.hi = other.even;
         odd.hi = other.odd;
@@ -80,7 +75,7 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
     SCALAR stage[2 * ROOM + 2 * VEC];
     int filled = 0;
 #endif
-    const size_t rows = (size_t)planes * out_height, limit = (size_t)planes * height * width;
+    const size_t rows = (size_t)planes * out_height;
     const size_t first = rows * get_global_id(0) / get_global_size(0);
     const size_t last = rows * (get_global_id(0) + 1) / get_global_size(0);
     size_t done = first * out_width; /* where the next results belong */
@@ -93,21 +88,21 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
 #if DENSE
         for (int ow = 0; ow < out_width; ow += VEC) {
             const int both = narrow ? count == 2 : 1;
-            const V value = FINISH(NAME(windows)(x, at + 2 * ow, width, limit, both, narrow ? 2 * width : VEC));
+            const V value = FINISH(NAME(windows)(x, at + 2 * ow, width, both, narrow ? 2 * width : VEC));
             EPILOGUE(value, done, both ? VEC : VEC / 2);
             done += both ? VEC : VEC / 2;
         }
 #else
         SCALAR *to = stage + filled;
         if (narrow) {
-            const V value = FINISH(NAME(windows)(x, at, width, limit, count == 2, 2 * width));
+            const V value = FINISH(NAME(windows)(x, at, width, count == 2, 2 * width));
             V next = value;
             next.lo = value.hi;
             VSTORE(value, to);
             VSTORE(next, to + out_width);
         } else {
             for (int ow = 0; ow < out_width; ow += VEC)
-                VSTORE(FINISH(NAME(windows)(x, at + 2 * ow, width, limit, out_width - ow > VEC / 2, VEC)), to + ow);
+                VSTORE(FINISH(NAME(windows)(x, at + 2 * ow, width, out_width - ow > VEC / 2, VEC)), to + ow);
         }
         filled += (int)count * out_width;
 #endif

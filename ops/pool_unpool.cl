@@ -4,7 +4,8 @@
  *
  * A work-item takes whole planes. Each register of windows gives two rows of the input's gradient, which gather in
  * `stage` until dense vectors of them can be handed to the epilogue. A window's cotangent goes to its first maximum
- * (a NaN beats every number), or in equal shares to all four.
+ * (a NaN beats every number), or in equal shares to all four. Loads may touch what lies behind g and x, as vector loads
+ * may.
  *
  * Macros
  *   TAG, SCALAR  register tag and type of one lane: f32 float, f64 double
@@ -82,18 +83,15 @@ static inline void NAME(windows)(SCALAR *top, int width, V g, const int both, co
     NAME(write)(top, width, share, share, share, share, both, narrow, ahead);
 }
 #else
-/* Sends the cotangents of the windows over x[at] and x[at + width]; elements at `limit` and beyond are not read. */
+/* Sends the cotangents of the windows over x[at] and x[at + width]. */
 static inline void NAME(windows)(SCALAR *top, int width, V g, const int both, const int narrow, int ahead,
-                                 __global const IN_T *x, size_t at, size_t limit)
+                                 __global const IN_T *x, size_t at)
 {
-    const size_t below = at + width, right = at + ahead, last = below + ahead;
-    const int near = (both ? last : below) + VEC > limit; /* the end of x */
-    const V a = CAT(LOADP_, IN_T)(x, at, near ? (int)min((size_t)VEC, limit - at) : VEC);
-    const V c = CAT(LOADP_, IN_T)(x, below, near ? (int)min((size_t)VEC, limit - below) : VEC);
+    const V a = CAT(LOADP_, IN_T)(x, at, VEC), c = CAT(LOADP_, IN_T)(x, at + width, VEC);
     V b = a, d = c;
     if (both) {
-        b = CAT(LOADP_, IN_T)(x, right, near ? (int)min((size_t)VEC, limit - right) : VEC);
-        d = CAT(LOADP_, IN_T)(x, last, near ? (int)min((size_t)VEC, limit - last) : VEC);
+        b = CAT(LOADP_, IN_T)(x, at + ahead, VEC);
+        d = CAT(LOADP_, IN_T)(x, at + width + ahead, VEC);
     }
     V x00, x01, x10, x11;
     x00.lo = a.even;
@@ -116,7 +114,7 @@ static inline void NAME(windows)(SCALAR *top, int width, V g, const int both, co
 #if AVERAGE
 #define GIVEN(at) divisor
 #else
-#define GIVEN(at) x, at, limit
+#define GIVEN(at) x, at
 #endif
 
 /* Hands out the full registers of `stage`, moves the rest to its start, and returns how many were handed out. */
@@ -141,7 +139,6 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *g,
     SCALAR stage[2 * ROOM + 4 * VEC];
     const size_t first = (size_t)planes * get_global_id(0) / get_global_size(0);
     const size_t last = (size_t)planes * (get_global_id(0) + 1) / get_global_size(0);
-    const size_t limit = (size_t)planes * height * width, g_limit = (size_t)planes * out_height * out_width;
     /* Planes of even height are one tall plane. */
     const int odd = height & 1, narrow = out_width <= VEC / 2;
     const size_t tall = odd ? out_height : (last - first) * out_height;
@@ -152,17 +149,14 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *g,
             rows = narrow && oh + 1 < tall ? 2 : 1;
             SCALAR *top = stage + filled;
             if (narrow) {
-                V cotangent = CAT(LOADP_, IN_T)(g, g_at, (int)min((size_t)VEC, g_limit - g_at));
-                if (rows == 2) {
-                    const size_t next = g_at + out_width;
-                    cotangent.hi = CAT(LOADP_, IN_T)(g, next, (int)min((size_t)VEC, g_limit - next)).lo;
-                }
+                V cotangent = CAT(LOADP_, IN_T)(g, g_at, VEC);
+                if (rows == 2)
+                    cotangent.hi = CAT(LOADP_, IN_T)(g, g_at + out_width, VEC).lo;
                 NAME(windows)(top, width, cotangent, rows == 2, 1, 2 * width, GIVEN(at));
             } else {
                 /* From the right, so that what a register writes beyond its row is overwritten. */
                 for (int ow = (out_width - 1) / VEC * VEC; ow >= 0; ow -= VEC) {
-                    const size_t next = g_at + ow;
-                    const V cotangent = CAT(LOADP_, IN_T)(g, next, (int)min((size_t)VEC, g_limit - next));
+                    const V cotangent = CAT(LOADP_, IN_T)(g, g_at + ow, VEC);
                     const int both = out_width - ow > VEC / 2;
                     NAME(windows)(top + 2 * ow, width, cotangent, both, 0, VEC, GIVEN(at + 2 * ow));
                 }

@@ -6,10 +6,11 @@
  * is number m = counter + i of a stream. Four uniform numbers share a block: number m takes word m % 4 of the block of
  * the 128-bit counter m / 4 + 2^64. A normal number is made of the first two words of the block of the counter m. It
  * comes after prelude.cl and does not depend on VEC: functions are overloaded over the widths of `index`. Kernels that
- * go through the numbers in order keep what is left of a block in a `philox_run` (PHILOX_DRAWN).
+ * go through the numbers in order keep what is left of a block in a `philox_run` (PHILOX_DRAWN, whose index counts up
+ * from lane to lane).
  */
 #define PHILOX_UNIFORM(index, key, counter) philox_scattered((index) + (counter), key)
-#define PHILOX_DRAWN(run, index, key, counter) philox_drawn(run, index, key, counter)
+#define PHILOX_DRAWN(run, index, key, counter) WIDE(philox_drawn)(run, (index).s0 + (counter).s0, (key).s0)
 #define PHILOX_NORMAL(index, key, counter) philox_normal(index, key, counter)
 
 #define PHILOX_M0 0xD2511F53ul
@@ -64,16 +65,12 @@
         return sqrt(-2.0f * log(u)) * cospi(2.0f * v);                                                         \
     }
 
-/* Consecutive numbers, of which 16 blocks at a time are kept. */
-#define DEFINE_DRAWN(N, ...)                                                                                   \
-    OVERLOAD float##N philox_drawn(philox_run *run, long##N index, long##N key, long##N counter)               \
+/* N numbers from `first` on, of which 16 blocks at a time are kept. */
+#define DEFINE_DRAWN(N)                                                                                        \
+    static inline float##N philox_drawn##N(philox_run *run, const ulong first, const ulong key)                \
     {                                                                                                          \
-        const long##N number = index + counter;                                                                \
-        const ulong first = number.s0;                                                                         \
-        if (any(number - number.s0 != (long##N)(__VA_ARGS__)))                                                 \
-            return philox_scattered(number, key);                                                              \
         if (!run->count || first - run->first > (ulong)(run->count - N))                                       \
-            philox_draw(run, first, key.s0);                                                                   \
+            philox_draw(run, first, key);                                                                      \
         return philox_fraction(vload##N(0, run->words + (first - run->first)));                                \
     }
 
@@ -110,6 +107,6 @@ DEFINE_PHILOX()
 DEFINE_PHILOX(4)
 DEFINE_PHILOX(8)
 DEFINE_PHILOX(16)
-DEFINE_DRAWN(4, 0, 1, 2, 3)
-DEFINE_DRAWN(8, 0, 1, 2, 3, 4, 5, 6, 7)
-DEFINE_DRAWN(16, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+DEFINE_DRAWN(4)
+DEFINE_DRAWN(8)
+DEFINE_DRAWN(16)

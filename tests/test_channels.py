@@ -14,6 +14,8 @@ from tinygrad_cl.primitives import (
     channels_blocks,
     plans_channels_weight,
     plans_conv,
+    plans_depth,
+    plans_pointwise,
     plans_winograd,
 )
 from tinygrad_cl.primitives.conv_sides import Convolution
@@ -41,7 +43,8 @@ ROWS = [
 @pytest.fixture
 def only_channels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Plans that put channels side by side wherever they can."""
-    monkeypatch.setattr(plans_winograd, "refusal", lambda *given: "the test wants another form")
+    for form in (plans_depth, plans_pointwise, plans_winograd):
+        monkeypatch.setattr(form, "refusal", lambda *given: "the test wants another form")
     monkeypatch.setattr(channels_blocks, "MARGIN", 1e9)
     plans_conv._plan.cache_clear()
     yield

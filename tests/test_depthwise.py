@@ -140,6 +140,19 @@ def test_second_derivatives(device: str) -> None:
     )
 
 
+def test_one_result_of_one_group(opencl_device: str) -> None:
+    """Forward with one output channel, and the input gradient of one input channel."""
+    rows = [
+        conv((2, 40, 9, 40), (1, 40, 3, 3), (2, 1), padding=(1, 1)),
+        conv((2, 6, 30, 31), (1, 6, 3, 3), padding=(2, 2), dilation=(2, 2)),
+        conv((3, 1, 28, 28), (6, 1, 5, 5), padding=(2, 2)),
+        conv((2, 1, 23, 31), (20, 1, 5, 5), (2, 2), padding=(2, 2)),
+    ]
+    jobs = planes([given for row in rows for given in three(row, "float32", CPU)])
+    assert len(jobs) == len(rows)
+    check(jobs, opencl_device, 1e-4, 1e-3)
+
+
 def test_depthwise_layers_take_this_form_and_gpus_do_not() -> None:
     row = conv((4, 32, 28, 28), (32, 1, 3, 3), (2, 2), padding=(1, 1), groups=32)
     assert len(planes(list(three(row, "float32", CPU)))) == 3
@@ -149,7 +162,8 @@ def test_depthwise_layers_take_this_form_and_gpus_do_not() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"groups": 1}, "one group"),
+        ({"groups": 1, "outputs": 2}, "one group"),
+        ({"groups": 1, "channels": 90}, None),
         ({"images": 0}, "nothing"),
         ({"channels": 4, "outputs": 4}, "channels"),
         ({"kernel": (8, 8)}, "taps"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
-from goldens import FOLDER, GOLDENS, golden_text
+from goldens import FOLDER, GOLDENS, golden_text, lenet_step
+from structures import kernels
 
+from tinygrad_cl.compiler.gluing import legend
 from tinygrad_cl.compiler.plan import Plan
 
 
@@ -20,3 +23,16 @@ def test_generated_text_is_the_golden_text(make: Callable[[], Plan]) -> None:
 
 def test_every_golden_file_has_its_plan() -> None:
     assert {path.stem for path in FOLDER.glob("*.cl")} == {make.__name__ for make in GOLDENS}
+
+
+def test_a_plan_says_what_the_names_in_its_glued_kernels_stand_for() -> None:
+    made = lenet_step()
+    glued = [kernel for kernel in kernels(made) if kernel.glued]
+    assert [kernel.file for kernel in glued] == ["slices", "abreast"]
+    for kernel in glued:
+        words = " ".join(legend(kernel))
+        calls = kernel.text[kernel.text.index("#define PHASES") :]
+        used = set(re.findall(r"\b(p\d+|T\(\d+\))", calls))
+        assert len(used) > 20
+        assert used == set(re.findall(r"\b(p\d+|T\(\d+\)) [%sn\d-]", words))
+        assert all(f"      {line}" in str(made) for line in legend(kernel))

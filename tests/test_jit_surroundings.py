@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
+import random
 import types
 from collections.abc import Callable
 from typing import Any
@@ -159,6 +160,116 @@ def part_of_an_array() -> Made:
     return lambda x: x * tg.tensor(held[1], device=x.device), lambda k: held.fill(k)
 
 
+def number_in_an_array() -> Made:
+    held = np.ones(3, np.float32)
+    return lambda x: x * float(held[1]), lambda k: held.fill(k)
+
+
+def array_in_a_list() -> Made:
+    held = [np.ones(1)]
+    return lambda x: x * held[0].sum(), lambda k: held[0].fill(k)
+
+
+def read_only_dict() -> Made:
+    held = {"factor": 1.0}
+    shown = types.MappingProxyType(held)
+    return lambda x: x * shown["factor"], lambda k: held.update(factor=k)
+
+
+def one_of_some_closures() -> Made:
+    """Functions of one name, each with a variable of its own."""
+
+    def scaled(factors: list[float]) -> Callable[[Any], Any]:
+        return lambda x: x * factors[0]
+
+    held = [[1.0], [2.0], [3.0]]
+    functions = [scaled(factors) for factors in held]
+
+    def run(x: Any) -> Any:
+        for function in functions:
+            x = function(x)
+        return x
+
+    return run, lambda k: held[2].__setitem__(0, k)
+
+
+def functions_calling_functions() -> Made:
+    held = [1.0]
+
+    def wrapped(inner: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda x: inner(x)
+
+    function: Callable[[Any], Any] = lambda x: x * held[0]  # noqa: E731
+    for _ in range(12):
+        function = wrapped(function)
+    return function, lambda k: held.__setitem__(0, k)
+
+
+def gradient_of_a_function() -> Made:
+    held = [1.0]
+    made = tg.func.grad(lambda x: (x * x * held[0]).sum())
+    return lambda x: made(x), lambda k: held.__setitem__(0, k)
+
+
+class Operators:
+    """Methods that no code calls by name."""
+
+    def __init__(self) -> None:
+        self.held = [1.0]
+
+    def __getitem__(self, at: int) -> float:
+        return self.held[at]
+
+    def __len__(self) -> int:
+        return int(self.held[0])
+
+    def __iter__(self) -> Any:
+        return iter(self.held)
+
+
+def operator(function: Callable[[Any, Any], Any]) -> Callable[[], Made]:
+    def make() -> Made:
+        owner = Operators()
+        return lambda x: function(x, owner), lambda k: owner.held.__setitem__(0, k)
+
+    return make
+
+
+def hooked(register: Callable[[Any, Any, list[float]], Any]) -> Callable[[], Made]:
+    """Two steps of a net, with a hook that reads a list of which the step knows nothing."""
+
+    def make() -> Made:
+        held = [1.0]
+        tg.manual_seed(0)
+        layer = nn.Linear(3, 3)
+        optimizer = tg.optim.SGD(layer.parameters(), lr=0.0)
+        register(layer, optimizer, held)
+
+        def step(x: Any) -> Any:
+            layer.to(x.device)
+            optimizer.zero_grad()
+            y = layer(x)
+            y.square().sum().backward()
+            optimizer.step()
+            return tg.cat([y.detach(), layer.weight.grad.detach().sum(0)])
+
+        return step, lambda k: held.__setitem__(0, k)
+
+    return make
+
+
+def halve_gradients(layer: Any, optimizer: Any, held: list[float]) -> None:
+    def hook(*arguments: Any) -> None:
+        for p in layer.parameters():
+            p.grad.mul_(held[0])
+
+    optimizer.register_step_pre_hook(hook)
+
+
+def scaled_backward(layer: Any, optimizer: Any, held: list[float]) -> None:
+    layer.register_full_backward_pre_hook(lambda module, grads: (grads[0] * held[0],))
+
+
 def method(attribute: Callable[[Worker, float], Any]) -> Callable[[], Made]:
     def make() -> Made:
         worker = Worker()
@@ -185,9 +296,26 @@ CASES: dict[str, Callable[[], Made]] = {
     for f in (
         *(nested_object, class_attribute, slots, namespace, keyword_of_a_partial, queue, default),
         *(object_in_a_partial, function_attribute, function_of_a_module, replaced_function),
-        *(array, part_of_an_array, called_object),
+        *(array, part_of_an_array, called_object, number_in_an_array, array_in_a_list),
+        *(read_only_dict, one_of_some_closures, functions_calling_functions),
+        *(gradient_of_a_function,),
     )
 } | {
+    "item of an object": operator(lambda x, owner: x * owner[0]),
+    "length of an object": operator(lambda x, owner: x * len(owner)),
+    "parts of an object": operator(lambda x, owner: sum(x * k for k in owner)),
+    "attribute by a string": operator(lambda x, owner: x * getattr(owner, "held")[0]),  # noqa: B009
+    "hook of a forward pass": hooked(
+        lambda layer, _, held: layer.register_forward_hook(lambda m, a, y: y * held[0])
+    ),
+    "hook before a forward pass": hooked(
+        lambda layer, _, held: layer.register_forward_pre_hook(lambda m, a: (a[0] * held[0],))
+    ),
+    "hook of a backward pass": hooked(scaled_backward),
+    "hook of a parameter": hooked(
+        lambda layer, _, held: layer.weight.register_hook(lambda g: g * held[0])
+    ),
+    "hook of an optimizer": hooked(halve_gradients),
     "property of a method's object": method(lambda w, k: setattr(w, "own", k)),
     "object in a dict of a method's object": method(
         lambda w, k: setattr(w.options["a"], "factor", k)
@@ -213,6 +341,84 @@ def test_a_change_is_seen(device: str, name: str) -> None:
         x = tg.tensor([1.0, 2.0, 3.0], device=device)
         assert captured(x).tolist() == function(x).tolist()
     assert replays > 0
+
+
+def drawn_by_numpy() -> Callable[[Any], Any]:
+    return lambda x: x * 2 if np.random.rand() < 0.7 else x
+
+
+def drawn_by_python() -> Callable[[Any], Any]:
+    return lambda x: x * 2 if random.random() < 0.7 else x
+
+
+def drawn_by_an_own_generator() -> Callable[[Any], Any]:
+    rng = np.random.default_rng(0)
+    return lambda x: x * 2 if rng.random() < 0.7 else x
+
+
+def drawn_by_an_own_random() -> Callable[[Any], Any]:
+    rng = random.Random(0)
+    return lambda x: x * 2 if rng.random() < 0.7 else x
+
+
+def from_an_iterator() -> Callable[[Any], Any]:
+    factors = iter([1.0] * 6 + [2.0] * 6)
+    return lambda x: x * next(factors)
+
+
+def from_a_generator() -> Callable[[Any], Any]:
+    factors = (1.0 if i < 6 else 2.0 for i in range(12))
+    return lambda x: x * next(factors)
+
+
+def deep_down() -> Callable[[Any], Any]:
+    """A list that is too deep in lists to be compared."""
+    calls = [0]
+    held: Any = [1.0]
+    inner = held
+    for _ in range(9):
+        held = [held]
+
+    def change() -> None:
+        calls[0] += 1
+        inner[0] = 1.0 if calls[0] <= 6 else 2.0
+
+    def read(x: Any) -> Any:
+        found = held
+        while isinstance(found, list):
+            found = found[0]
+        return x * found
+
+    read.change = change  # type: ignore[attr-defined]
+    return read
+
+
+UNSTEADY = [
+    *(drawn_by_numpy, drawn_by_python, drawn_by_an_own_generator, drawn_by_an_own_random),
+    *(from_an_iterator, from_a_generator, deep_down),
+]
+
+
+@pytest.mark.parametrize("make", UNSTEADY)
+def test_what_may_change_with_every_call_runs_define_by_run(
+    device: str, make: Callable[[], Callable[[Any], Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Even if some calls in a row are alike by chance."""
+    seen = []
+    for wrap in (lambda f: f, tg.jit):
+        np.random.seed(1)
+        random.seed(1)
+        function = make()
+        called = wrap(function)
+        change = getattr(function, "change", lambda: None)
+        rows = []
+        for _ in range(12):
+            change()
+            rows.append(called(tg.ones(2, device=device)).tolist())
+        seen.append(rows)
+    assert seen[0] == seen[1]
+    assert len({tuple(row) for row in seen[0]}) == 2
+    assert "runs define-by-run" in caplog.text
 
 
 def test_a_captured_net_says_what_it_is(device: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from template_harness import CPU, GPU, Harness, Job, check, job, with_epilogue
 from test_templates_dense import conv, random, three
@@ -22,6 +23,15 @@ ROWS = [
 ]
 
 
+# Stride 2: odd and even sizes, rows shorter and longer than a register, several depths of a panel.
+APART = [
+    conv((2, 16, 16, 16), (24, 16, 1, 1), (2, 2)),
+    conv((2, 33, 15, 14), (20, 33, 1, 1), (2, 2)),
+    conv((3, 20, 7, 61), (37, 20, 1, 1), (2, 2)),
+    conv((1, 1100, 12, 13), (40, 1100, 1, 1), (2, 2)),
+]
+
+
 def products(given: list[Job]) -> list[Job]:
     """Those that run as matrix products."""
     return [each for each in given if each.plan.passes[0].file == "matmul"]
@@ -38,16 +48,46 @@ def test_values_and_input_gradients(opencl_device: str) -> None:
     check(jobs, opencl_device, 1e-4, 1e-3)
 
 
+@pytest.mark.parametrize("vector", [8, 16])
+def test_stride_2_reads_and_writes_pixels_apart(opencl_device: str, vector: int) -> None:
+    traits = DeviceTraits(units=2, vector=vector)
+    jobs = products([g for row in APART for g in list(three(row, "float32", traits))[:2]])
+    kinds = [dict(given.plan.passes[0].defines)["SPARSE"] for given in jobs]
+    assert kinds == ["READ", "WRITTEN"] * len(APART)
+    check(jobs, opencl_device, 1e-4, 1e-3)
+
+
+def test_an_infinity_between_the_pixels_of_stride_2_is_not_met(opencl_device: str) -> None:
+    x, w = random((2, 16, 15, 14)), random((24, 16, 1, 1), seed=1)
+    x[:, :, 1::2], x[:, :, :, 1::2] = np.inf, np.nan
+    attrs = {"stride": (2, 2), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
+    check(products([job("conv2d", x, w, **attrs)]), opencl_device, 1e-4, 1e-3)
+
+
+def test_weight_gradients_turn_the_operand_of_fewer_channels(opencl_device: str) -> None:
+    rows = [
+        conv((3, 16, 9, 11), (70, 16, 1, 1)),
+        conv((2, 70, 9, 11), (16, 70, 1, 1)),
+        conv((9, 33, 6, 5), (150, 33, 1, 1)),
+    ]
+    jobs = [given for row in rows for given in list(three(row, "float32", CPU))[2:]]
+    flipped = [("FLIPPED", 1) in given.plan.passes[0].defines for given in jobs]
+    assert flipped == [True, False, True]
+    check(jobs, opencl_device, 1e-4, 1e-3)
+
+
 def test_weight_gradients_read_the_image_where_it_lies(opencl_device: str) -> None:
     rows = [
         *ROWS,
         conv((7, 37, 5, 7), (16, 37, 1, 1)),
         conv((3, 64, 6, 6), (96, 16, 1, 1), groups=4),
         conv((5, 9, 9, 9), (70, 9, 1, 1)),
+        conv((5, 40, 17, 18), (70, 40, 1, 1), (2, 2)),
+        conv((5, 40, 17, 18), (70, 40, 1, 1), (3, 1)),
     ]
     jobs = [given for row in rows for given in list(three(row, "float32", CPU))[2:]]
     plain = [given for given in jobs if ("PLAIN", 1) in given.plan.passes[0].defines]
-    assert len(plain) >= 6
+    assert len(plain) >= 8
     check(plain, opencl_device, 1e-4, 1e-3)
 
 
@@ -74,7 +114,7 @@ def test_epilogue_sees_image_channel_and_pixel(opencl_device: str) -> None:
     ("changes", "reason"),
     [
         ({"kernel": (3, 1), "out": (14, 16)}, "same place"),
-        ({"stride": (2, 2), "out": (8, 8)}, "same place"),
+        ({"stride": (3, 3), "out": (6, 6)}, "stride"),
         ({"padding": (1, 1), "out": (18, 18)}, "same place"),
         ({"groups": 2}, "one group"),
         ({"size": (3, 3), "out": (3, 3)}, "too small"),

@@ -51,3 +51,26 @@ def test_zeroed_gradients_are_zero_and_the_same_tensor(device: str, owner: str) 
         owned.zero_grad(set_to_none=False)
         assert net.weight.grad is held
         assert held.tolist() == [[0.0, 0.0]]
+
+
+@pytest.mark.parametrize("zeroed", [False, True], ids=["in place", "none"])
+def test_a_captured_step_of_two_backward_passes(device: str, zeroed: bool) -> None:
+    """One result is the gradient, and the value of the tensor that was the gradient before."""
+    seen = []
+    for wrap in (lambda f: f, tg.jit):
+        tg.manual_seed(0)
+        net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3)).to(device)
+        optimizer = tg.optim.Adagrad(net.parameters(), lr=0.02)
+
+        def step(x: Any, net: Any = net, optimizer: Any = optimizer) -> Any:
+            optimizer.zero_grad(set_to_none=zeroed)
+            y = net(x)
+            y.logsumexp(1).sum().backward(retain_graph=True)
+            (y * y).mean().backward()
+            optimizer.step()
+            return y.detach()
+
+        called = wrap(step)
+        rows = [called(tg.full((2, 4), i / 4, device=device)).tolist() for i in range(8)]
+        seen.append([rows, *[p.tolist() for p in net.parameters()]])
+    assert seen[0] == seen[1]

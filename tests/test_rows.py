@@ -45,7 +45,18 @@ def test_a_softmax_of_large_rows_is_one_kernel() -> None:
     assert found.region.rows
     assert len(kernels(made)) == (1 if found.rest is None else 2)
     # what costs much is computed once, where it stays near
-    assert [phase.label for phase in kernels(made)[0].phases] == ["max", "sub_exp", "sum", "div"]
+    assert [phase.label for phase in kernels(made)[0].phases] == ["max", "sub_exp_sum", "div"]
+
+
+def test_a_reduction_of_a_slice_stores_what_it_folds() -> None:
+    """The exponentials, which the quotient reads; not what their own maximum waits for."""
+    (found,) = regions(plan(softmax(leaf(1024, 100)), glued=True))
+    assert [len(group.stored) for group in found.plan.groups if group.kind == "reduce"] == [0, 1]
+    e = exp(centered(leaf(1024, 100)))
+    most = reduce.max(e, dim=(1,), keepdim=True)
+    (found,) = regions(plan(e, reduce.sum(e * most, dim=(1,), keepdim=True), glued=True))
+    stored = [group for group in found.plan.groups if group.stored]
+    assert [found.plan.structure[group.anchor].lowering.kind for group in stored] == ["max"]
 
 
 def test_rows_that_are_left_have_a_launch_of_their_own() -> None:
@@ -68,7 +79,7 @@ def test_rows_too_long_for_a_cache_are_left_alone() -> None:
     assert not regions(plan(softmax(leaf(8, 1 << 20)), glued=True))
 
 
-def test_sums_over_the_rows_join_where_their_order_may_change() -> None:
+def test_sums_over_the_rows_join() -> None:
     """The sum of what the region reads anyway is among them."""
     x, g = leaf(1024, 100), leaf(1024, 100)
     y = softmax(x) * g
@@ -77,10 +88,15 @@ def test_sums_over_the_rows_join_where_their_order_may_change() -> None:
     for made in (nodes, beside):
         (region,) = find_rows(made)
         assert len(region.sums) == 1
-        (region,) = find_rows(made, summed=False)
-        assert not region.sums
-    made = make_plan(nodes, CPU, sliced=True, glued=True)
+    made = make_plan(nodes, CPU)
     assert [kernel.label for kernel in kernels(made)][-1] == "sum_partials"
+
+
+def test_wide_sums_over_the_rows_have_kernels_of_their_own() -> None:
+    x, g = leaf(1024, 1000), leaf(1024, 1000)
+    nodes = structure([softmax(x) * g, reduce.sum(g, dim=(0,), keepdim=False)])
+    (region,) = find_rows(nodes)
+    assert not region.sums
 
 
 def test_a_sum_that_the_rows_wait_for_stays_outside() -> None:
@@ -121,8 +137,8 @@ def test_what_a_later_backward_pass_reads_is_kept() -> None:
 def test_what_readers_can_compute_themselves_is_not_stored() -> None:
     x, g = leaf(1024, 100), leaf(1024, 100)
     mean = reduce.sum(x, dim=(1,), keepdim=True)
-    nodes = structure([relu(x - mean), reduce.sum(mul(x - mean, g), dim=(0,), keepdim=False)])
-    made = make_plan(nodes, CPU, sliced=False, glued=True)
+    nodes = structure([relu(x - mean), reduce.max(mul(x - mean, g), dim=(0,), keepdim=False)])
+    made = make_plan(nodes, CPU)
     (found,) = regions(made)
     stored = [made.structure[at] for at in found.cut.outputs.values()]
     assert sorted(value.numel for value in stored) == [1024, 1024 * 100]
@@ -189,7 +205,7 @@ def test_a_plan_that_comes_again_gives_the_same_bits(
 ) -> None:
     values = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     seen = []
-    for _ in range(3):  # kernel by kernel first, by rows then
+    for _ in range(3):
         x = tg.tensor(values, device=opencl_device).requires_grad_()
         y = F.log_softmax(F.layer_norm(x, shape[1:]), dim=-1)
         (g,) = tg.autograd.grad(y, x, tg.tensor(values[::-1].copy(), device=opencl_device))

@@ -322,6 +322,41 @@ def test_processes_fill_and_read_one_cache_at_once(tmp_path: Path) -> None:
     assert run(tmp_path) == ([0, programs], "")
 
 
+STRESS = """
+import sys
+from pathlib import Path
+from tinygrad_cl.runtime.cache import DiskCache
+
+cache = DiskCache(Path(sys.argv[1]), 1_000_000)
+found = 0
+input()  # until all processes are here
+for turn in range(100):
+    for key in ("a", "b", "c"):
+        cache.put(key, key.encode() * 200_000)
+        cache.put(f"{key}{turn % 7}", bytes(100_000))
+        data = cache.get(key)
+        found += data is not None
+        assert data is None or data == key.encode() * 200_000, "half a file"
+print(found)
+"""
+
+
+def test_processes_write_read_and_remove_the_same_entries_at_once(tmp_path: Path) -> None:
+    """Large ones, so that a file is seen while it is written, in a folder that is full."""
+    words = [sys.executable, "-W", "error", "-c", STRESS, str(tmp_path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    together = [subprocess.Popen(words, text=True, **pipes) for _ in range(3)]
+    for process in together:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in together:
+        out, log = process.communicate(timeout=120)
+        assert (process.returncode, log) == (0, "")
+        assert int(out) > 150, "most of what was just kept is there"
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 1_500_000
+    assert not list(tmp_path.glob("*.tmp"))
+
+
 def test_a_process_mends_a_cache_in_which_every_file_is_cut_short(tmp_path: Path) -> None:
     opened(None)
     (programs, loaded), _ = run(tmp_path)

@@ -192,6 +192,7 @@ ROWS = [
     ((3, 5, 0), 1, 2),
     ((2, 3, 2, 16), 2, 7),
     ((3000, 40), 0, 900),
+    ((9, 300), 0, 40),
 ]
 
 
@@ -318,7 +319,7 @@ def test_gradients_of_tables_start_from_one_number(opencl_device: str) -> None:
     table = tg.tensor(np.ones((1000, 64), "float32"), device=opencl_device, requires_grad=True)
     rows = tg.tensor([3, 3, 1], device=opencl_device)
     (grad,) = tg.autograd.grad(tg.nn.functional.embedding(rows, table).sum(), [table])
-    assert tg.explain(grad).arena < 4096
+    assert tg.explain(grad).arena < grad.numpy().nbytes / 16  # links between rows, and the number
     assert grad.numpy()[:5, 0].tolist() == [0, 1, 0, 2, 0]
 
 

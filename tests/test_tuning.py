@@ -485,6 +485,12 @@ def test_the_key_has_the_device_and_the_version(
 ) -> None:
     other = Tuner("cached", winners_in(searched, "another device"), never, True, 1, 1)
     assert other(CALL) == CALL.default
+    trials = Race("tile 12x2")
+    searching = Tuner(
+        "search", winners_in(searched, "another device"), trials, True, 9, 9, trials.clock
+    )
+    assert searching(CALL) == dict(CALL.choices)["tile 12x2"]
+    assert tuner("cached", searched)(CALL) == dict(CALL.choices)["tile 6x4"], "each has its own"
     monkeypatch.setattr(winners, "version", lambda: "99")
     assert tuner("cached", searched)(CALL) == CALL.default
 

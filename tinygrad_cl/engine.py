@@ -9,6 +9,7 @@ through which no gradient may flow) is dropped, so a training loop does not grow
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -86,8 +87,8 @@ def realize(nodes: Sequence[Node]) -> None:
         device = _common_device(pending)
     elif pending[0].signature.id in device.plans and _realize_op(pending[0], device):
         return
-    if _deferred:
-        pending += _take_deferred(device)
+    if _deferred.tensors:
+        pending += _take_deferred(device, pending[0])
     with device.lock:
         captured = Capture(pending, device.kind != "host" and not inspection.modes)
         executable = device.plans.get(captured.key) or _planned(captured, device)
@@ -106,7 +107,7 @@ def _realize_op(node: Node, device: Device) -> bool:
     executable, inputs = device.plans.get(node.signature.id), node.inputs
     if executable is None or executable.one_result is None or not is_plain_op(inputs, True):
         return False
-    if _deferred or _is_observed():
+    if _deferred.tensors or _is_observed():
         return False
     with device.lock:
         node.buffer = executable.run_for_one((node, *inputs))
@@ -136,8 +137,9 @@ def _tell(executable: Executable, captured: Sequence[Node], found: dict[int, Buf
     buffers = {at: found[i] for at, i in enumerate(expansion.sources) if i in found}
     if inspection.results is not None:
         inspection.results(nodes, flags, buffers)
-    if tracing.active is not None:
-        tracing.active.ran(executable, nodes, flags, buffers)
+    tracer = tracing.active
+    if tracer is not None:
+        tracer.ran(executable, nodes, flags, buffers)
 
 
 def explain(nodes: Sequence[Node]) -> Plan:
@@ -175,34 +177,46 @@ class Inspection:
 
 inspection = Inspection()
 
-_deferred: dict[int, weakref.ref[Any]] = {}
+
+class _Deferred(threading.local):
+    """What a thread has asked for; its steps do not depend on those of others."""
+
+    def __init__(self) -> None:
+        self.tensors: dict[int, weakref.ref[Any]] = {}
+
+
+_deferred = _Deferred()
 
 
 def defer(tensor: Any) -> None:
     """Asks for the value of a tensor along with the next plan of its device.
 
-    It is for values that no result of a step depends on, such as the running statistics of batch
-    norm: neither computed at once nor left to grow a chain of nodes from step to step.
+    It is for values that are rarely looked at first, but share work with what is: gradients, a
+    loss, weights updated by hand, running statistics. They are neither computed at once, nor each
+    in a plan of its own with all that it needs, nor left to grow a chain of nodes.
     """
-    _deferred[id(tensor)] = weakref.ref(tensor)
+    _deferred.tensors[id(tensor)] = weakref.ref(tensor)
 
 
-def _take_deferred(device: Device) -> list[Node]:
-    nodes = []
-    for key, reference in list(_deferred.items()):
+def _take_deferred(device: Device, first: Node) -> list[Node]:
+    """The deferred values of a device, but for the first one that is asked for anyway."""
+    nodes, others = [], {}
+    for key, reference in _deferred.tensors.items():
         tensor = reference()
-        if tensor is not None and tensor.node.buffer is None:
-            if tensor.node.device is not device:
-                continue
-            nodes.append(tensor.node)
-        _deferred.pop(key, None)
+        if tensor is not None and (node := tensor.node).buffer is None:
+            if node.device is not device:
+                others[key] = reference
+            elif node is not first:
+                nodes.append(node)
+    _deferred.tensors = others
     return nodes
 
 
 def numpy(node: Node) -> np.ndarray:
     """Returns the value of a node; a read-only view where the device shares the host's memory."""
-    if tracing.active is not None:
-        tracing.active.read(node)
+    tracer = tracing.active
+    if tracer is not None:
+        tracer.read(node)
     realize([node])
     assert node.buffer is not None
     assert node.device is not None
@@ -211,8 +225,9 @@ def numpy(node: Node) -> np.ndarray:
 
 def item(node: Node) -> Any:
     """Returns the value of a node of one element as a Python number."""
-    if tracing.active is not None:
-        tracing.active.read(node)
+    tracer = tracing.active
+    if tracer is not None:
+        tracer.read(node)
     realize([node])
     assert node.buffer is not None
     assert node.device is not None
@@ -232,8 +247,9 @@ def upload(array: np.ndarray, device: Device, copy: bool = True) -> Node:
         array = array.astype(array.dtype.newbyteorder("="))
     buffer = device.upload(array) if copy else device.wrap(array)
     node = graph.data(buffer, array.shape, dtype, device)
-    if tracing.active is not None:
-        tracing.active.uploaded(node, array)
+    tracer = tracing.active
+    if tracer is not None:
+        tracer.uploaded(node, array)
     return node
 
 

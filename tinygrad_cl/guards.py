@@ -4,32 +4,46 @@ A captured function is replayed without running its Python code. So everything t
 see besides its arguments is looked at when it is captured: global names, closed-over variables,
 defaults, attributes of objects, classes and modules that it names, the settings of nets, and the
 same of the user's functions that it calls. Plain values are compared by value before each replay,
-containers by content, other objects by identity; nets say themselves what they depend on
-(`_tracing_state`).
+containers and small arrays by content, random numbers by their generator's state, other objects by
+identity; nets say themselves what they depend on (`_tracing_state`). What no name leads to (files,
+the environment, the clock) is not seen.
 """
 
 from __future__ import annotations
 
+import io
+import random
 import sys
 import types
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from operator import attrgetter, getitem, is_
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from tinygrad_cl.autograd.handle import Handle
+from tinygrad_cl.installed import is_installed, package_of
 from tinygrad_cl.tracing import tracing
 
 PLAIN = (type(None), bool, int, float, complex, str, bytes)
-CONTAINERS = (list, tuple, dict, set, frozenset, deque)
+CONTAINERS = (list, tuple, dict, set, frozenset, deque, types.MappingProxyType)
+_DICTS = (dict, types.MappingProxyType)
+_RANDOM = (random.Random, np.random.Generator, np.random.RandomState)
 _MISSING = object()
-_MAX_DEPTH = 6  # functions calling functions, lists in lists
+_MAX_DEPTH = 20  # functions calling functions
+_MAX_NESTING = 6  # lists in lists; what lies deeper counts as changed
+_MAX_ARRAY = 1 << 16  # bytes that are compared; larger arrays are data
 # What methods, partial functions, properties and wrappers consist of.
 _PARTS = ("__self__", "__func__", "__wrapped__", "func", "args", "keywords", "fget")
 # Code whose variables are its own affair.
 _OWN = {__name__.split(".")[0], "numpy"}
-_LIBRARIES = {*_OWN, *sys.stdlib_module_names, "scipy", "pytest"}
 _content = attrgetter("cell_contents")
+# Methods that are called by something else than their names.
+_BINARY = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift"
+_OTHERS = "neg abs getitem contains len iter next bool float int index get getattr enter exit"
+_OPERATORS = {f"__{name}__" for name in f"{_BINARY} {_OTHERS}".split()}
+_OPERATORS |= {f"__r{name}__" for name in _BINARY.split()}
 
 
 class _Probe(NamedTuple):
@@ -54,7 +68,8 @@ class Guards:
     """
 
     def __init__(self, function: Callable[..., Any], more: tuple[Any, ...] = ()) -> None:
-        self._reached = {"__call__", "forward"}  # the names that occur in the code
+        self._reached = {"__call__", "forward", "backward"}  # the names that occur in the code
+        self._captured = {package_of(function)} - sys.stdlib_module_names
         known = 0
         while known < len(self._reached):  # attributes are found by names: new code, new names
             known = len(self._reached)
@@ -63,7 +78,7 @@ class Guards:
             self._seen: dict[int, Any] = {}  # ids stay unique while what they are of lives
             self._todo: deque[tuple[Any, str, int]] = deque()
             self.tensors: set[int] = set()
-            self._probed: set[tuple[Any, str]] = set()
+            self._probed: set[tuple[int, str]] = set()
             for value in (function, *more):
                 self._add(value, _name(value), 0)
             while self._todo:
@@ -113,6 +128,13 @@ class Guards:
 
     # ---- looking
 
+    def _is_theirs(self, value: Any) -> bool:
+        """Whether code is the user's: not that of a library, unless the function is part of it."""
+        package = package_of(value)
+        if package in _OWN:
+            return False
+        return not is_installed(package) or package in self._captured
+
     def _add(self, value: Any, where: str, depth: int) -> None:
         """Notes something to look at, the nearest first."""
         if not _is_plain(value) and id(value) not in self._seen:
@@ -122,35 +144,45 @@ class Guards:
 
     def _look_at(self, value: Any, where: str, depth: int) -> None:
         if isinstance(value, Handle):
-            self.tensors.add(id(value))
+            self._look_at_tensor(value, depth)
         elif isinstance(value, type | types.ModuleType):
-            if _is_theirs(value):
-                self._variables(vars(value), where, depth)
+            if self._is_theirs(value):
+                self._variables(vars(value), where, depth, value)
         elif hasattr(value, "_tracing_state"):
             self._look_at_settings(value, depth)
         elif isinstance(value, types.FunctionType):
-            if _is_theirs(value):
+            if self._is_theirs(value):
                 self._look_at_function(value, depth)
+            else:  # one that calls those that it was made of
+                for cell in value.__closure__ or ():
+                    part = _Cell(cell).get("", None)
+                    if callable(part):
+                        self._add(part, where, depth + 1)
         elif isinstance(value, CONTAINERS):
-            for item in value.values() if isinstance(value, dict) else value:
+            for item in value.values() if isinstance(value, _DICTS) else value:
                 self._add(item, where, depth + 1)
         else:
             for name in _PARTS:
                 part = getattr(value, name, None)
                 if part is not None:
                     self._hold(part, f"{where}.{name}", depth)
-            if not _is_of(type(value), _OWN):
+            if package_of(type(value)) not in _OWN:
                 self._look_at_object(value, where, depth)
+
+    def _look_at_tensor(self, tensor: Handle, depth: int) -> None:
+        self.tensors.add(id(tensor))
+        for hook in (tensor.node.hooks or {}).values():
+            self._add(hook, "a hook", depth + 1)
 
     def _look_at_settings(self, value: Any, depth: int) -> None:
         self._settings.append((value, value._tracing_state()))
         for part in getattr(value, "_tracing_parts", tuple)():
             self._add(part, type(part).__name__, depth + 1)
         if hasattr(value, "parameters") and hasattr(value, "buffers"):
-            self.tensors.update(map(id, value.parameters()))
-            self.tensors.update(map(id, value.buffers()))
-        for part in value.modules() if hasattr(value, "modules") else ():
-            if _is_theirs(type(part)):
+            for tensor in (*value.parameters(), *value.buffers()):
+                self._look_at_tensor(tensor, depth)
+        for part in value.modules() if hasattr(value, "modules") else (value,):
+            if self._is_theirs(type(part)):
                 self._look_at_object(part, type(part).__name__, depth)
 
     def _look_at_function(self, function: types.FunctionType, depth: int) -> None:
@@ -159,7 +191,7 @@ class Guards:
         name = function.__qualname__
         cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
         for key, cell in cells:
-            self._variable(_Cell(cell), key, f"{key!r} of {name}", depth)
+            self._variable(_Cell(cell), key, f"{key!r} of {name}", depth, cell)
         for key in sorted(names & function.__globals__.keys()):
             self._variable(function.__globals__, key, f"global {key!r}", depth)
         for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
@@ -170,29 +202,33 @@ class Guards:
     def _look_at_object(self, owner: Any, where: str, depth: int) -> None:
         """Attributes of an object and of its classes, as far as some code names them."""
         for kind in type(owner).__mro__:
-            if _is_theirs(kind):
-                self._variables(vars(kind), kind.__qualname__, depth)
+            if self._is_theirs(kind):
+                self._reached |= _OPERATORS & vars(kind).keys()
+                self._variables(vars(kind), kind.__qualname__, depth, kind)
                 slots = kind.__dict__.get("__slots__", ())
                 for key in self._reached.intersection((slots,) if type(slots) is str else slots):
-                    self._variable(_Slots(owner), key, f"{where}.{key}", depth)
+                    self._variable(_Slots(owner), key, f"{where}.{key}", depth, owner)
         self._variables(getattr(owner, "__dict__", {}), where, depth)
 
-    def _variables(self, names: Any, where: str, depth: int) -> None:
+    def _variables(self, names: Any, where: str, depth: int, owner: Any = None) -> None:
         for key in sorted(self._reached & names.keys()):
-            self._variable(names, key, f"{where}.{key}", depth)
+            self._variable(names, key, f"{where}.{key}", depth, owner)
 
     def _hold(self, value: Any, where: str, depth: int) -> None:
         """Looks at what is no variable itself, but may have a content that changes."""
         if not _is_plain(value):
             self._variable({where: value}, where, where, depth)
 
-    def _variable(self, names: Any, key: str, where: str, depth: int) -> None:
+    def _variable(self, names: Any, key: str, where: str, depth: int, owner: Any = None) -> None:
+        """Notes a variable; `owner` is whose it is, where `names` are made anew each time."""
         value = names.get(key, _MISSING)
-        place = (id(names) if isinstance(names, dict) else where, key)
+        place = (id(names if owner is None else owner), key)
+        if isinstance(value, str) and value.isidentifier():
+            self._reached.add(value)  # for getattr
         if value is _MISSING or place in self._probed:
             return
         self._probed.add(place)
-        snapshot = _snapshot(value) if isinstance(value, CONTAINERS) else None
+        snapshot = _snapshot(value) if _has_content(value) else None
         self._probes.append(_Probe(names, key, value, snapshot, where))
         self._add(value, where, depth + 1)
 
@@ -231,7 +267,8 @@ def _names(function: Callable[..., Any]) -> set[str]:
     stack = [function.__code__] if hasattr(function, "__code__") else []
     while stack:
         code = stack.pop()
-        found.update(code.co_names)
+        found.update(code.co_names)  # and what may be names, for getattr
+        found.update(c for c in code.co_consts if isinstance(c, str) and c.isidentifier())
         stack += [const for const in code.co_consts if isinstance(const, types.CodeType)]
     return found
 
@@ -240,32 +277,55 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, PLAIN)
 
 
-def _is_theirs(value: Any) -> bool:
-    """Whether code is the user's: neither this library's nor that of those below it."""
-    return not _is_of(value, _LIBRARIES)
+def _has_content(value: Any) -> bool:
+    """Whether a value is compared by its content."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes <= _MAX_ARRAY
+    return isinstance(value, CONTAINERS + _RANDOM) or _is_iterator(value)
 
 
-def _is_of(value: Any, packages: Collection[str]) -> bool:
-    name = getattr(value, "__module__", None) or getattr(value, "__name__", "") or ""
-    return isinstance(name, str) and name.split(".")[0] in packages
+def _is_iterator(value: Any) -> bool:
+    """Whether a value gives others from call to call; files are for writing."""
+    return isinstance(value, Iterator) and not isinstance(value, io.IOBase)
 
 
 def _snapshot(value: Any, depth: int = 0) -> Any:
-    """A container's content: plain values as they are, others by identity."""
-    if _is_plain(value) or depth > _MAX_DEPTH:
-        return (type(value), value) if _is_plain(value) else id(value)
-    if isinstance(value, dict):
+    """A content: plain values as they are, others by identity; a new object where it is unknown."""
+    if _is_plain(value):
+        return (type(value), value)
+    if not _has_content(value):
+        return id(value)
+    if isinstance(value, np.ndarray):
+        return (value.shape, value.dtype, id(value) if value.dtype.hasobject else value.tobytes())
+    if isinstance(value, _RANDOM):
+        return _state_of(value)
+    if depth > _MAX_NESTING or _is_iterator(value):
+        return object()
+    if isinstance(value, _DICTS):
         return tuple((key, _snapshot(item, depth + 1)) for key, item in value.items())
-    if isinstance(value, list | tuple | deque):
-        return tuple([_snapshot(item, depth + 1) for item in value])
-    return frozenset(value) if isinstance(value, set | frozenset) else id(value)
+    if isinstance(value, set | frozenset):
+        return frozenset(value)
+    return tuple([_snapshot(item, depth + 1) for item in value])
+
+
+def _state_of(value: Any) -> Any:
+    """What the next random numbers depend on."""
+    if isinstance(value, random.Random):
+        return value.getstate()
+    bits = value.bit_generator if isinstance(value, np.random.Generator) else value._bit_generator
+    return repr(bits.state)
+
+
+def host_randomness() -> tuple[Any, ...]:
+    """The state of the random numbers of Python and NumPy that no name leads to."""
+    return random.getstate(), repr(np.random.get_state())
 
 
 def _can_change(value: Any) -> bool:
-    """Whether the content of a container may change while it stays the same object."""
+    """Whether the content of a value may change while it stays the same object."""
     if isinstance(value, tuple):
         return any(map(_can_change, value))
-    return isinstance(value, CONTAINERS) and not isinstance(value, frozenset)
+    return _has_content(value) and not isinstance(value, frozenset)
 
 
 def _same(found: Any, value: Any, snapshot: Any) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,7 +24,7 @@ from tinygrad_cl import engine
 from tinygrad_cl.autograd.handle import Handle, wrap
 from tinygrad_cl.errors import ArgumentError
 from tinygrad_cl.graph import Signature, cast_mode, grad_mode
-from tinygrad_cl.guards import PLAIN, Guards
+from tinygrad_cl.guards import PLAIN, Guards, host_randomness
 from tinygrad_cl.recording import Recorder, Recording, difference
 from tinygrad_cl.replay import HELD, Replay
 from tinygrad_cl.runtime.device import get_device
@@ -33,6 +34,8 @@ log = logging.getLogger("tinygrad_cl.jit")
 
 MAX_VARIANTS = 32  # kinds of calls that are kept captured; the oldest goes
 MAX_CAPTURES = 5  # recordings that may disagree before a kind of call stays define-by-run
+
+_recording = threading.Lock()  # one call at a time; those of other threads run define-by-run
 
 
 class _Variant:
@@ -45,9 +48,9 @@ class _Variant:
         self.captures = 0
         self.guards: Guards | None = None
         self.last: Recording | None = None
+        self.form: Any = None  # of the result
         self.parameters: list[Handle] = []
         self.replay: Replay | None = None
-        self.form: Any = None
         self.reason = ""
         self.given_up = False
 
@@ -122,13 +125,14 @@ class Jit:
         variant = self._variants.get(kind) or self._new_variant(kind)
         replay = variant.replay
         if replay is not None:
-            reason = variant.guards.check() or replay.refusal()  # type: ignore[union-attr]
-            if not reason:
-                variant.replays += 1
-                _realize(tensors)
-                outputs = replay(tensors)
-                form = variant.form
-                return outputs[0] if form is _TENSOR else _unflatten(form, iter(outputs))
+            with replay.lock:  # between looking and running, no other thread may use the plans
+                reason = replay.guards.check() or replay.refusal()
+                if not reason:
+                    variant.replays += 1
+                    _realize(tensors)
+                    outputs = replay(tensors)
+                    form = replay.form
+                    return outputs[0] if form is _TENSOR else _unflatten(form, iter(outputs))
             if reason is HELD:  # this call alone
                 return self._run(form, tensors)
             log.info("%s: captured again: %s", self.__name__, reason)
@@ -151,32 +155,44 @@ class Jit:
 
     def _capture(self, variant: _Variant, form: Any, tensors: list[Handle]) -> Any:
         variant.calls += 1
-        if variant.calls == 1 or variant.given_up:
+        if variant.calls == 1 or variant.given_up or not _recording.acquire(blocking=False):
             return self._run(form, tensors)
+        try:
+            return self._record(variant, form, tensors)
+        finally:
+            _recording.release()
+
+    def _record(self, variant: _Variant, form: Any, tensors: list[Handle]) -> Any:
         others = tuple(_others(form))
         guards = Guards(self.function, others)
         _realize(tensors)
         recorder = Recorder(tensors, variant.parameters)
+        randomness = host_randomness()
         tracing.active = recorder
         try:
             result = self._run(form, tensors)
             outputs: list[Handle] = []
-            shape = _flatten(result, outputs, [])
+            shape = _flatten(result, outputs, [], arrays=False)
             recording = recorder.finish(outputs)
         finally:
             tracing.active = None
         if any(id(tensor) in guards.tensors for tensor in tensors):
             recorder.refuse("an argument is one of the tensors that it uses itself")
-        reason = recorder.reason
+        if host_randomness() != randomness:
+            recorder.refuse("it draws random numbers of Python's or NumPy's; draw them outside")
+        reason, is_same = recorder.reason, False
         if not reason and variant.guards is not None and variant.last is not None:
             reason = variant.guards.check() or difference(variant.last, recording)
-            if not reason and len(recording.grads_before) == len(recorder.parameters):
-                variant.replay, variant.form = Replay(recording), shape
+            reason = reason or _result_difference(variant.form, shape)
+            is_same = not reason and len(recording.grads_before) == len(recorder.parameters)
         changed = guards.check()
         if changed:
-            reason, variant.replay = f"it changes what it depends on: {changed}", None
+            reason, is_same = f"it changes what it depends on: {changed}", False
         variant.guards, variant.last = Guards(self.function, others), recording
+        variant.form = shape
         variant.parameters = recorder.parameters
+        if is_same:
+            variant.replay = Replay(recording, variant.guards, shape)
         self._judge(variant, recorder.reason, reason)
         return result
 
@@ -281,8 +297,11 @@ def _realize(tensors: list[Handle]) -> None:
             engine.realize([tensor.node])
 
 
-def _flatten(value: Any, tensors: list[Handle], key: list[Any]) -> _Form:
-    """Returns the form of nested containers; appends tensors, and what they must agree in."""
+def _flatten(value: Any, tensors: list[Handle], key: list[Any], arrays: bool = True) -> _Form:
+    """Returns the form of nested containers; appends tensors, and what they must agree in.
+
+    With `arrays`, those of NumPy become tensors.
+    """
     if isinstance(value, Handle):
         node = value.node
         tensors.append(value)
@@ -291,15 +310,17 @@ def _flatten(value: Any, tensors: list[Handle], key: list[Any]) -> _Form:
     kind = type(value)
     if kind is tuple or kind is list:
         key.append((kind, len(value)))
-        return _Items(kind, [_flatten(item, tensors, key) for item in value])
+        return _Items(kind, [_flatten(item, tensors, key, arrays) for item in value])
     if isinstance(value, dict):
         key.append((kind, *value))
-        items = [_flatten(item, tensors, key) for item in value.values()]
+        items = [_flatten(item, tensors, key, arrays) for item in value.values()]
         return _Items(kind, items, list(value))
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         key.append((kind, len(value)))
-        return _Items(lambda items: kind(*items), [_flatten(i, tensors, key) for i in value])
-    if isinstance(value, np.ndarray):
+        return _Items(
+            lambda items: kind(*items), [_flatten(i, tensors, key, arrays) for i in value]
+        )
+    if arrays and isinstance(value, np.ndarray):
         return _flatten(wrap(engine.upload(value, get_device(None))), tensors, key)
     key.append((kind, value) if isinstance(value, PLAIN) else id(value))
     return _Other(value)
@@ -334,6 +355,25 @@ def _unflatten(form: _Form, tensors: Iterator[Any]) -> Any:
     if form.keys is not None:
         return dict(zip(form.keys, items, strict=True))
     return form.make(items)
+
+
+def _result_difference(first: _Form, second: _Form) -> str:
+    """Returns what differs between the results of two calls besides tensors, or ""."""
+    if isinstance(first, _Items) and isinstance(second, _Items):
+        if first.keys == second.keys and len(first.items) == len(second.items):
+            pairs = zip(first.items, second.items, strict=True)
+            return next((found for a, b in pairs if (found := _result_difference(a, b))), "")
+    elif isinstance(first, _Other) and isinstance(second, _Other):
+        a, b = first.value, second.value
+        if a is b or (
+            type(a) is type(b) and isinstance(a, PLAIN) and (a == b or (a != a and b != b))
+        ):
+            return ""
+        if not isinstance(b, PLAIN):
+            return f"it returns a new {type(b).__name__} from each call, which no replay could make"
+    elif first is second:  # a tensor
+        return ""
+    return "it returns other things than tensors that differ from call to call"
 
 
 def _others(form: _Form) -> Iterator[Any]:

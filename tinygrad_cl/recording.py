@@ -73,7 +73,7 @@ class Recording(NamedTuple):
         effects: what else it changed.
         constants: contents of the uploads, by the identity of their buffers.
         arrays: what was uploaded, the user's own arrays among them, with these contents.
-        grads_before: per parameter, its gradient when the call began, and that of the end.
+        grads_before: per parameter, its gradient when the call began, which need not live on.
     """
 
     runs: list[Run]
@@ -82,7 +82,7 @@ class Recording(NamedTuple):
     effects: list[Effect]
     constants: dict[int, np.ndarray]
     arrays: list[tuple[np.ndarray, np.ndarray]]
-    grads_before: list[tuple[Handle, Handle | None]]
+    grads_before: list[tuple[Handle, weakref.ref[Handle] | None]]
 
 
 class Recorder:
@@ -101,7 +101,9 @@ class Recorder:
         self.reason = ""
         self._arguments = {id(tensor.node): i for i, tensor in enumerate(arguments)}
         self._given = {id(tensor) for tensor in arguments}
-        self._grads_before: list[tuple[Handle, Handle | None]] = [(p, p.grad) for p in parameters]
+        self._grads_before: list[tuple[Handle, weakref.ref[Handle] | None]] = [
+            (p, None if p.grad is None else weakref.ref(p.grad)) for p in parameters
+        ]
         self._nodes_before = {
             id(p): None if p.grad is None else weakref.ref(p.grad.node) for p in parameters
         }
@@ -125,7 +127,8 @@ class Recorder:
 
     def refuse(self, reason: str) -> None:
         """Says why the call cannot be replayed; the first reason counts."""
-        self.reason = self.reason or reason
+        if self._is_mine():
+            self.reason = self.reason or reason
 
     # ---- what the rooms report
 

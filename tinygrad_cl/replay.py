@@ -13,13 +13,17 @@ arguments and of earlier results, and sets no others.
 from __future__ import annotations
 
 import weakref
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from operator import attrgetter
 from typing import Any
 
 from tinygrad_cl import engine, graph
 from tinygrad_cl.autograd.handle import Handle, wrap
 from tinygrad_cl.bound import BoundRun
 from tinygrad_cl.graph import Node, Signature
+from tinygrad_cl.guards import Guards
 from tinygrad_cl.recording import Effect, Recording, Source
 from tinygrad_cl.steady import Steady, is_exclusive, own_gradient
 from tinygrad_cl.tracing import tracing
@@ -36,10 +40,15 @@ class Replay:
 
     Args:
         recording: what the call did.
+        guards: what its Python code depends on.
+        form: that of its result.
     """
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, guards: Guards, form: Any) -> None:
         self.recording = recording
+        self.guards = guards
+        self.form = form
+        self._devices = list({run.device.name: run.device for run in recording.runs}.values())
         for run in recording.runs:  # from now on their plans must not change
             settle = getattr(run.executable, "settle", None)
             if settle is not None:
@@ -50,7 +59,7 @@ class Replay:
         self._donated = [t for t, donated in self._state if donated]
         self._read = {id(t) for t, _ in self._state}
         self._grads = [
-            (t, before if before is None or id(before) in self._read else _ANY)
+            (t, None if before is None else self._expected(before()))
             for t, before in recording.grads_before
         ]
         self._kinds = [
@@ -64,6 +73,10 @@ class Replay:
         self._targets = self._find_targets()
         self._is_steady = False
         self._prepare()
+
+    def _expected(self, grad: Handle | None) -> Any:
+        """The gradient that must be there: that one if the plans read it, else any."""
+        return grad if id(grad) in self._read else _ANY
 
     def _stays(self, effect: Effect) -> bool:
         """Whether a tensor's buffer is overwritten with its new value, so that nothing changes."""
@@ -95,7 +108,8 @@ class Replay:
         used = [source for source, _ in self._outputs]
         used += [source for run in self.recording.runs for source in run.leaves.values()]
         shown = [effect.source for effect, _ in self._effects]
-        read = {(s.what, self._runs[s.what].home(s.at)) for s in used if s.kind == "result"}
+        read = set(self._homes(used))
+        read |= {home for home, times in Counter(self._homes(shown)).items() if times > 1}
         steady = [
             (bound, home, effect)
             for bound, home, effect in self._targets
@@ -121,7 +135,22 @@ class Replay:
             bound.prepare(renewed, homes, bound.asked(number, [*moving, *used]))
         self._agains = [bound.again for bound in self._runs]
 
+    def _homes(self, sources: Sequence[Source]) -> list[tuple[int, int]]:
+        """The runs of some results, and the positions whose storage they have."""
+        return [(s.what, self._runs[s.what].home(s.at)) for s in sources if s.kind == "result"]
+
     # ---- before a replay
+
+    @property
+    def lock(self) -> AbstractContextManager[Any]:
+        """To be held from `refusal` until it has run: no other thread may use its plans."""
+        if len(self._devices) == 1:
+            lock: AbstractContextManager[Any] = self._devices[0].lock
+            return lock
+        stack = ExitStack()
+        for device in sorted(self._devices, key=attrgetter("name")):  # in every thread the same
+            stack.enter_context(device.lock)
+        return stack
 
     def refusal(self) -> str:
         """Returns why the call must not be replayed now, or ""."""

@@ -243,7 +243,8 @@ class Tensor(Methods):
         if id(self) not in memo:
             new = _like(type(self), self.detach().node, self.node.leaf)
             memo[id(self)] = new
-            new.grad = None if self.grad is None else self.grad.detach()
+            if self.grad is not None and not isinstance(self, Parameter):  # as in PyTorch
+                new.grad = self.grad.detach()
         return memo[id(self)]  # type: ignore[no-any-return]
 
     def _check_copy(self, op: str) -> None:
@@ -439,8 +440,9 @@ def _plain(node: Node) -> Node:
     """A node with the same value through which no gradient flows."""
     if node.buffer is not None and node.device is not None:
         plain = graph.data(node.buffer, node.shape, node.dtype, node.device)
-        if tracing.active is not None:
-            tracing.active.shown(plain, node)
+        tracer = tracing.active
+        if tracer is not None:
+            tracer.shown(plain, node)
         return plain
     with autograd.no_grad():
         return p.alias(node)

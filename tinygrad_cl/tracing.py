@@ -53,6 +53,9 @@ class Tracer(Protocol):
     def read(self, node: Node) -> None:
         """The host asks for the value of a node; raises if that cannot be replayed."""
 
+    def refuse(self, reason: str) -> None:
+        """What happens now cannot be replayed."""
+
     def numbers(self, nodes: Sequence[Node], source: Numbers) -> None:
         """Scalar nodes were made whose values change from call to call."""
 

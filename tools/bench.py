@@ -154,14 +154,20 @@ def part_d(given: argparse.Namespace, racers: dict[str, Worker], results: Result
     say("(d) Python's share, peak memory, growth with the batch")
     ours = {name: racers[name] for name in OURS if name in racers}
     size = min(given.batches)
-    results["share"] = [
-        {"case": f"{net} {size} {name}"} | found
-        for net in given.nets
-        for name, worker in ours.items()
-        if "us" in (found := worker.ask("share", net=net, batch=size, steps=20 + 10 * given.rounds))
-    ]
+    results["share"] = []
+    for net in given.nets:
+        for name, worker in ours.items():
+            found = worker.ask("share", net=net, batch=size, steps=20 + 10 * given.rounds)
+            if "us" in found:
+                results["share"].append({"case": f"{net} {size} {name}"} | found)
+                say(f"  {net} {size} {name}: {found['us']['python']:.0f} us of Python")
     some = [name for name in racers if not LIBRARIES[name].slow and "numpy" not in name]
-    results["memory"] = [memory(given.setup, net, max(given.batches), some) for net in given.nets]
+    results["memory"] = []
+    for net in given.nets:
+        results["memory"].append(memory(given.setup, net, max(given.batches), some))
+        steps = {name: f["peak"] - f["before"] for name, f in results["memory"][-1]["mib"].items()}
+        said = ", ".join(f"{name} {mib:.0f} MiB" for name, mib in steps.items())
+        say(f"  {net} {max(given.batches)}: {said or 'nothing'}")
     for worker in racers.values():
         worker.ask("forget")
     sizes = [64, 256] if given.quick else [64, 128, 256, 512, 1024]

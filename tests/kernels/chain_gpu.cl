@@ -2,7 +2,7 @@
  * The same for a GPU: one lane a work-item.
  *
  * plan: 7 nodes, 1 groups, 1 launches, arena 0 bytes
- *   0 launch mul_tanh_add_relu__aac82b grid (256,)
+ *   0 launch mul_tanh_add_relu__c47cf8 grid (256,)
  *       fused  %2 <mul 1000 float32>
  *       fused  %3 <tanh 1000 float32>
  *       fused  %5 <add 1000 float32>
@@ -10,9 +10,9 @@
  *       stores %6 1000 float32, fresh
  */
 
-#define KERNEL mul_tanh_add_relu__aac82b
+#define KERNEL mul_tanh_add_relu__c47cf8
 #define VEC 1
-static inline void NAME(body)(const size_t j, const int n, __global const float *p0, __global const uchar *scalars, int a2, int a3, __global float *q0)
+static inline void NAME(body)(const size_t j, const int n, __global const float *p0, __global const uchar *restrict scalars, int a2, int a3, __global float *q0)
 {
     const V_f32 r0 = LOADP_float(p0, j, n);  // float32
     const V_f32 r1 = SPLAT_f32(SCALAR_f32(scalars, a2));  // scalar float32
@@ -24,6 +24,6 @@ static inline void NAME(body)(const size_t j, const int n, __global const float 
     STOREP_float(r6, q0, j, n);
 }
 #define LANES 128
-#define PARAMS , __global const float *p0, __global const uchar *scalars, int a2, int a3, __global float *q0
+#define PARAMS , __global const float *p0, __global const uchar *restrict scalars, int a2, int a3, __global float *q0
 #define BODY_CALL(j, n) NAME(body)(j, n, p0, scalars, a2, a3, q0)
 #include "elementwise.cl"

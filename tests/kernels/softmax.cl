@@ -11,7 +11,7 @@
  *       fused  %3 <exp 128x10 float32>
  *       anchor %4 <sum 128x1 float32 dim=(1,) keepdim=True>
  *       stores %4 128x1 float32, arena
- *   2 launch sub_exp_div__38f7b6 grid (1,)
+ *   2 launch sub_exp_div__9fb738 grid (1,)
  *       border DOMAIN: the two run over different numbers of elements: %1 <max 128x1 float32 dim=(1,) keepdim=True>
  *       border DOMAIN: the two run over different numbers of elements: %4 <sum 128x1 float32 dim=(1,) keepdim=True>
  *       fused  %2 <sub 128x10 float32>
@@ -86,7 +86,7 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define UNROLL 1
 #include "reduce.cl"
 
-#define KERNEL sub_exp_div__38f7b6
+#define KERNEL sub_exp_div__9fb738
 #define VEC 16
 static inline void NAME(body)(const size_t i0, const size_t j, const int n, __global const float *p0, long s0, __global const float *p1, __global const float *p2, __global float *q0, long s1)
 {
@@ -101,7 +101,8 @@ static inline void NAME(body)(const size_t i0, const size_t j, const int n, __gl
 #define LANES 1
 #define PARAMS , __global const float *p0, long s0, __global const float *p1, __global const float *p2, __global float *q0, long s1
 #define BODY_CALL(j, n) NAME(body)(i0, j, n, p0, s0, p1, p2, q0, s1)
-#define ROWS
+#define ROW i0
+#define RUN rows
 #define UNRAVEL(row) size_t i0 = row;
-#define NEXT_ROW i0++;
+#define NEXT_RUN
 #include "elementwise.cl"

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from programs.worlds import NETS, OPTIMIZERS, RANDOM_NETS, STEPS, Array, Plan, World
+from programs.worlds import NETS, OPTIMIZERS, OWN_NETS, OWN_STEPS, STEPS, Array, Plan, World
 
 Event = Callable[[World, int], Any]
 
@@ -43,7 +43,7 @@ def write_row(w: World, k: int) -> None:
 
 def assign_data(w: World, k: int) -> None:
     p = w.parameter(k)
-    p.data = w.tensor(np.full(tuple(p.shape), 0.25, np.float32))
+    p.data = w.tensor(np.full(tuple(p.shape), 0.25, np.float32)).to(p.dtype)
 
 
 def freeze(w: World, k: int) -> None:
@@ -62,7 +62,7 @@ def no_grad_of_one(w: World, k: int) -> None:
 def own_grad(w: World, k: int) -> None:
     p = w.parameter(k)
     if p.requires_grad:
-        p.grad = w.tensor(np.full(tuple(p.shape), 0.5, np.float32))
+        p.grad = w.tensor(np.full(tuple(p.shape), 0.5, np.float32)).to(p.dtype)
 
 
 def zero_grads(w: World, k: int) -> None:
@@ -106,7 +106,8 @@ def load(w: World, k: int) -> None:
 
 def load_optimizer(w: World, k: int) -> None:
     if w.saved is not None:
-        w.optimizer.load_state_dict(w.saved[1])
+        with contextlib.suppress(ValueError, RuntimeError):  # of other groups by now
+            w.optimizer.load_state_dict(w.saved[1])
 
 
 def clear_state(w: World, k: int) -> None:
@@ -155,7 +156,9 @@ def other_scale(w: World, k: int) -> None:
 
 def new_parameter(w: World, k: int) -> None:
     layer = next(part for part in w.net if hasattr(part, "weight"))
-    new = w.m.nn.Parameter(w.tensor(np.full(tuple(layer.weight.shape), 0.125, np.float32)))
+    new = w.m.nn.Parameter(
+        w.tensor(np.full(tuple(layer.weight.shape), 0.125, np.float32)).to(w.dtype)
+    )
     layer.weight = new
     w.optimizer.add_param_group({"params": [new], "lr": 0.01})
 
@@ -211,6 +214,88 @@ def fail(w: World, k: int) -> None:
         w.step(x[:, :3], y)
 
 
+def fail_midway(w: World, k: int) -> None:
+    """A step that ends between its forward and its backward pass, or in the middle of one."""
+    layer = w.net[k % len(w.net)]
+
+    def raising(*values: Any) -> None:
+        raise KeyboardInterrupt
+
+    if k % 2:
+        handle = layer.register_forward_hook(raising)
+    else:
+        p = w.parameter(k)
+        if not p.requires_grad:
+            return
+        handle = p.register_hook(raising)
+    with contextlib.suppress(KeyboardInterrupt):
+        w.step(*w.batch())
+    handle.remove()
+    w.optimizer.zero_grad()  # some have got theirs
+
+
+def fail_late(w: World, k: int) -> None:
+    """Targets out of range: an error that is seen when somebody looks."""
+    x, y = w.batch()
+    y[0] = 99
+    with contextlib.suppress(IndexError), w.m.no_grad():
+        w.m.nn.functional.cross_entropy(w.look(x), y).item()
+
+
+def backward_hook(w: World, k: int) -> None:
+    layer = w.net[k % len(w.net)]
+    halved = lambda module, given, wanted: tuple(  # noqa: E731
+        None if g is None else g * 0.5 for g in given
+    )
+    w.others.append(layer.register_full_backward_hook(halved))
+
+
+def optimizer_hook(w: World, k: int) -> None:
+    def halve(optimizer: Any, *rest: Any) -> None:
+        for p in optimizer.param_groups[0]["params"]:
+            if p.grad is not None:
+                p.grad = p.grad * 0.5
+
+    w.others.append(w.optimizer.register_step_pre_hook(halve))
+
+
+def freeze_all(w: World, k: int) -> None:
+    w.net[k % len(w.net)].requires_grad_(k % 3 == 0)
+
+
+def copies(w: World, k: int) -> None:
+    """A copy of all, which then goes its own way."""
+    net, optimizer = copy.deepcopy((w.net, w.optimizer))
+    x, y = w.batch()
+    if any(p.requires_grad for p in net.parameters()):
+        w.m.nn.functional.cross_entropy(net(x), y).backward()
+        optimizer.step()
+    w.kept.append([p.detach().clone() for p in net.parameters()])
+
+
+def swap(w: World, k: int) -> None:
+    """A copy takes the place of all."""
+    w.net, w.optimizer = copy.deepcopy((w.net, w.optimizer))
+    w.others.clear()
+
+
+def look_at_nothing(w: World, k: int) -> None:
+    with contextlib.suppress(ValueError):  # batch norm in training wants more
+        w.kept.append(w.look(w.batch()[0][:0]))
+
+
+def look_at_other_dtype(w: World, k: int) -> None:
+    x = w.batch()[0]
+    kinds = (w.m.float64, w.m.float16, w.m.int32, w.m.bool)
+    with contextlib.suppress(TypeError):
+        w.kept.append(w.look(x.to(kinds[k % 4])))
+
+
+def reseed_and_draw(w: World, k: int) -> None:
+    w.m.manual_seed(k)
+    w.kept.append(w.m.rand(3))
+
+
 def look(w: World, k: int) -> None:
     w.kept.append(w.look(w.batch()[0]))
 
@@ -253,17 +338,27 @@ EVENTS: dict[str, Event] = {
             second_step,
         ),
         *(grads_outside, pending, fail, look, look_without, in_thread, reseed, new_average),
+        *(fail_midway, fail_late, backward_hook, optimizer_hook, freeze_all, copies, swap),
+        *(look_at_nothing, look_at_other_dtype, reseed_and_draw),
     )
 }
 
-# In PyTorch old values show what is written later, and states are called otherwise.
-OWN_EVENTS = ("pending", "keep_view", "write_state", "swap_state", "clear_state")
+# In PyTorch old values show what is written later, states are called otherwise, and a backward pass
+# that ends in the middle leaves some gradients.
+# Products of two dtypes, random numbers and refused empty batches are ours; targets out of range
+# PyTorch sees at once.
+OWN_EVENTS = (
+    *("pending", "keep_view", "write_state", "swap_state", "clear_state"),
+    *("look_at_other_dtype", "reseed_and_draw", "fail_late", "look_at_nothing"),
+    "fail_midway",
+)
 
 
 @st.composite
 def plans(draw: Any, comparable: bool = False, longest: int = 16) -> Plan:
     """Draws trainings; with `comparable` those of which PyTorch makes the same."""
-    nets = [name for name in NETS if not comparable or name not in RANDOM_NETS]
+    nets = [name for name in NETS if not comparable or name not in OWN_NETS]
+    steps = sorted(name for name in STEPS if not comparable or name not in OWN_STEPS)
     choose = st.sampled_from
     names = sorted(name for name in EVENTS if not comparable or name not in OWN_EVENTS)
     event = st.tuples(choose(names), st.integers(0, 5))
@@ -271,9 +366,7 @@ def plans(draw: Any, comparable: bool = False, longest: int = 16) -> Plan:
     # Steps between which nothing happens are what gets a step captured.
     between = st.one_of(quiet, quiet, quiet, st.lists(event, max_size=2))
     events = draw(st.lists(between, min_size=6, max_size=longest))
-    return Plan(
-        draw(choose(nets)), draw(choose(sorted(OPTIMIZERS))), draw(choose(sorted(STEPS))), events
-    )
+    return Plan(draw(choose(nets)), draw(choose(sorted(OPTIMIZERS))), draw(choose(steps)), events)
 
 
 def flat(value: Any) -> list[Any]:
@@ -291,7 +384,9 @@ def advance(world: World, events: list[tuple[str, int]]) -> list[Array]:
         EVENTS[name](world, number)
     seen: list[Array] = []
     if any(p.requires_grad for p in world.net.parameters()):
-        seen = [np.array(x.detach().numpy()) for x in flat(world.step(*world.batch()))]
+        seen = [np.array(x.detach().float().numpy()) for x in flat(world.step(*world.batch()))]
     world.check_held()
-    kept = [np.array(x.detach().numpy()) for v in world.kept for x in flat(v) if x is not None]
+    kept = [
+        np.array(x.detach().float().numpy()) for v in world.kept for x in flat(v) if x is not None
+    ]
     return seen + kept + world.values()

@@ -63,12 +63,17 @@ class World:
         found = list(self.net.parameters())
         return found[number % len(found)]
 
+    @property
+    def dtype(self) -> Any:
+        return self.parameter(0).dtype
+
     def tensor(self, array: Any) -> Any:
         return self.m.tensor(np.asarray(array))
 
     def batch(self) -> tuple[Any, Any]:
         x = np.round(self.rng.uniform(-1, 1, (self.size, 4)) * 32) / 32
-        return self.tensor(x.astype(np.float32)), self.tensor(self.rng.integers(0, 3, self.size))
+        x = self.tensor(x.astype(np.float32)).to(self.dtype)
+        return x, self.tensor(self.rng.integers(0, 3, self.size))
 
     def values(self) -> list[Array]:
         """All that can be seen of it."""
@@ -78,7 +83,7 @@ class World:
         for _, state in sorted(found.items()):
             held = [state[key] for key in sorted(state) if key != "step"]
             tensors += [value for value in held if hasattr(value, "detach")]
-        return [np.array(t.detach().numpy()) for t in tensors]
+        return [np.array(t.detach().float().numpy()) for t in tensors]
 
     def check_held(self) -> None:
         for array, copied in self.held:
@@ -129,8 +134,51 @@ def plain(m: Any) -> Any:
     return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3))
 
 
-NETS = {"plain": plain, "shared": shared, "normed": normed, "images": images, "dropping": dropping}
-RANDOM_NETS = ("dropping",)  # whose random numbers are not those of PyTorch
+def checkpointed(m: Any) -> Any:
+    """Inner values, random ones among them, are computed again for the backward pass."""
+    return recomputing(m, m.nn.Dropout(0.25))
+
+
+def recomputed(m: Any) -> Any:
+    return recomputing(m, m.nn.ReLU())
+
+
+def recomputing(m: Any, layer: Any) -> Any:
+    nn = m.nn
+    checkpoint = m.checkpoint if hasattr(m, "checkpoint") else m.utils.checkpoint.checkpoint
+
+    class Again(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Sequential(nn.Linear(8, 8), nn.Tanh(), layer, nn.Linear(8, 6))
+
+        def forward(self, x: Any) -> Any:
+            return checkpoint(self.inner, x, use_reentrant=False)
+
+    return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), Again(), nn.Linear(6, 3))
+
+
+def half(m: Any) -> Any:
+    return plain(m).half()
+
+
+def brain(m: Any) -> Any:
+    return plain(m).bfloat16()
+
+
+def double(m: Any) -> Any:
+    return normed(m).double()
+
+
+NETS = {
+    f.__name__: f
+    for f in (
+        *(plain, shared, normed, images, dropping),
+        *(checkpointed, recomputed, half, brain, double),
+    )
+}
+# Those with random numbers that are not PyTorch's, and those with rounding that is not.
+OWN_NETS = ("dropping", "checkpointed", "half", "brain", "double")
 
 # Their eps is large: where a gradient is nothing but rounding, its sign must not move a weight.
 OPTIMIZERS: dict[str, Callable[[Any, Any], Any]] = {
@@ -264,7 +312,63 @@ def by_hand(world: World) -> Step:
     return step
 
 
-STEPS = {f.__name__: f for f in (usual, clipped, accumulating, averaged, second_order, by_hand)}
+def nested(world: World) -> Step:
+    """A captured function that calls captured functions."""
+    net, optimizer, m, wrap = world.net, world.optimizer, world.m, world.wrap
+    forward = wrap(lambda x: net(x) * world.scale[0])
+    penalty = wrap(lambda: sum((p * p).sum() for p in net.parameters()) * 0.01)
+
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        loss = m.nn.functional.cross_entropy(forward(x), y) + penalty()
+        loss.backward()
+        optimizer.step()
+        with m.no_grad():
+            return loss.detach(), forward(x).argmax(1)
+
+    return step
+
+
+def retained(world: World) -> Step:
+    """Two backward passes through one graph."""
+    net, optimizer, m = world.net, world.optimizer, world.m
+
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad(set_to_none=False)
+        out = net(x)
+        loss = m.nn.functional.cross_entropy(out, y)
+        loss.backward(retain_graph=True)
+        (out * out).mean().backward()
+        optimizer.step()
+        return loss.detach()
+
+    return step
+
+
+def cast(world: World) -> Step:
+    """Products in bfloat16."""
+    net, optimizer, m = world.net, world.optimizer, world.m
+
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        with m.autocast("cpu", dtype=m.bfloat16):
+            out = net(x)
+        loss = m.nn.functional.cross_entropy(out.float(), y)
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    return step
+
+
+STEPS = {
+    f.__name__: f
+    for f in (
+        *(usual, clipped, accumulating, averaged, second_order, by_hand),
+        *(nested, retained, cast),
+    )
+}
+OWN_STEPS = ("cast",)  # with rounding that is not PyTorch's
 STEPS["never_zeroed"] = never_zeroed
 
 

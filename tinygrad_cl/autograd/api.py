@@ -65,15 +65,18 @@ def backward(
 
 
 def _accumulate(tensor: Handle, cotangent: Node, create: bool) -> None:
-    if tracing.active is not None:
-        tracing.active.graded(tensor)
+    tracer = tracing.active
+    if tracer is not None:
+        tracer.graded(tensor)
     held = tensor.grad
     if held is None:
-        tensor.grad = own(cotangent)
+        held = tensor.grad = own(cotangent)
     elif create:
-        tensor.grad = wrap(PRIMITIVES["add"](held.node, cotangent))
+        held = tensor.grad = wrap(PRIMITIVES["add"](held.node, cotangent))
     else:
         rebind(held, PRIMITIVES["add"](held.node, cotangent))
+    if not create:
+        engine.defer(held)
 
 
 def grad(
@@ -180,6 +183,7 @@ class RemovableHandle:
         """Removes the hook; removing it twice does nothing."""
         self._hooks.pop(self._key, None)
         tracing.rebinds += 1
+        tracing.changes += 1
 
     def __enter__(self) -> RemovableHandle:
         return self

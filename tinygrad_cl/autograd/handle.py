@@ -74,5 +74,6 @@ def rebind(tensor: Handle, node: Node) -> None:
     tensor.node = node
     node.owner = _ref(tensor)
     tracing.rebinds += 1
-    if tracing.active is not None:
-        tracing.active.rebound(tensor, old)
+    tracer = tracing.active
+    if tracer is not None:
+        tracer.rebound(tensor, old)

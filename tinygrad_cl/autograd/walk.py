@@ -9,7 +9,7 @@ value was used more than once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -47,6 +47,7 @@ def walk(
     wanted: Sequence[Node] | None,
     retain: bool,
     create: bool,
+    kept: Collection[int] = (),
 ) -> list[tuple[Node, Node]]:
     """Carries cotangents back and returns (node, cotangent) of all leaves, or of the wanted nodes.
 
@@ -56,6 +57,7 @@ def walk(
         wanted: the nodes whose cotangents are asked for; None means all leaves.
         retain: keep the graph for another walk.
         create: record the walk itself, for second derivatives.
+        kept: ids of nodes that are kept for another walk in any case.
 
     Raises:
         GradientError: if a part of the graph was released by an earlier walk.
@@ -83,7 +85,7 @@ def walk(
     finally:
         grad_mode.enabled = before
     if not retain:
-        _release(order)
+        _release([node for node in order if id(node) not in kept] if kept else order)
     return found
 
 

@@ -9,35 +9,29 @@ launches.
 from __future__ import annotations
 
 import logging
-import struct
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinygrad_cl.compiler.choosing import Choose, own_choice
-from tinygrad_cl.compiler.fallbacks import count_fallback
 from tinygrad_cl.compiler.joining import HostCall
-from tinygrad_cl.compiler.plan import Launch, Plan, Step, make_plan
+from tinygrad_cl.compiler.numbers import Numbers
+from tinygrad_cl.compiler.parts import Arrays, Run, run_parts, through
+from tinygrad_cl.compiler.plan import Launch, Plan, make_plan
 from tinygrad_cl.compiler.render import Kernel as RenderedKernel
 from tinygrad_cl.compiler.storage import Storage
-from tinygrad_cl.compiler.structure import DONOR, Structure, Value
+from tinygrad_cl.compiler.structure import DONOR, Structure
 from tinygrad_cl.compiler.templates import program_source
 from tinygrad_cl.compiler.watching import watching
-from tinygrad_cl.dtypes import number_array
 from tinygrad_cl.runtime.base import Device
 from tinygrad_cl.runtime.memory import Block, Buffer
 from tinygrad_cl.runtime.opencl import Kernel, OpenCLDevice
-from tinygrad_cl.shapes import Layout
 
 if TYPE_CHECKING:
-    from tinygrad_cl.compiler.watching import Watch
     from tinygrad_cl.graph import Leaf
 
 log = logging.getLogger("tinygrad_cl.compiler")
-
-_FORMATS = {"f32": "f4x", "f64": "d", "i32": "i4x", "i64": "q", "u8": "B7x", "b": "i4x"}
 
 Site = tuple[Kernel, int]
 
@@ -83,12 +77,12 @@ class DeviceExecutable:
     def _build(self, glued: bool) -> None:
         device = self.device
         self.plan: Plan = make_plan(
-            self._structure, device.traits, sliced=self._renews, glued=glued, choose=self._choose
+            self._structure, device.traits, glued=glued, choose=self._choose
         )
         log.debug("%s", self.plan)
         launches = [step for step in self.plan.steps if isinstance(step, Launch)]
         build_kernels(device, [step.kernel for step in launches])
-        self._numbers = _Numbers(self.plan, device)
+        self._numbers = Numbers(self.plan, device)
         self._dynamic: dict[int, list[Site]] = {}
         self._arena_sites: list[tuple[Kernel, int, int, int]] = []
         self._arena_generation = -1
@@ -123,11 +117,9 @@ class DeviceExecutable:
             if len(self.plan.steps) > 1:
                 self._build(glued=True)
 
-    def _prepare(
-        self,
-    ) -> list[list[tuple[Kernel, tuple[int, ...], tuple[int, ...] | None]] | HostCall]:
+    def _prepare(self) -> list[Run | HostCall]:
         """The steps: runs of launches, and host calls between them."""
-        work: list[list[tuple[Kernel, tuple[int, ...], tuple[int, ...] | None]] | HostCall] = []
+        work: list[Run | HostCall] = []
         for step in self.plan.steps:
             if isinstance(step, HostCall):
                 work.append(step)
@@ -211,7 +203,10 @@ class DeviceExecutable:
         if self.plan.flags:
             device.flags_armed = True
         if watching.step is not None or self._has_host_calls:
-            self._run_in_parts(nodes, buffers, captured)
+            if captured:
+                nodes = self.expansion.spread(nodes)
+            by_position = dict(zip(self._order, buffers, strict=True))
+            run_parts(self.plan, device, self._work, Arrays(self, nodes, by_position))
         else:
             for work in self._work:
                 device.run(work)  # type: ignore[arg-type]
@@ -298,7 +293,7 @@ class DeviceExecutable:
         if holder is not None:
             return buffers[self._places[holder]]
         storage: Storage = self.plan.storage[home]
-        return self._region(storage.at, storage.size)
+        return self.region(storage.at, storage.size)
 
     def _holder(self, at: int) -> int | None:
         """The position whose buffer a value is in; None if it is in the arena."""
@@ -306,40 +301,6 @@ class DeviceExecutable:
         if storage.kind == "arena":
             return None
         return storage.at if storage.kind == "donated" else at
-
-    def _run_in_parts(
-        self, nodes: Sequence[Leaf], buffers: Sequence[Buffer], captured: bool
-    ) -> None:
-        """Runs a plan that has host calls, or is watched."""
-        if captured:
-            nodes = self.expansion.spread(nodes)
-        at_hand = dict(zip(self._order, buffers, strict=True))
-        if watching.step is not None:
-            self._run_watched(nodes, at_hand, watching.step)
-            return
-        for work in self._work:
-            if isinstance(work, list):
-                self.device.run(work)
-            else:
-                self._call_host(work, nodes, at_hand)
-
-    def _run_watched(self, nodes: Sequence[Any], buffers: dict[int, Buffer], watch: Watch) -> None:
-        """Runs group by group, and shows what each has read and written."""
-        launches = iter([one for work in self._work if isinstance(work, list) for one in work])
-        for members, steps in groupby(self.plan.steps, _members):
-            groups = [self.plan.groups[g] for g in members]
-            reads = {at for group in groups for at in group.reads}
-            inputs = {at: np.array(self._array(at, nodes, buffers)) for at in reads}
-            for step in steps:
-                if isinstance(step, HostCall):
-                    self._call_host(step, nodes, buffers)
-                else:
-                    self.device.run([next(launches)])
-            self.device.flags_armed = self.plan.flags  # reading the inputs has looked at them
-            writes = {at for group in groups for at in group.writes}
-            outputs = {at: self._array(at, nodes, buffers) for at in writes}
-            inputs |= {at: outputs[at] for at in reads & writes}  # from one phase to the next
-            watch(self.plan, groups, nodes, inputs, outputs)
 
     def _bind_arena(self) -> None:
         arena = self.device.arena
@@ -349,10 +310,11 @@ class DeviceExecutable:
             for other in self.device.plans.values():
                 other.release_arena()
         for kernel, i, offset, size in self._arena_sites:
-            kernel.set(i, self._region(offset, size))
+            kernel.set(i, self.region(offset, size))
         self._arena_generation = arena.generation
 
-    def _region(self, offset: int, size: int) -> Buffer:
+    def region(self, offset: int, size: int) -> Buffer:
+        """Returns a part of the arena."""
         key = (offset, size)
         if key not in self._regions:
             self._regions[key] = self.device.arena.region(offset, size)
@@ -369,47 +331,6 @@ class DeviceExecutable:
         self.user = None
         self._blocks[:] = [None] * len(self._blocks)
         self._bound = [None] * len(self._bound)
-
-    def _buffer(self, at: int, nodes: Sequence[Leaf], buffers: dict[int, Buffer]) -> Buffer:
-        storage: Storage = self.plan.storage[at]
-        if storage.kind == "arena":
-            return self._region(storage.at, storage.size)
-        if storage.kind == "donated":
-            at = storage.at
-        buffer = buffers.get(at) or nodes[at].buffer
-        assert buffer is not None
-        return buffer
-
-    def _call_host(self, call: HostCall, nodes: Sequence[Leaf], buffers: dict[int, Buffer]) -> None:
-        value = self.plan.structure[call.value]
-        count_fallback(value.signature.primitive.name, call.reason)
-        inputs = self.plan.groups[call.group].inputs
-        arrays = [through(self._array(i, nodes, buffers), layout) for i, layout in inputs]
-        with np.errstate(all="ignore"):
-            result = value.signature.primitive.compute(arrays, value.signature.kwargs)
-        result = np.ascontiguousarray(result, dtype=value.dtype.numpy)
-        home = self.plan.home(call.value)
-        self.device.write(self._buffer(home, nodes, buffers), result)
-
-    def _array(self, at: int, nodes: Sequence[Leaf], buffers: dict[int, Buffer]) -> np.ndarray:
-        value: Value = self.plan.structure[at]
-        if value.is_scalar:
-            return number_array(nodes[at].scalar, value.dtype)
-        buffer = self._buffer(self.plan.home(at), nodes, buffers)
-        return self.device.view(buffer, value.shape, value.dtype)
-
-
-def through(array: np.ndarray, layout: Layout) -> np.ndarray:
-    """Returns the view of a contiguous array that a layout without bounds describes."""
-    if layout.is_contiguous:
-        return array.reshape(layout.shape)
-    steps = [stride * array.itemsize for stride in layout.strides]
-    flat = array.reshape(-1)[layout.offset :]
-    return np.lib.stride_tricks.as_strided(flat, layout.shape, steps, writeable=False)
-
-
-def _members(step: Step) -> tuple[int, ...]:
-    return (step.group,) if isinstance(step, HostCall) else step.groups
 
 
 class _Ways:
@@ -441,77 +362,6 @@ class _Ways:
 def _known(place: int | None) -> int:
     assert place is not None
     return place
-
-
-class _Numbers:
-    """The block of a plan's run-time numbers, 8 bytes each; written when one changed."""
-
-    def __init__(self, plan: Plan, device: OpenCLDevice) -> None:
-        self._device = device
-        self._positions = list(plan.slots)
-        self._values: list[Any] = [None] * len(plan.slots)
-        self._tags = [plan.structure[at].dtype.tag for at in plan.slots]
-        self._struct = struct.Struct("<" + "".join(_FORMATS[tag] for tag in self._tags))
-        self._exact = "b" not in self._tags  # a mask is not the number that Python has for True
-        self._last = b""
-        self.buffer = device.allocate(max(self._struct.size, 8))
-        self._sites: list[Site] = []
-
-    def place(self, kernel: Kernel, i: int) -> None:
-        """Makes the block an argument of a kernel."""
-        self._sites.append((kernel, i))
-        kernel.set(i, self.buffer)
-
-    def preset(self, constants: Mapping[int, Any]) -> None:
-        """Takes the numbers that no run gives: those inside formulas, by position."""
-        for number, at in enumerate(self._positions):
-            if at in constants:
-                self._values[number] = constants[at]
-
-    def write(self, nodes: Sequence[Leaf], given: Sequence[tuple[int, int]]) -> None:
-        """Brings the device's copy up to date; `given` says which number is whose."""
-        values = self._values
-        if not given and (self._last or not values):
-            return
-        for number, at in given:
-            values[number] = nodes[at].scalar
-        self.put(values)
-
-    def put(self, values: Sequence[Any]) -> None:
-        """Brings the device's copy up to date with the numbers in the order of the slots."""
-        if not values:
-            return
-        try:
-            block = self._struct.pack(*values) if self._exact else b""
-        except (struct.error, OverflowError):
-            block = b""
-        block = block or self._struct.pack(*map(_fitted, values, self._tags))
-        if block != self._last:
-            self._last = block
-            unused = None if self._device.is_idle else self._device.allocate_unused(len(block))
-            if unused is not None:  # queued kernels read the numbers of their own steps
-                self.buffer = unused
-                for kernel, i in self._sites:
-                    kernel.set(i, unused)
-            if self.buffer.array is not None and (unused is not None or self._device.is_idle):
-                memoryview(self.buffer.array)[: len(block)] = block  # type: ignore[arg-type]
-            else:
-                self._device.write(self.buffer, np.frombuffer(block, np.uint8))
-
-
-def _fitted(value: bool | int | float | None, tag: str) -> bool | int | float:
-    """A number that its C type can hold: floats overflow, integers wrap, masks are 0 or -1."""
-    assert value is not None
-    with np.errstate(all="ignore"):
-        if tag == "f32":
-            return float(np.float32(value))
-        if tag in ("f64",):
-            return float(value)
-        if tag == "b":
-            return -int(bool(value))
-        bits = {"i32": 32, "i64": 64, "u8": 8}[tag]
-        wrapped = int(value) & ((1 << bits) - 1)
-        return wrapped if tag == "u8" or wrapped < 1 << (bits - 1) else wrapped - (1 << bits)
 
 
 __all__ = ["DeviceExecutable", "build_kernels", "through"]

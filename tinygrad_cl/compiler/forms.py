@@ -13,7 +13,7 @@ from tinygrad_cl.lowering import DeviceTraits
 
 MIN_CHUNK = 8192  # elements of a work-item: about 5 us of simple arithmetic
 TASKS = 8  # work-items per compute unit, at most: enough to balance, few enough to launch fast
-SHORT = 16  # registers of a row whose end is a good part of the work
+SHORT = 64  # registers of a row whose end is a good part of the work
 FEW_SLICES = 4  # of a batch; rows of large tensors have more
 GPU_LANES = 128  # work-items of a work-group
 GPU_GROUPS = 64  # work-groups per compute unit, at most
@@ -71,18 +71,19 @@ def unravel(
 
 
 def stepped(indices: list[str], sizes: tuple[int, ...]) -> tuple[list[tuple[str, int]], str, str]:
-    """The parameters, and the statements that make indices of `row` and step to the next row.
+    """The parameters, and statements: of `row` all indices, and of all but the last the next ones.
 
     Example:
-        >>> stepped(["i0", "i1"], (3, 4))[2]
+        >>> stepped(["i0", "i1", "i2"], (2, 3, 4))[2]
         'if (++i1 == (size_t)d1) { i1 = 0; i0++; }'
     """
     extra = [(f"d{d}", sizes[d]) for d in range(1, len(sizes))]
-    lines, rest, step = [], "row", f"{indices[0]}++;"
+    lines, rest = [], "row"
     for d in range(len(indices) - 1, 0, -1):
         lines.append(f"size_t {indices[d]} = ({rest}) % d{d};")
         rest = f"({rest}) / d{d}"
-    for d in range(1, len(indices)):
+    step = f"{indices[0]}++;" if len(indices) > 1 else ""
+    for d in range(1, len(indices) - 1):
         step = f"if (++{indices[d]} == (size_t)d{d}) {{ {indices[d]} = 0; {step} }}"
     return extra, " ".join([*lines, f"size_t {indices[0]} = {rest};"]), step
 

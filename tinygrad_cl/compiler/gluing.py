@@ -12,7 +12,7 @@ Sizes come from a table, so that the text depends on the structure alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -44,6 +44,7 @@ FIRST: KernelArgument = ("first", 0)  # whether a slice is the first of its work
 LAST: KernelArgument = ("last", 0)  # whether it is the last
 _ENDS = {FIRST: "slice == first", LAST: "slice + 1 == last"}
 _HEAD = 4  # arguments of a kernel of slices before its buffers
+_WIDTH = 88  # columns of a call's arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +95,29 @@ def glue_more(kernel: Kernel, phases: Sequence[Phase]) -> Kernel:
     return _in_order(kernel.label, (*kernel.glued, *phases), head, items)
 
 
+def legend(kernel: Kernel) -> Iterator[str]:
+    """What the names in a glued kernel's text stand for, for people: its buffers and its table."""
+    if kernel.glued:
+        buffers = kernel.arguments[_HEAD if kernel.file == "slices" else 1 :]
+        signs = {"value": "%", "scratch": "scratch "}
+        names = [
+            f"p{at} {signs[kind]}{number}"
+            for at, (kind, number) in enumerate(buffers)
+            if kind in signs
+        ]
+        numbers = [
+            f"T({at}) {number if kind == 'long' else f'number {number} of the scalars'}"
+            for at, (kind, number) in enumerate(kernel.table)
+        ]
+        yield from _lines(names)
+        yield from _lines(numbers)
+
+
 def _in_order(
     label: str, phases: Sequence[Phase], head: tuple[KernelArgument, ...], items: int
 ) -> Kernel:
     calls = _Calls()
-    lines = [f"RUN({calls.text(phase)})" for phase in phases]
+    lines = [line for phase in phases for line in calls.lines("RUN", phase)]
     return calls.kernel(label, "slices", head, phases, lines, items)
 
 
@@ -113,12 +132,12 @@ def glue_abreast(label: str, parts: Sequence[Sequence[Phase]]) -> Kernel:
     calls = _Calls()
     lines, items = [], 0
     for part in parts:
-        texts = [calls.text(phase) for phase in part]
         if len(part) == 1:
-            lines.append(f"EACH({texts[0]})")
+            lines += calls.lines("EACH", part[0])
             items += prod(part[0].kernel.grid.size)
         else:
-            lines += ["ALONE(", *(f"    RUN({text})" for text in texts), ")"]
+            runs = [line for phase in part for line in calls.lines("RUN", phase)]
+            lines += ["ALONE(", *(f"    {line}" for line in runs), ")"]
             items += 1
     phases = [phase for part in parts for phase in part]
     return calls.kernel(label, "abreast", (("table", 0),), phases, lines, items)
@@ -151,14 +170,15 @@ class _Calls:
             table=tuple(self.table),
         )
 
-    def text(self, phase: Phase) -> str:
-        """The arguments of the macro that calls a phase: its function, its ND-range, its own."""
+    def lines(self, macro: str, phase: Phase) -> list[str]:
+        """The macro that calls a phase: with its function and ND-range, then its own arguments."""
         kernel = phase.kernel
         if any(size != 1 for size in kernel.grid.local or ()):
             raise AssertionError(f"gluing: {kernel.name} has work-groups of {kernel.grid.local}")
         counts = [self._number(("long", size)) for size in (*kernel.grid.size, 1, 1)[:3]]
         given = [self._argument(argument) for argument in phase.arguments]
-        return ", ".join([kernel.function, *counts, *given])
+        first = f"{macro}({', '.join([kernel.function, *counts])},"
+        return [first, *(f"    {line}" for line in _lines([*given[:-1], given[-1] + ")"]))]
 
     def _argument(self, argument: Place | KernelArgument) -> str:
         if isinstance(argument, Place):
@@ -188,3 +208,15 @@ class _Calls:
         names = {"scalars": "scalars", "flags": "flags"}
         name = names.get(argument[0], f"p{len(self.buffers)}")
         return self.buffers.setdefault(argument, name)
+
+
+def _lines(parts: Sequence[str]) -> Iterator[str]:
+    """Parts with commas between them, in lines of bounded width."""
+    line = ""
+    for part in parts:
+        if line and len(line) + 2 + len(part) > _WIDTH:
+            yield line + ","
+            line = part
+        else:
+            line = f"{line}, {part}" if line else part
+    yield line

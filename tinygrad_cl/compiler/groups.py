@@ -49,6 +49,7 @@ class Group:
         inputs: buffers read by the anchor itself, with their layouts.
         slices: the plan of a slice of the batch, for a group that runs slice by slice.
         twin: the second value that its template writes.
+        stored: values that a reduction writes while it folds them; see absorbing.py.
     """
 
     kind: str
@@ -62,11 +63,13 @@ class Group:
     reason: str = ""
     slices: SlicePlan | None = None
     twin: int | None = None
+    stored: list[int] = field(default_factory=list)
 
     @property
     def writes(self) -> list[int]:
         """The values that the kernel writes to buffers."""
-        return self.outputs if self.twin is None else [*self.outputs, self.twin]
+        twins = [] if self.twin is None else [self.twin]
+        return [*self.outputs, *twins, *self.stored]
 
     @property
     def reads(self) -> set[int]:

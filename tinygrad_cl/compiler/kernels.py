@@ -100,7 +100,9 @@ def _elementwise_kernel(
     if writer.runs:
         text += defines(("RUNS", writer.runs))
     if outer:
-        text += defines(("ROWS", ""), ("UNRAVEL(row)", unraveled), ("NEXT_ROW", step))
+        run = extra[-1][0] if extra else "rows"
+        text += defines(("ROW", outer[-1]), ("RUN", run))
+        text += defines(("UNRAVEL(row)", unraveled), ("NEXT_RUN", step))
     rows, cols = numel(dims.sizes[:-1]), dims.sizes[-1]
     chunk, groups = chunks(rows if outer else cols, cols if outer else 1, traits)
     sizes: list[KernelArgument] = [("long", rows), ("long", cols), ("long", chunk)]

@@ -14,6 +14,7 @@ from tinygrad_cl.compiler.abreast import put_abreast
 from tinygrad_cl.compiler.body import Compute
 from tinygrad_cl.compiler.choosing import Choose, own_choice
 from tinygrad_cl.compiler.fusion import fuse
+from tinygrad_cl.compiler.gluing import legend
 from tinygrad_cl.compiler.groups import Border, Group, alias_of, in_order
 from tinygrad_cl.compiler.joining import HostCall, Unit, join
 from tinygrad_cl.compiler.kernels import render_group
@@ -100,14 +101,14 @@ def make_plan(
     Args:
         structure: the graph.
         traits: of the device.
-        sliced: whether values may be computed slice by slice of the batch.
-        glued: whether runs of small kernels, and those that go through the same rows, become one
-            launch; it changes no bit of a result.
+        sliced: whether values may be computed slice by slice of the batch, which may change the
+            order of sums.
+        glued: whether runs of small kernels become one launch; it changes no bit of a result.
         choose: chooses the plan of each template call that is not in a slice.
     """
     structure = simplified(structure)
-    planner = _plan_slice if sliced or glued else None
-    fusion = fuse(structure, traits, planner, choose, sliced)
+    planner = _plan_slice if sliced else None
+    fusion = fuse(structure, traits, planner, choose)
     aliases = _aliases(structure, fusion.groups)
     units = _units(structure, fusion.groups, aliases, traits)
     slots = {at: k for k, at in enumerate(i for i, v in enumerate(structure) if v.is_scalar)}
@@ -200,6 +201,7 @@ def _describe(plan: Plan) -> Iterable[str]:
         else:
             many = f" ({step.kernel.segments} segments)" if step.kernel.segments > 1 else ""
             yield f"{number:3} launch {step.kernel.name}{many} grid {step.kernel.grid.size}"
+            yield from (f"      {line}" for line in legend(step.kernel))
             members = list(step.groups if step.kernel.phases else step.groups[:3])
         for g in members if members != last else ():
             yield from _describe_group(plan, plan.groups[g], reasons)

@@ -46,7 +46,8 @@ def render_reduction(structure: Structure, group: Group, traits: DeviceTraits) -
     assert isinstance(lowering, Reduction)
     folded = value.signature.kwargs["dim"]
     marks = [d in folded for d in range(len(inner.domain))]
-    dims = merge_dims(inner.domain, body_layouts(inner, []), marks)
+    stored = [Layout.contiguous(inner.domain) for _ in group.stored]
+    dims = merge_dims(inner.domain, body_layouts(inner, stored), marks)
     if len(dims.sizes) == 1 and not any(dims.marks):  # every folded dim has size 1
         dims = _with_unit_fold(dims)
     slices = _slices(dims, lowering.kind, traits)

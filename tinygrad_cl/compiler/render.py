@@ -226,8 +226,10 @@ class BodyWriter:
             self._store(value, item, layout)
 
     def write_return(self) -> None:
-        """Fills `lines` and `parameters`: the items, and the return of the output."""
-        self._write_items()
+        """Fills `lines` and `parameters`: the items, the return of the first output, stores."""
+        layouts = self._write_items()
+        for (value, item), layout in zip(self.body.outputs[1:], layouts, strict=True):
+            self._store(value, item, layout)
         self.lines.append(f"return r{self.body.outputs[0][1]};")
 
     def _write_items(self) -> Iterator[Layout]:
@@ -258,7 +260,8 @@ class BodyWriter:
 
     def _argument(self, value: int) -> str:
         tag = self.structure[value].dtype.tag
-        self._need("__global const uchar *", "scalars", ("scalars", 0))
+        # `restrict`: no store changes the numbers, so loops may keep them in registers
+        self._need("__global const uchar *restrict ", "scalars", ("scalars", 0))
         slot = self._parameter("int ", f"a{len(self.parameters)}", ("slot", value))
         return f"SPLAT_{tag}(SCALAR_{tag}(scalars, {slot}))"
 
@@ -276,10 +279,17 @@ class BodyWriter:
             code = flag_code(str(value.signature.kwargs.get("op", value.signature.primitive.name)))
         registers = tuple(f"r{i}" for i in item.operands)
         text = value.lowering.format(value.dtype.tag, tags, registers, code)
-        if self.draws and text.startswith(_UNIFORM):
+        if self.draws and text.startswith(_UNIFORM) and self._counts_up(item.operands[0]):
             text = f"PHILOX_DRAWN(runs + {self.runs}, {text.removeprefix(_UNIFORM)}"
             self.runs += 1
         return self._rounded(item.value, text)
+
+    def _counts_up(self, at: int) -> bool:
+        """Whether an item is an index that grows by one from lane to lane."""
+        item = self.body.items[at]
+        if not isinstance(item, Address) or not item.layout.shape:
+            return False
+        return item.layout.strides[-1] == 1 < item.layout.shape[-1]
 
     def _rounded(self, value: int, text: str) -> str:
         """A value of 16 bits fused into its reader is what memory would have held."""

@@ -16,20 +16,18 @@ from tinygrad_cl.compiler.structure import WANTED, Structure
 from tinygrad_cl.lowering import Assemble, Expr, Host, Reduction, Template, View
 
 LARGE = 1 << 18  # bytes of a tensor whose rows are worth a region: caches hold smaller ones anyway
+WIDE = 1 << 11  # bytes of a sum over rows that slices add up beside their rows, at most
 MAX_REGIONS = 16  # of a plan
 MAX_TRIES = 48  # reductions from which a region is grown, at most: each try looks at all values
 FUSING = Expr | View | Reduction  # what computes the expressions that it reads
 
 
-def find_rows(
-    structure: Structure, taken: frozenset[int] = frozenset(), summed: bool = True
-) -> list[Region]:
+def find_rows(structure: Structure, taken: frozenset[int] = frozenset()) -> list[Region]:
     """Returns the row regions of a structure, first come first served.
 
     Args:
         structure: the graph.
         taken: values that belong to another region.
-        summed: whether slices may add up sums over the rows, which changes their order.
     """
     regions: list[Region] = []
     needed, tries, users = _ancestors(structure, taken), 0, _users(structure)
@@ -39,7 +37,7 @@ def find_rows(
         if len(regions) == MAX_REGIONS or tries == MAX_TRIES:
             break
         tries += 1
-        region = _grown(structure, users, at, taken | needed, summed)
+        region = _grown(structure, users, at, taken | needed)
         if region is None or at not in region.values:
             continue
         regions.append(region)
@@ -58,7 +56,7 @@ def _users(structure: Structure) -> list[list[int]]:
 
 
 def _grown(
-    structure: Structure, users: list[list[int]], seed: int, barred: frozenset[int], summed: bool
+    structure: Structure, users: list[list[int]], seed: int, barred: frozenset[int]
 ) -> Region | None:
     """The region of a seed and all others with so many rows, if it saves a pass over memory.
 
@@ -73,12 +71,12 @@ def _grown(
 
     def stops(at: int) -> bool:
         kind = isinstance(structure[at].lowering, Template | Assemble | Host)
-        return kind or at in barred
+        return kind or at in barred or _is_wide_sum(structure, at, items)
 
-    region = _pruned(structure, users, grow(structure, items, starts, stops, summed, seed))
+    region = _pruned(structure, users, grow(structure, items, starts, stops, seed))
     if not _saves(structure, region):
         return None
-    sums = region.sums | (_sums_beside(structure, region, barred) if summed else frozenset())
+    sums = region.sums | _sums_beside(structure, region, barred)
     return replace(region, sums=sums, rows=True)
 
 
@@ -106,9 +104,16 @@ def _sums_beside(structure: Structure, region: Region, barred: frozenset[int]) -
         and value.inputs[0] in read
         and at not in barred
         and is_sum(structure, at, region.items)
+        and not _is_wide_sum(structure, at, region.items)
         and _is_large(structure, value.inputs[0])
     }
     return frozenset(found - _ancestors(structure, region.values) if found else found)
+
+
+def _is_wide_sum(structure: Structure, at: int, items: int) -> bool:
+    """Whether the sums of a slice and of its work-item would push its rows out of a near cache."""
+    value = structure[at]
+    return value.numel * value.dtype.itemsize > WIDE and is_sum(structure, at, items)
 
 
 def _is_seed(structure: Structure, at: int) -> bool:

@@ -69,18 +69,28 @@ def plan_slices(
     structure: Structure,
     region: Region,
     outputs: list[int],
+    lasting: list[int],
     realized: set[int],
     traits: DeviceTraits,
     planner: Planner,
 ) -> SlicePlan:
     """Returns the plan of a region.
 
+    Args:
+        structure: the graph.
+        region: the values that run slice by slice.
+        outputs: those that must be stored.
+        lasting: those of them by which the size of a slice is judged.
+        realized: the values of the graph that have buffers.
+        traits: of the device.
+        planner: makes the plan of a slice.
+
     Raises:
         Refusal: naming a value outside that must be realized first.
         Unsliced: if there is no good size.
     """
 
-    def of_size(size: int) -> SlicePlan:
+    def of_size(size: int, outputs: list[int] = lasting) -> SlicePlan:
         made = cut(structure, region, outputs, realized, size)
         shared = sum(byte_size(structure, at) for at, is_cut in made.leaves.values() if not is_cut)
         if shared > SHARED:
@@ -91,6 +101,9 @@ def plan_slices(
 
     sized = _sized_rows if region.rows else _sized_batch
     found = sized(structure, region, traits, of_size)
+    if outputs != lasting:
+        rest = None if found.rest is None else of_size(found.rest.size, outputs)
+        found = replace(of_size(found.size, outputs), rest=rest)
     if any(not hasattr(step, "kernel") for step in found.plan.steps):
         raise Unsliced("a step runs on the host")
     return found

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from tinygrad_cl import graph
 from tinygrad_cl.compiler.body import Refusal
+from tinygrad_cl.compiler.simplify import living
 from tinygrad_cl.compiler.structure import FREE, WANTED, Structure, Value
 from tinygrad_cl.graph import Signature, TensorSpec
 from tinygrad_cl.lowering import Assemble, Expr, Reduction, Template, View
@@ -63,6 +64,19 @@ def find_region(structure: Structure) -> Region | None:
     return best
 
 
+def bare(structure: Structure) -> Structure:
+    """A structure in which only what nobody reads is wanted.
+
+    What is sliced, and how large slices are, decides in which order is summed. That must not
+    change because somebody holds a value that lies between others.
+    """
+    read = {i for at in living(structure) for i in structure[at].inputs}
+    return tuple(
+        value._replace(flag=FREE) if value.flag == WANTED and at in read else value
+        for at, value in enumerate(structure)
+    )
+
+
 def is_late(structure: Structure, region: Region) -> bool:
     """Whether a template like its own comes before a region: one with large weights."""
     before = range(min(region.values, default=0))
@@ -104,7 +118,6 @@ def grow(
     items: int,
     starts: Callable[[int], bool],
     stops: Callable[[int], bool] = lambda at: False,
-    summed: bool = True,
     first: int = 0,
 ) -> Region:
     """Marks what can be computed slice by slice, value by value from the first ones on.
@@ -114,7 +127,6 @@ def grow(
         items: the size of the batch.
         starts: whether a value may be the first.
         stops: whether a value must not belong to the region.
-        summed: whether slices may add up sums over the batch.
         first: the first value that is looked at.
     """
     values: set[int] = set()
@@ -132,7 +144,7 @@ def grow(
             outside.add(at)
             continue
         if is_sum(structure, at, items):
-            (sums if inner and summed else outside).add(at)
+            (sums if inner else outside).add(at)
             continue
         modes = input_modes(structure, at, items)
         fits = modes is not None and all(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tinygrad_cl import engine
 from tinygrad_cl.errors import DTypeError, GradientError, ShapeError
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.base import Handle, rebind
@@ -41,6 +42,8 @@ def become(op: str, tensor: Handle, value: Node) -> Any:
         value.leaf = value.needs_grad = True
         value.hooks = old.hooks
     rebind(tensor, value)
+    if value.leaf or not value.needs_grad:
+        engine.defer(tensor)  # weights updated one by one share what their gradients are made of
     return tensor
 
 

@@ -51,9 +51,7 @@ class Generator:
 
     def manual_seed(self, seed: int) -> Generator:
         """Starts the stream of a seed from its beginning; returns the generator."""
-        self._seed = _signed(int(seed))
-        self._position = 0
-        return self
+        return self.set_state((_signed(int(seed)), 0))
 
     def seed(self) -> int:
         """Starts the stream of a seed drawn by chance, and returns that seed."""
@@ -66,18 +64,21 @@ class Generator:
 
     def get_state(self) -> tuple[int, int]:
         """Returns (seed, position), for `set_state`."""
-        return self._seed, self._position
+        return self._seed, _signed(self._position)
 
     def set_state(self, state: tuple[int, int]) -> Generator:
         """Goes back to a state that `get_state` returned; returns the generator."""
         self._seed, self._position = int(state[0]), int(state[1])
+        tracer = tracing.active
+        if tracer is not None:
+            tracer.refuse("it sets the state of random numbers")
         return self
 
     def advance(self, count: int) -> tuple[int, int]:
         """Returns (seed, position) for `count` numbers, and moves on behind them."""
-        position = self._position
-        self._position = _signed(position + count)
-        return self._seed, position
+        position = self._position  # without a call up to the next line, where threads might change
+        self._position = position + count
+        return self._seed, _signed(position)
 
 
 def _signed(value: int) -> int:
@@ -117,9 +118,10 @@ def draw_numbers(
     index = m.iota(shape=shape)
     index.device = device
     numbers = scalar(key, int64), scalar(position, int64)
-    if tracing.active is not None:
+    tracer = tracing.active
+    if tracer is not None:
         source = _Stream(generator or default_generator, numel(shape))
-        tracing.active.numbers(numbers, source)
+        tracer.numbers(numbers, source)
     return kind(index, *numbers)
 
 
@@ -140,6 +142,57 @@ class _Stream:
 
     def __str__(self) -> str:
         return f"{self._count} random numbers"
+
+
+class Place:
+    """Where a generator is, to go back to: in the replays of a captured function, too."""
+
+    def __init__(self, generator: Generator) -> None:
+        self._generator = generator
+        _tell(self)
+
+    def go_back(self) -> None:
+        """Lets the generator draw the numbers from here on again."""
+        _tell(_Return(self))
+
+    def check(self) -> str:
+        """Returns "": a generator is always somewhere."""
+        return ""
+
+    def draw(self) -> tuple[()]:
+        """Remembers where the generator is now."""
+        self._state = self._generator._seed, self._generator._position
+        return ()
+
+    def __str__(self) -> str:
+        return "random numbers that are drawn again"
+
+
+class _Return:
+    """The way back to a place."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    def check(self) -> str:
+        """Returns "": there is always a way back."""
+        return ""
+
+    def draw(self) -> tuple[()]:
+        """Sets the generator back."""
+        generator = self._place._generator
+        generator._seed, generator._position = self._place._state
+        return ()
+
+    def __str__(self) -> str:
+        return "the way back to them"
+
+
+def _tell(source: Place | _Return) -> None:
+    source.draw()
+    tracer = tracing.active
+    if tracer is not None:
+        tracer.numbers((), source)
 
 
 def _floats(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_cl.autograd import Function, enable_grad, grad
-from tinygrad_cl.autograd.handle import Handle, wrap
+from tinygrad_cl.autograd import Function, enable_grad
+from tinygrad_cl.autograd.handle import Handle, own, wrap
+from tinygrad_cl.autograd.walk import sources, walk
 from tinygrad_cl.errors import GradientError
 from tinygrad_cl.functional.autocasting import autocast
 from tinygrad_cl.functional.base import cast
-from tinygrad_cl.functional.random import default_generator
+from tinygrad_cl.functional.random import Place, default_generator
 from tinygrad_cl.graph import Node, cast_mode, grad_mode, toposort
 from tinygrad_cl.primitives.elementwise import again
 from tinygrad_cl.primitives.movement import reshape
@@ -52,44 +55,76 @@ def checkpoint(
         >>> x.grad
         tensor([2., 4.])
     """
-    state = default_generator.get_state() if preserve_rng_state else None
-    with enable_grad():
-        drawn = function(*args, **kwargs)
+    if not grad_mode.enabled:
+        return function(*args, **kwargs)
+    place = Place(default_generator) if preserve_rng_state else None
+    drawn = function(*args, **kwargs)
     several = isinstance(drawn, tuple | list)
-    outputs = tuple(drawn) if several else (drawn,)
-    own = {id(arg.node) for arg in args if isinstance(arg, Handle)}
-    hidden = _leaves([out.node for out in outputs], own)
-    call = _Call(function, args, kwargs, state, several)
-    after = default_generator.get_state()
-    result = _Recomputed.apply(call, *args, *hidden)
-    if preserve_rng_state:
-        default_generator.set_state(after)
+    nodes = [out.node for out in (drawn if several else (drawn,))]
+    given = {id(arg.node) for arg in args if isinstance(arg, Handle)}
+    passed = _passed(nodes, given)
+    call = _Call(function, args, kwargs, place, several)
+    call.values = [wrap(node) for node in _without_gradients(nodes, given)]
+    call.known = [weakref.ref(node) for node in passed if not node.leaf]
+    result = _Recomputed.apply(call, *args, *_owners(passed))
     return result if several else result[0]
 
 
-def _leaves(nodes: list[Node], given: set[int]) -> list[Tensor]:
-    """The parameters that nodes were computed from, besides what was given."""
-    found = toposort(nodes, lambda n: () if n.leaf or id(n) in given else n.inputs)
-    leaves = [node for node in found if node.leaf and node.needs_grad and id(node) not in given]
-    owners = [node.owner() for node in leaves if node.owner is not None]
+def _passed(nodes: list[Node], given: set[int]) -> list[Node]:
+    """What gradients of some nodes pass on their way to leaves and to what was given."""
+
+    def below(node: Node) -> Sequence[Node]:
+        return () if node.leaf or node.released or id(node) in given else sources(node)
+
+    found = toposort([node for node in nodes if node.needs_grad], below)
+    return [node for node in found if id(node) not in given]
+
+
+def _owners(nodes: list[Node]) -> list[Tensor]:
+    """The parameters among some nodes."""
+    owners = [node.owner() for node in nodes if node.leaf and node.owner is not None]
     return [owner for owner in owners if owner is not None]
 
 
+def _without_gradients(nodes: list[Node], given: set[int]) -> list[Node]:
+    """The same values, of whose computation nothing is kept for a backward pass."""
+
+    def below(node: Node) -> Sequence[Node]:
+        there = node.buffer is not None or not node.needs_grad
+        return () if there or node.leaf or id(node) in given else node.inputs
+
+    copies: dict[int, Node] = {}
+    for node in toposort(nodes, below):
+        copies[id(node)] = node
+        if below(node):
+            inputs = tuple([copies[id(child)] for child in node.inputs])
+            copies[id(node)] = Node(node.signature, inputs, node.device, False)
+    return [copies[id(node)] for node in nodes]
+
+
 class _Call:
-    """A call that can be made again."""
+    """A call that can be made again.
+
+    Attributes:
+        values: what it made the first time, until they are shown.
+        known: nodes that the first call has made or found; those found belong to others.
+    """
+
+    values: list[Tensor]
+    known: list[weakref.ref[Node]]
 
     def __init__(
         self,
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        state: tuple[int, int] | None,
+        place: Place | None,
         several: bool,
     ) -> None:
         self.function = function
         self.args = args
         self.kwargs = kwargs
-        self.state = state
+        self.place = place
         self.several = several
         self.cast = autocast(dtype=cast_mode.dtype, enabled=cast_mode.dtype is not None)
 
@@ -97,8 +132,8 @@ class _Call:
         """Calls the function with other tensors in the places of the first ones."""
         rest = iter(tensors)
         args = [next(rest) if isinstance(arg, Handle) else arg for arg in self.args]
-        if self.state is not None:
-            default_generator.set_state(self.state)
+        if self.place is not None:
+            self.place.go_back()
         with self.cast:
             made = self.function(*args, **self.kwargs)
         return tuple(made) if self.several else (made,)
@@ -114,38 +149,52 @@ class _Recomputed(Function):
         given = [tensor for tensor in tensors if isinstance(tensor, Handle)]
         ctx.count = sum(isinstance(arg, Handle) for arg in call.args)
         ctx.save_for_backward(*given)
-        return call(tuple(given[: ctx.count]))  # type: ignore[arg-type]
+        values, call.values = call.values, []
+        return tuple(values)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         saved = ctx.saved_tensors
-        before = default_generator.get_state()
+        before = Place(default_generator)
         create_graph = grad_mode.enabled
         with enable_grad():
             inputs = [
                 _later(tensor, gradients[0].node, create_graph) for tensor in saved[: ctx.count]
             ]
             outputs = ctx.call(tuple(inputs))
-        default_generator.set_state(before)
+        before.go_back()
         if len(outputs) != len(gradients):
             raise GradientError(
                 f"checkpoint: the function made {len(gradients)} results, and {len(outputs)} when "
                 "it was called again; it must do the same each time"
             )
         pairs = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o.requires_grad]
-        wanted = [t for t in (*inputs, *saved[ctx.count :]) if t.requires_grad]
-        found = iter(
-            grad(
-                [o for o, _ in pairs],
-                wanted,
-                [g for _, g in pairs],
-                create_graph=create_graph,
-                allow_unused=True,
+        known = {id(node) for ref in ctx.call.known if (node := ref()) is not None}
+        tensors = (*inputs, *saved[ctx.count :])
+        wanted = [t.node for t in tensors if t.requires_grad]
+        with _hooks_off([t.node for t in saved[ctx.count :]]):  # they come after this walk
+            walked = walk(
+                *([o.node for o, _ in pairs], [g.node for _, g in pairs], wanted),
+                retain=create_graph,
+                create=create_graph,
+                kept=known,
             )
-        )
-        answers = [next(found) if t.requires_grad else None for t in (*inputs, *saved[ctx.count :])]
+        found = {id(node): g for node, g in walked}
+        answers = [own(found[id(t.node)]) if id(t.node) in found else None for t in tensors]
         rest = iter(answers)
         return (None, *[next(rest) if isinstance(t, Handle) else None for t in ctx.others])
+
+
+@contextmanager
+def _hooks_off(nodes: list[Node]) -> Iterator[None]:
+    hooks = [node.hooks for node in nodes]
+    try:
+        for node in nodes:
+            node.hooks = None
+        yield
+    finally:
+        for node, before in zip(nodes, hooks, strict=True):
+            node.hooks = before
 
 
 def _later(tensor: Tensor, cotangent: Node, connected: bool) -> Tensor:

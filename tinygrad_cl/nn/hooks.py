@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from tinygrad_cl.autograd import Function, RemovableHandle
 from tinygrad_cl.tensor import Tensor
-from tinygrad_cl.tracing import tracing
 
 if TYPE_CHECKING:
     from tinygrad_cl.nn.module import Module
@@ -19,15 +18,6 @@ Grads = tuple[Tensor | None, ...]
 
 _numbers = itertools.count()
 _log = logging.getLogger("tinygrad_cl.nn")
-
-
-class HookHandle(RemovableHandle):
-    """Takes a hook of a module back; captured calls notice."""
-
-    def remove(self) -> None:
-        """Removes the hook; removing it twice does nothing."""
-        tracing.changes += 1
-        super().remove()
 
 
 class HookTable:
@@ -51,7 +41,7 @@ class HookTable:
         merged = entry | self.entries if prepend else self.entries | entry
         self.entries.clear()
         self.entries.update(merged)
-        return HookHandle(self.entries, key)
+        return RemovableHandle(self.entries, key)
 
     def __bool__(self) -> bool:
         return bool(self.entries)

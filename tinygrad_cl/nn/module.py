@@ -172,6 +172,11 @@ class Module(Hooked):
         hooked = ((kind, *table.entries) for kind, table in (self._hooks or {}).items())
         return (type(self), *settings, *hooked)
 
+    def _tracing_parts(self) -> tuple[Any, ...]:
+        """The hooks that a captured call calls."""
+        tables = [table for part in self.modules() for table in (part._hooks or {}).values()]
+        return tuple(hook for table in tables for hook, _ in table.entries.values())
+
     # ---------------------------------------------------------------------------------------- modes
 
     def train(self: Self, mode: bool = True) -> Self:

@@ -19,6 +19,7 @@ from tinygrad_cl.optim import state as saved_state
 from tinygrad_cl.optim.options import EXTRA, Group, Params, State, States, check_common, plain
 from tinygrad_cl.optim.update import realize_all, update_group
 from tinygrad_cl.tensor import Tensor
+from tinygrad_cl.tracing import tracing
 
 
 class Optimizer:
@@ -360,7 +361,15 @@ class Optimizer:
         hooks = self._hooks.setdefault(event, {})
         key = min(hooks, default=0) - 1 if prepend else max(hooks, default=0) + 1
         hooks[key] = hook
+        tracing.changes += 1
         return RemovableHandle(hooks, key)
+
+    def _tracing_state(self) -> tuple[Any, ...]:
+        """Which hooks a captured step calls; its numbers tell of the settings."""
+        return tuple(map(id, self._tracing_parts()))
+
+    def _tracing_parts(self) -> tuple[Any, ...]:
+        return *self._called("step_pre"), *self._called("step_post")
 
     def _called(self, event: str) -> list[Callable[..., Any]]:
         hooks = self._hooks.get(event)

@@ -131,8 +131,9 @@ class GradScaler:
             narrow = outputs.dtype.is_half or not outputs.dtype.is_floating_point
             wide = outputs.to(float32) if narrow else outputs
             factor = scalar(self._scale, wide.dtype)
-            if tracing.active is not None:
-                tracing.active.numbers((factor,), _Scale(self))
+            tracer = tracing.active
+            if tracer is not None:
+                tracer.numbers((factor,), _Scale(self))
             return wide * wrap(factor)
         if isinstance(outputs, list | tuple):
             return type(outputs)([self.scale(output) for output in outputs])

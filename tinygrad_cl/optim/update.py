@@ -73,9 +73,10 @@ def update_group(optimizer: Optimizer, group: Group, fresh: list[Node]) -> None:
             rebind(tensor, node)
         fresh += new
     tracing.states += 1
-    if tracing.active is not None:
+    tracer = tracing.active
+    if tracer is not None:
         for common in shared.values():
-            tracing.active.numbers(
+            tracer.numbers(
                 tuple(common.nodes), _StepNumbers(optimizer, group, common.members, memory)
             )
 

@@ -25,6 +25,7 @@ from tinygrad_cl.primitives.plans_conv import (
     convolution,
     direct_image_plan,
     direct_weight_plan,
+    flipped_blocks,
     gpu_plan,
     plan_conv2d,
     plan_input_grad,
@@ -118,7 +119,7 @@ def _cpu_plans(mode: str, c: Convolution, types: Types, traits: DeviceTraits) ->
                 yield f"winograd {tiles}", winograd.image_plan(mode, c, types, traits, tiles)
     yield from _channel_plans(mode, c, types, traits)
     if mode != "WEIGHT_GRAD" and not pointwise.refusal(mode, c, types):
-        for tile in pointwise.TILES:
+        for tile in pointwise.tiles(c):
             (rows, cols), direct, _ = tile
             name = f"product {rows}x{cols}{' direct' if direct else ''}"
             yield name, pointwise.image_plan(mode, c, types, traits, tile)
@@ -131,6 +132,10 @@ def _cpu_plans(mode: str, c: Convolution, types: Types, traits: DeviceTraits) ->
             yield label(b), direct_weight_plan(c, types, traits, b)
         else:
             yield label(b), direct_image_plan(mode, c, types, traits, b)
+    turned = flipped_blocks(c, types) if mode == "WEIGHT_GRAD" else None
+    if turned:
+        plan = direct_weight_plan(c.flipped, types, traits, turned, flip=True)
+        yield f"{label(turned)} flipped", plan
     for share in SHARES if mode == "WEIGHT_GRAD" else ():
         for b in blocks[:2]:
             plan = direct_weight_plan(c, types, traits, b, share)

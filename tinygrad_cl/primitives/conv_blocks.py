@@ -32,6 +32,7 @@ TAIL_RATE = 0.75  # of a tile one vector wide
 TILES = (
     ((1, 8), 0.5),
     ((2, 8), 0.75),
+    ((3, 6), 0.8),
     ((4, 6), 0.95),
     ((6, 4), 1.0),
     ((8, 3), 1.0),
@@ -306,7 +307,7 @@ def _weigh_dot(
 
 def reads_in_place(c: Convolution, types: Types) -> bool:
     """Whether ops/conv_weight_wide.cl reads the image where it lies."""
-    return c.plain and types.storage not in HALVES
+    return c.single and types.storage not in HALVES
 
 
 def _weigh_wide(

@@ -6,7 +6,7 @@ of g.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Pair = tuple[int, int]
 
@@ -32,9 +32,19 @@ class Convolution:
         return self.kernel[0] * self.kernel[1]
 
     @property
+    def single(self) -> bool:
+        """True if every pixel of the output meets one of the image."""
+        return self.taps == 1 and self.padding == (0, 0)
+
+    @property
     def plain(self) -> bool:
         """True if pixels meet only those in the same place."""
-        return self.taps == 1 and self.stride == (1, 1) and self.padding == (0, 0)
+        return self.single and self.stride == (1, 1)
+
+    @property
+    def flipped(self) -> Convolution:
+        """The convolution whose image is as this one's output, and the other way round."""
+        return replace(self, channels=self.outputs, outputs=self.channels)
 
     @property
     def moved(self) -> int:

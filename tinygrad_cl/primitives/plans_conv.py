@@ -174,22 +174,46 @@ def _weight_plan(c: Convolution, types: Types, traits: DeviceTraits) -> Template
     b = choose_weight_blocks(c, types)
     if b is None:
         return Host(f"a kernel of {c.kernel} does not fit private memory")
-    steps = -(-c.images // b.images) * _parts((c.out[0], b.rows), (c.out[1], b.columns))
-    cycles = b.cycles * steps * _weight_tasks(c, b)
+    turned, of, flip = flipped_blocks(c, types), c, False
+    if turned and _weight_cycles(c.flipped, turned) < _weight_cycles(c, b):
+        b, of, flip = turned, c.flipped, True
+    cycles = _weight_cycles(of, b)
     if not winograd.refusal("WEIGHT_GRAD", c, types, cycles):
         return winograd.weight_plan(c, types, traits)
     form = channels_weight.weight_form(c, types, traits)
     if form and form.cycles < channels_blocks.MARGIN * cycles:
         return channels_weight.weight_plan(c, types, traits, form)
-    return direct_weight_plan(c, types, traits, b)
+    return direct_weight_plan(of, types, traits, b, flip=flip)
+
+
+def flipped_blocks(c: Convolution, types: Types) -> Blocks | None:
+    """The cheapest blocks of a weight gradient whose image and cotangent change places.
+
+    Fewer channels are turned then; None if either would have to be packed.
+    """
+    if not c.plain or not reads_in_place(c, types):
+        return None
+    found = choose_weight_blocks(c.flipped, types)
+    return found if found and found.file == "conv_weight_wide" else None
+
+
+def _weight_cycles(c: Convolution, b: Blocks) -> float:
+    steps = -(-c.images // b.images) * _parts((c.out[0], b.rows), (c.out[1], b.columns))
+    return b.cycles * steps * _weight_tasks(c, b)
 
 
 def direct_weight_plan(
-    c: Convolution, types: Types, traits: DeviceTraits, b: Blocks, share: float = 1.0
+    c: Convolution,
+    types: Types,
+    traits: DeviceTraits,
+    b: Blocks,
+    share: float = 1.0,
+    flip: bool = False,
 ) -> TemplatePlan:
     """Returns the plan of a weight gradient that sums over blocks.
 
-    There are `share` times as many chunks of images, summed apart, as a rule says.
+    There are `share` times as many chunks of images, summed apart, as a rule says. `flip`: image
+    and cotangent have changed places.
     """
     side = b.side
     while c.images == 1 and _weight_tasks(c, b) < 2 * traits.units and b.results > b.tile[0]:
@@ -208,16 +232,18 @@ def direct_weight_plan(
     defines = (
         *types.defines(types.acc),
         *((("PANEL", int(b.panel)), ("GROUP", power_of_two(b.tile[1], 4))) if dot else ()),
-        *((("PLAIN", 1),) if plain else ()),
+        *((("PLAIN", 1), ("FLIPPED", int(flip))) if plain else ()),
         ("SHIFT", int(side.shift)),
         ("ROWS", b.tile[0]),
         ("COLS", b.tile[1]),
         *((name, power_of_two(size)) for name, size in b.memory),
     )
-    arguments = (("scratch", 0), ("in", 0), ("in", 1), *_sizes(c, side, b, chunk, per))
+    inputs = ("in", int(flip)), ("in", int(not flip))
+    arguments = (("scratch", 0), *inputs, *_sizes(c, side, b, chunk, per))
     grid = Grid((max(1, -(-tasks * chunks // per)),), (1,))
     first = Pass(b.file, "conv_weight_grad", defines, arguments, grid)
-    domain = (1, c.groups * c.outputs, c.channels * c.taps)
+    results, weights = (c.channels, c.outputs) if flip else (c.outputs, c.channels * c.taps)
+    domain = (1, c.groups * results, weights)
     return sum_slices(first, domain, chunks, types, traits, always=True)
 
 

@@ -1,7 +1,8 @@
 """Plans of convolutions whose groups have few channels: ops/conv_depth*.cl, on CPUs.
 
 Depthwise convolution moves as much as it multiplies, so its planes are read once and its results
-are written once, whole registers at a time.
+are written once, whole registers at a time. So it is where one group has one result, however many
+sources: a number that is read meets no more than the taps of that one.
 """
 
 from __future__ import annotations
@@ -50,9 +51,11 @@ def refusal(mode: str, c: Convolution) -> str | None:
     """Returns why a convolution is not computed plane by plane, or None if it may be."""
     if c.groups * c.channels * c.outputs * c.images == 0:
         return "there is nothing to compute"
-    if c.groups == 1:
-        return "there is one group"
-    if c.channels * c.outputs > (SINGLE if min(c.channels, c.outputs) == 1 else FILTERS):
+    alone = c.groups == 1 and results_of(mode, c) == 1  # no register tile of other forms is full
+    if c.groups == 1 and not alone:
+        return "there is one group of several results"
+    single = min(c.channels, c.outputs) == 1
+    if not alone and c.channels * c.outputs > (SINGLE if single else FILTERS):
         return "a group has too many channels"
     if c.taps > TAPS:
         return "the kernel has too many taps"
@@ -61,6 +64,12 @@ def refusal(mode: str, c: Convolution) -> str | None:
     if mode == "WEIGHT_GRAD" and c.taps > ACCS:
         return "the sums of all taps do not fit the registers"
     return None
+
+
+def results_of(mode: str, c: Convolution) -> int:
+    """Planes that a group makes; for a weight gradient one for each pair of channels."""
+    made = {"FORWARD": c.outputs, "INPUT_GRAD": c.channels}
+    return made.get(mode, c.channels * c.outputs)
 
 
 def planes(mode: str, c: Convolution, types: Types) -> Planes | None:
@@ -187,7 +196,7 @@ def image_plan(
     source, target = (c.out, c.size) if grad else (c.size, c.out)
     strips = -(-_target(mode, c)[0] // p.block_rows)
     tasks = c.images * -(-c.groups // p.block_groups) * strips
-    per = _per(tasks, c.images * c.groups * results * target[0] * target[1], traits)
+    per = _per(tasks, c.images * c.groups * sources * results * target[0] * target[1], traits)
     defines = (
         *types.defines(),
         *_geometry(mode, c, p),

@@ -26,6 +26,7 @@ TASKS = 8  # work-items per compute unit at most
 SLAB = 8  # registers of a row that are added by one work-item, at least
 GPU_LOCAL = 64
 GPU_ITEMS = 1 << 22
+SPARE = 16  # as in index_sum.cl
 GPU_COLUMNS = 4096  # work-items that a GPU wants at least
 
 _COPIED = {"uchar": "uchar", "int": "uint", "float": "uint"} | dict.fromkeys(HALVES, "ushort")
@@ -147,6 +148,9 @@ def _add(rows: bool) -> Template:
             return CORNER
         outer, inner = _blocks(out_shape, dim)
         count, size, storage = src.shape[dim], out_shape[dim], tags[0]
+        step = 0 if _is_constant(base) and not base.is_contiguous else 1
+        if rows and traits.kind == "cpu" and traits.vector <= inner and count < 1 << 31:
+            return _sum_rows((outer, count, size, inner), storage, step, given["op"], traits)
         blocks, slabs, ranges = _shares(outer, count, size, inner, traits)
         slab, part = -(-inner // slabs), max(1, -(-size // ranges))
         wide = storage in HALVES
@@ -160,7 +164,6 @@ def _add(rows: bool) -> Template:
         )
         if "kind" in given:
             defines += (("JOIN(a, b)", _JOINS[given["kind"]]),)
-        step = 0 if _is_constant(base) and not base.is_contiguous else 1
         arguments: Arguments = (("out", 0), ("in", 0), ("int", step), ("in", 1), ("in", 2))
         arguments += ((("scratch", 0),) if wide else ()) + _flag(given["op"])
         arguments += _longs((outer, count, size, inner, max(1, slab), part))
@@ -172,6 +175,26 @@ def _add(rows: bool) -> Template:
         )
 
     return Template(plan, _accepts)
+
+
+def _sum_rows(
+    sizes: tuple[int, ...], storage: str, step: int, op: str, traits: DeviceTraits
+) -> TemplatePlan:
+    """Wide rows: each is written once, with all that is added to it."""
+    outer, count, size, inner = sizes
+    wanted = max(1, min(outer * max(size, count) * inner // MIN_WORK, traits.units * TASKS))
+    blocks = max(1, min(outer, wanted))
+    part = -(-size // max(1, min(size, 2 * traits.units, wanted // blocks))) or 1
+    ranges = -(-size // part) or 1
+    defines = (("VEC", _vector(storage, traits)), ("TAG", _TAGS[storage]), ("IO_T", storage))
+    arguments: Arguments = (("out", 0), ("in", 0), ("int", step), ("in", 1), ("in", 2))
+    arguments += (("scratch", 0), *_flag(op), *_longs((*sizes, part)))
+    grid = Grid((blocks, ranges), (1, 1))
+    links = 4 * blocks * ranges * (part + SPARE + count)
+    total = outer * size * inner
+    return TemplatePlan(
+        (Pass("index_sum", "index_add", defines, arguments, grid),), (links,), (total,)
+    )
 
 
 GATHER = _read(rows=False)

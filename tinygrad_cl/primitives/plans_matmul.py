@@ -15,7 +15,7 @@ from tinygrad_cl.primitives.plans_dense import (
 )
 from tinygrad_cl.primitives.products import Product, product_of
 from tinygrad_cl.primitives.wishes import OWN_WISH, MatmulWish
-from tinygrad_cl.shapes import Layout, Shape
+from tinygrad_cl.shapes import Layout, Shape, numel
 
 PANEL = 32768  # elements of private memory for the panel of B: half of a core's L2 with float32
 SHALLOW = 2048  # the same where few rows share it: it stays in L1
@@ -53,7 +53,8 @@ WIDE_TILES = {(8, 2): (8, 3), (1, 8): (1, 16)}
 WIDE_ROW = 1024  # elements of such rows
 
 # (rows, columns) of a tile of dot products, and how near to the peak it comes.
-DOT_TILES = (((1, 8), 0.6), ((2, 8), 0.8), ((4, 6), 0.95))
+DOT_TILES = (((1, 8), 0.6), ((2, 8), 0.8), ((4, 6), 0.95), ((8, 3), 0.96))
+DOT_NEAR = 1 << 20  # elements of B, at most, for the last one: more are read faster six at a time
 DOT_FOLD = 70  # cycles at the end of such a tile
 DOT_BLOCK = 32768  # elements of B that a block of dot products reads again for every tile of rows
 PACK = 0.4  # cycles to pack an element of a transposed B
@@ -160,11 +161,13 @@ def _tile_plan(
         wide = _wide(across, tiles // across * slices, kept if deep else across, traits)
     tasks = tiles // across * -(-across // wide) * slices
     per = _per(tasks, 2 * chunk * wide * cols * vec * max(split, 1), traits)
-    direct = p.b[4] == 1 and not flip and (wish.direct or (wish.direct is None and few))
+    direct = (
+        p.b[4] == 1 and not flip and not p.sparse and (wish.direct or (wish.direct is None and few))
+    )
     defines = (
         *types.defines(types.acc if slices > 1 else None),
         ("TRANSPOSED", int(p.b[4] != 1 and p.n > 1)),
-        ("DIRECT", int(p.b[4] == 1 and not flip)),
+        ("DIRECT", int(p.b[4] == 1 and not flip and not p.sparse)),
         ("PACK_A", packs),
         ("FLIPPED", int(flip)),
         ("TAIL", int(cols == 2 and rows > 2)),
@@ -173,13 +176,16 @@ def _tile_plan(
         ("KC", depth),
         ("DEEP", int(deep)),
         *_kept(rows, kept, deep, packs, vec),
+        *((("SPARSE", p.sparse.kind),) if p.sparse else ()),
     )
     out = ("scratch", 0) if slices > 1 else ("out", 0)
-    own = (("int", int(i)) for i in (chunk, wide, per, slices, split, direct))
+    pixels = (p.sparse.line, *p.sparse.size) if p.sparse else ()
+    own = (("int", int(i)) for i in (chunk, wide, per, slices, split, direct, *pixels))
     arguments = (out, a, b, *_sizes(p), *own)
     grid = Grid((max(1, -(-tasks // per)),), (1,))
     product = Pass("matmul", "matmul", defines, arguments, grid, slices == 1)
-    domain = (p.batches, p.n, p.m) if flip else (p.batches, p.m, p.n)
+    columns = numel(p.sparse.size) if p.sparse and p.sparse.kind == "WRITTEN" else p.n
+    domain = (p.batches, p.n, p.m) if flip else (p.batches, p.m, columns)
     return sum_slices(product, domain, slices, types, traits)
 
 
@@ -189,7 +195,7 @@ def _packs(p: Product, types: Types, rows: int) -> int:
         return 1
     if p.a[3] != 1 or p.a[4] == 1 or rows != 8 or p.n <= types.vec:
         return 0
-    shallow = p.k <= BLOCK and min(p.m, CHUNK) * p.k > NEAR
+    shallow = p.k <= BLOCK and min(p.m, CHUNK) * p.k > NEAR and p.n > LONG
     return 2 if shallow or (p.a[4] % PAGES == 0 and p.n >= LONG) else 0
 
 
@@ -270,7 +276,8 @@ def _dot_tile(p: Product, vec: int) -> tuple[tuple[int, int], float]:
         tiles = -(-p.m // rows) * -(-p.n // cols)
         return tiles * (-(-p.k // vec) * rows * cols / 2 / rate + DOT_FOLD)
 
-    best = min(DOT_TILES, key=cycles)
+    tiles = DOT_TILES if p.k * p.n <= DOT_NEAR else DOT_TILES[:-1]
+    best = min(tiles, key=cycles)
     return best[0], cycles(best)
 
 

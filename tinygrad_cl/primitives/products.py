@@ -9,6 +9,21 @@ from tinygrad_cl.shapes import Layout, numel
 
 
 @dataclass(frozen=True, slots=True)
+class Sparse:
+    """Columns that are every second pixel of every second row of an image.
+
+    Attributes:
+        kind: "READ": that is what B is; "WRITTEN": the output is, with zeros between.
+        line: columns of a row of such pixels.
+        size: rows and columns of the image.
+    """
+
+    kind: str
+    line: int
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Product:
     """out[b] = A[b] @ B[b], every operand with strides: (batch0, batch1, batch2, rows, columns)."""
 
@@ -20,6 +35,7 @@ class Product:
     b: tuple[int, ...]
     a_first: int
     b_first: int
+    sparse: Sparse | None = None
 
     @property
     def batches(self) -> int:
@@ -30,6 +46,8 @@ class Product:
     def b_end(self) -> int:
         """One past the last element of B."""
         sizes = (*self.batch, self.k, self.n)
+        if self.sparse and self.sparse.kind == "READ":
+            sizes = (*sizes[:-1], numel(self.sparse.size))
         if 0 in sizes:
             return 0
         return self.b_first + 1 + sum((s - 1) * t for s, t in zip(sizes, self.b, strict=True))

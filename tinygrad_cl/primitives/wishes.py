@@ -47,7 +47,7 @@ class MatmulWish:
 OWN_WISH = MatmulWish()
 
 _TILES = ((8, 2), (6, 4), (12, 2), (8, 3), (4, 6), (14, 1), (2, 8), (1, 8))
-_DOTS = ((4, 6), (2, 8), (1, 8))
+_DOTS = ((8, 3), (4, 6), (2, 8), (1, 8))
 _VARIANTS = (
     ("chunk/2", MatmulWish(chunk=0.5)),
     ("chunk*2", MatmulWish(chunk=2.0)),

@@ -18,6 +18,7 @@ logger = logging.getLogger("tinygrad_cl.runtime")
 
 _MAGIC = b"tinygrad_cl cache 1\n"
 _DIGEST = 32
+_WRITING = 3600.0  # seconds after which a file that has not got its name never will
 _TOUCH_AFTER = 24 * 3600.0  # seconds: how exact "least recently used" has to be
 
 
@@ -101,7 +102,10 @@ class DiskCache:
             return
         entries = self._entries()
         self._size = sum(size for _, size, _ in entries)
-        for _, size, path in sorted(entries):
+        young = time.time() - _WRITING
+        for used, size, path in sorted(entries):
+            if path.suffix == ".tmp" and used > young:  # of another process, on its way to its name
+                continue
             if self._size <= self.limit * 3 // 4 or (self._size <= self.limit and size):
                 break
             _remove(path)

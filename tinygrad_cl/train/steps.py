@@ -74,8 +74,8 @@ class Stepper:
         return id(model.net), id(model.optimizer), model.clip_norm, model.clip_value
 
     def _tracing_parts(self) -> tuple[Any, ...]:
-        """What a captured step calls: the net, the loss and the metrics, the user's own code."""
-        return self.model.net, self.model.loss, *self.metrics
+        """What a captured step calls: the user's own code, and what has hooks."""
+        return self.model.net, self.model.loss, self.model.optimizer, *self.metrics
 
     def __call__(self, batches: Sequence[Batch]) -> Done:
         """Makes one update from some batches, as if they were one large batch."""

@@ -29,20 +29,24 @@ __kernel ALREADY_WIDE void multiply_add(__global float *out, int rounds)
     vstore16(sum, item, out);
 }
 
-/* Every work-item takes `rounds` x 4 exponentials of 16 floats in registers; exp(-c) stays between 0 and 1. */
+/* Every work-item takes `rounds` x CHAINS exponentials of 16 floats in registers; exp(-c) stays between 0 and 1. */
 __kernel ALREADY_WIDE void exponentials(__global float *out, int rounds)
 {
     const size_t item = get_global_id(0);
-    float16 c[4];
+    float16 c[CHAINS];
 #pragma unroll
-    for (int i = 0; i < 4; ++i)
+    for (int i = 0; i < CHAINS; ++i)
         c[i] = (float16)(0.1f * i + 1e-9f * item);
     for (int round = 0; round < rounds; ++round) {
 #pragma unroll
-        for (int i = 0; i < 4; ++i)
+        for (int i = 0; i < CHAINS; ++i)
             c[i] = exp(-c[i]);
     }
-    vstore16(c[0] + c[1] + c[2] + c[3], item, out);
+    float16 sum = c[0];
+#pragma unroll
+    for (int i = 1; i < CHAINS; ++i)
+        sum += c[i];
+    vstore16(sum, item, out);
 }
 
 /* The vectors of a work-item lie together, or (`strided`, for wide devices) beside its neighbors'. */
