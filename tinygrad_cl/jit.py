@@ -18,16 +18,13 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
-from tinygrad_cl import engine
-from tinygrad_cl.autograd.handle import Handle, wrap
+from tinygrad_cl import engine, forms
+from tinygrad_cl.autograd.handle import Handle
 from tinygrad_cl.errors import ArgumentError
 from tinygrad_cl.graph import Signature, cast_mode, grad_mode
-from tinygrad_cl.guards import PLAIN, Guards, host_randomness
+from tinygrad_cl.guards import Guards, host_randomness
 from tinygrad_cl.recording import Recorder, Recording, difference
 from tinygrad_cl.replay import HELD, Replay
-from tinygrad_cl.runtime.device import get_device
 from tinygrad_cl.tracing import tracing
 
 log = logging.getLogger("tinygrad_cl.jit")
@@ -111,14 +108,14 @@ class Jit:
         for value in args:
             if kwargs or not isinstance(value, Handle):
                 tensors, key = [], key[:2]
-                form = _flatten((args, kwargs), tensors, key)
+                form = forms.flatten((args, kwargs), tensors, key)
                 break
             node = value.node
             tensors.append(value)
             key += (node.signature.leaf, node.device, node.needs_grad)
         else:
             if kwargs:
-                form = _flatten(((), kwargs), tensors, key)
+                form = forms.flatten(((), kwargs), tensors, key)
         if len(tensors) > 1 and len({tensor.node for tensor in tensors}) < len(tensors):
             key.append(_repeats(tensors))
         kind = tuple(key)
@@ -132,7 +129,9 @@ class Jit:
                     _realize(tensors)
                     outputs = replay(tensors)
                     form = replay.form
-                    return outputs[0] if form is _TENSOR else _unflatten(form, iter(outputs))
+                    if form is forms.TENSOR:
+                        return outputs[0]
+                    return forms.unflatten(form, iter(outputs))
             if reason is HELD:  # this call alone
                 return self._run(form, tensors)
             log.info("%s: captured again: %s", self.__name__, reason)
@@ -148,7 +147,7 @@ class Jit:
     def _run(self, form: Any, tensors: list[Handle]) -> Any:
         if form is None:
             return self.function(*tensors)
-        args, kwargs = _unflatten(form, iter(tensors))
+        args, kwargs = forms.unflatten(form, iter(tensors))
         return self.function(*args, **kwargs)
 
     # ---- capturing
@@ -163,7 +162,7 @@ class Jit:
             _recording.release()
 
     def _record(self, variant: _Variant, form: Any, tensors: list[Handle]) -> Any:
-        others = tuple(_others(form))
+        others = tuple(forms.others(form))
         guards = Guards(self.function, others)
         _realize(tensors)
         recorder = Recorder(tensors, variant.parameters)
@@ -172,7 +171,7 @@ class Jit:
         try:
             result = self._run(form, tensors)
             outputs: list[Handle] = []
-            shape = _flatten(result, outputs, [], arrays=False)
+            shape = forms.flatten(result, outputs, [], arrays=False)
             recording = recorder.finish(outputs)
         finally:
             tracing.active = None
@@ -183,7 +182,7 @@ class Jit:
         reason, is_same = recorder.reason, False
         if not reason and variant.guards is not None and variant.last is not None:
             reason = variant.guards.check() or difference(variant.last, recording)
-            reason = reason or _result_difference(variant.form, shape)
+            reason = reason or forms.difference(variant.form, shape)
             is_same = not reason and len(recording.grads_before) == len(recorder.parameters)
         changed = guards.check()
         if changed:
@@ -279,10 +278,7 @@ def jit(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     return function if options.get("disable") else Jit(function)
 
 
-# ---- arguments and results
-
-_TENSOR = object()  # stands in a form for the next tensor
-_Form = Any
+# ---- arguments
 
 
 def _repeats(tensors: list[Handle]) -> tuple[int, ...]:
@@ -295,93 +291,6 @@ def _realize(tensors: list[Handle]) -> None:
     for tensor in tensors:
         if tensor.node.buffer is None:
             engine.realize([tensor.node])
-
-
-def _flatten(value: Any, tensors: list[Handle], key: list[Any], arrays: bool = True) -> _Form:
-    """Returns the form of nested containers; appends tensors, and what they must agree in.
-
-    With `arrays`, those of NumPy become tensors.
-    """
-    if isinstance(value, Handle):
-        node = value.node
-        tensors.append(value)
-        key += (node.signature.leaf, node.device, node.needs_grad)
-        return _TENSOR
-    kind = type(value)
-    if kind is tuple or kind is list:
-        key.append((kind, len(value)))
-        return _Items(kind, [_flatten(item, tensors, key, arrays) for item in value])
-    if isinstance(value, dict):
-        key.append((kind, *value))
-        items = [_flatten(item, tensors, key, arrays) for item in value.values()]
-        return _Items(kind, items, list(value))
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        key.append((kind, len(value)))
-        return _Items(
-            lambda items: kind(*items), [_flatten(i, tensors, key, arrays) for i in value]
-        )
-    if arrays and isinstance(value, np.ndarray):
-        return _flatten(wrap(engine.upload(value, get_device(None))), tensors, key)
-    key.append((kind, value) if isinstance(value, PLAIN) else id(value))
-    return _Other(value)
-
-
-class _Other:
-    """A form's leaf that is no tensor."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
-class _Items:
-    """A form's container."""
-
-    __slots__ = ("items", "keys", "make")
-
-    def __init__(self, make: Any, items: list[_Form], keys: list[Any] | None = None) -> None:
-        self.make = make
-        self.items = items
-        self.keys = keys
-
-
-def _unflatten(form: _Form, tensors: Iterator[Any]) -> Any:
-    if form is _TENSOR:
-        return next(tensors)
-    if isinstance(form, _Other):
-        return form.value
-    items = [_unflatten(item, tensors) for item in form.items]
-    if form.keys is not None:
-        return dict(zip(form.keys, items, strict=True))
-    return form.make(items)
-
-
-def _result_difference(first: _Form, second: _Form) -> str:
-    """Returns what differs between the results of two calls besides tensors, or ""."""
-    if isinstance(first, _Items) and isinstance(second, _Items):
-        if first.keys == second.keys and len(first.items) == len(second.items):
-            pairs = zip(first.items, second.items, strict=True)
-            return next((found for a, b in pairs if (found := _result_difference(a, b))), "")
-    elif isinstance(first, _Other) and isinstance(second, _Other):
-        a, b = first.value, second.value
-        if a is b or (
-            type(a) is type(b) and isinstance(a, PLAIN) and (a == b or (a != a and b != b))
-        ):
-            return ""
-        if not isinstance(b, PLAIN):
-            return f"it returns a new {type(b).__name__} from each call, which no replay could make"
-    elif first is second:  # a tensor
-        return ""
-    return "it returns other things than tensors that differ from call to call"
-
-
-def _others(form: _Form) -> Iterator[Any]:
-    if isinstance(form, _Other):
-        yield form.value
-    elif isinstance(form, _Items):
-        for item in form.items:
-            yield from _others(item)
 
 
 __all__ = ["Jit", "jit"]

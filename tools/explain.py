@@ -69,9 +69,12 @@ def main() -> None:
     device = get_device(options.device or "opencl")
     names = dict(declared(text, device, options.backward) for text in (*DEFAULTS, *options.tensors))
     before = len(list(plans(device)))
-    result = eval(options.line, {"tg": tg, "nn": nn, "F": nn.functional, **names})
+    try:
+        result = eval(options.line, {"tg": tg, "nn": nn, "F": nn.functional, **names})
+    except Exception as error:
+        raise SystemExit(f"explain: {options.line}: {type(error).__name__}: {error}") from None
     if not isinstance(result, tg.Tensor):
-        raise SystemExit(f"explain: the line gives a {type(result).__name__}, not a tensor")
+        raise SystemExit(f"explain: the line gives {type(result).__name__}, not a tensor")
     wanted = [result]
     if options.backward:
         result.sum().backward()
