@@ -18,6 +18,7 @@ QUICK_SIZES = tuple(1 << bits for bits in (18, 22, 26))
 
 _FLOATS = 16
 _CHAINS = 12
+_EXPONENTIALS = 8
 _TURNS = 5
 _ROUND_TRIPS = 50_000
 _PATIENCE = 2_000_000
@@ -112,7 +113,7 @@ def _rounds(device: Any, kernel: Any, items: int) -> tuple[list[Any], float]:
     kernel.set(0, device.allocate(items * _FLOATS * 4))
     rounds = 1_000 if items > 1 << 12 else 50_000
     kernel.set_int(1, rounds, 32)
-    each = (2 if kernel.name == "multiply_add" else 1) * _CHAINS
+    each = 2 * _CHAINS if kernel.name == "multiply_add" else _EXPONENTIALS
     return [(kernel, (items,), None)], each * items * rounds * _FLOATS
 
 
