@@ -19,6 +19,7 @@ from tinygrad_cl.compiler.joining import Unit
 from tinygrad_cl.compiler.memory import Interval
 from tinygrad_cl.compiler.plan import Plan
 from tinygrad_cl.compiler.simplify import living, simplified
+from tinygrad_cl.compiler.sliceplan import CACHE, FEW
 from tinygrad_cl.compiler.slicing import find_region
 from tinygrad_cl.compiler.storage import store
 from tinygrad_cl.graph import Node
@@ -75,6 +76,15 @@ def test_a_gpu_runs_kernel_by_kernel() -> None:
 
 def test_large_batches_run_kernel_by_kernel() -> None:
     _, _, y = small_net(4096)
+    assert not sliced(plan(y, glued=True))
+
+
+def test_batches_that_no_cache_holds_are_sliced_again() -> None:
+    _, _, y = small_net(1 << 15)
+    (found,) = sliced(plan(y, glued=True))
+    assert found.size >= FEW
+    assert found.plan.arena <= CACHE
+    _, _, y = small_net((1 << 15) + 3)  # a prime number, so that a slice would be one item
     assert not sliced(plan(y, glued=True))
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 CACHE = 1 << 20  # bytes of intermediate values of a slice: a second-level cache
 SIZE = 16  # items of a slice, at most: full registers of rows
 MAX_ITEMS = 32  # of a batch per compute unit: beyond, launches cost less than packing weights anew
+FAR = 1 << 26  # bytes of a region's values that no cache holds: beyond, slices win at any size
+FEW = 8  # items of a slice of such a region, at least
 LIGHT = 1 << 14  # bytes of weights after large ones that may be packed anew at any size of a batch
 NEAR_CACHE = 3 << 13  # bytes of a slice of rows, all that it needs: half a first-level cache
 ROW_CACHE = 1 << 18  # bytes of a row, at most
@@ -125,7 +127,8 @@ def _sized_batch(
         most = region.items // (traits.units * TASKS)
     sizes = [size for size in range(1, most + 1) if region.items % size == 0]
     found = of_size(sizes[-1])
-    if large and (found.shared > LIGHT or not is_late(structure, region)):
+    far = sum(byte_size(structure, at) for at in region.values) > FAR
+    if large and not far and (found.shared > LIGHT or not is_late(structure, region)):
         raise Unsliced("whole batches keep the units busy, and weights are packed once for all")
     while found.plan.arena > CACHE:
         item = -(-found.plan.arena // found.size)
@@ -133,6 +136,8 @@ def _sized_batch(
         if not fitting:
             raise Unsliced(f"one item needs {item} bytes between its kernels")
         found = of_size(fitting[-1])
+    if large and found.size < FEW:
+        raise Unsliced(f"slices of {found.size} items would pack weights anew too often")
     return found
 
 
