@@ -26,12 +26,16 @@ bit.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from tinygrad_cl.shapes import Layout, Shape
 
 Attrs = Mapping[str, object]
+
+_FUNCTION = re.compile(r"\b(exp|log|tanh|pow|sin|cos|erf|sqrt|rsqrt|ERF|POW|SIGMOID|PHILOX)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +51,40 @@ class Expr:
     `by_tag` overrides `text` for output tags that need another expression, e.g. `{"b": "{0} |
     {1}"}`. With `flag`, the text may report a bad index through `{flags}` (a pointer) and `{code}`
     (see `flag_code`).
+
+    `in_order` is the text where the lanes of input 0 count up from register to register, if there
+    is a faster one that keeps what it has between registers, in `{run}`: random numbers come in
+    blocks.
     """
 
     text: str
     by_tag: Mapping[str, str] = field(default_factory=dict)
     flag: bool = False
+    in_order: str = ""
+
+    @property
+    def is_dear(self) -> bool:
+        """Whether it calls a function that takes as long as ten loads."""
+        return _calls_function(self.text)
 
     def format(
-        self, out_tag: str, tags: tuple[str, ...], registers: tuple[str, ...], code: int = 0
+        self,
+        out_tag: str,
+        tags: tuple[str, ...],
+        registers: tuple[str, ...],
+        code: int = 0,
+        run: str = "",
     ) -> str:
-        """Returns the expression over the given registers."""
+        """Returns the expression over the given registers; with `run`, the one that is in order."""
         named = {"t": out_tag, "flags": "flags", "code": str(code)}
         named |= {f"t{i}": tag for i, tag in enumerate(tags)}
-        return self.by_tag.get(out_tag, self.text).format(*registers, **named)
+        text = self.in_order if run else self.by_tag.get(out_tag, self.text)
+        return text.format(*registers, **named, run=run)
+
+
+@lru_cache(maxsize=1024)
+def _calls_function(text: str) -> bool:
+    return bool(_FUNCTION.search(text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def absorb(structure: Structure, groups: list[Group], realized: set[int], most: 
 def _draws(structure: Structure, made: Group) -> bool:
     """Whether a group draws random numbers, of which its own kernel keeps those of a block."""
     lowerings = [structure[i.value].lowering for i in made.body.items if isinstance(i, Compute)]
-    return any(isinstance(low, Expr) and "PHILOX" in low.text for low in lowerings)
+    return any(isinstance(low, Expr) and low.in_order for low in lowerings)
 
 
 def _folds(reader: Group, made: Group) -> bool:

@@ -6,7 +6,6 @@ several users do; expressions that are cheap to compute again are inlined into e
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
@@ -33,7 +32,6 @@ SPREAD_FROM = 65536  # elements of a domain in which a small value is not comput
 SPREAD_FROM_NEAR = 1024  # the same where it costs no launch
 SPREAD_FUNCTION = 128  # the same of functions, which take as long as ten loads
 SPREAD_RATIO = 8  # how many times larger than the value the domain is
-_FUNCTION = re.compile(r"\b(exp|log|tanh|pow|sin|cos|erf|sqrt|rsqrt|ERF|POW|SIGMOID|PHILOX)")
 MAX_DEPTH = 24  # expressions inlined on top of one another
 
 
@@ -130,7 +128,7 @@ class Realizing:
         value = self.structure[at]
         wide = max((self._width(user) for user in self.users[at]), default=0)
         least = SPREAD_FROM_NEAR if self.near else SPREAD_FROM
-        if self.near and _is_function(value.lowering):
+        if self.near and isinstance(value.lowering, Expr) and value.lowering.is_dear:
             least = SPREAD_FUNCTION
         if wide < least or value.numel * SPREAD_RATIO > wide:
             return False
@@ -179,7 +177,7 @@ class Realizing:
         """Expressions that an expression counts for; functions count where memory is near."""
         if not isinstance(lowering, Expr):
             return 0
-        return 1 + self.near * MAX_INLINE * _is_function(lowering)
+        return 1 + self.near * MAX_INLINE * lowering.is_dear
 
     def _ends_epilogue(self, at: int, size: int) -> bool:
         """Whether a value is the result of a kernel that its only user could finish at no cost."""
@@ -224,11 +222,6 @@ def peel(
         if not path:
             return at, Layout.contiguous(structure[at].shape)
         at = path.pop()
-
-
-def _is_function(lowering: object) -> bool:
-    """Whether an expression calls a function that takes many instructions."""
-    return isinstance(lowering, Expr) and bool(_FUNCTION.search(lowering.text))
 
 
 def _layout_through(structure: Structure, base: int, path: list[int]) -> Layout | None:

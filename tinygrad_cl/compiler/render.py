@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 KernelArgument = tuple[str, int]
 
 
-_UNIFORM = "PHILOX_UNIFORM("
-
-
 @dataclass(frozen=True, slots=True)
 class Kernel:
     """One launch, rendered.
@@ -278,10 +275,11 @@ class BodyWriter:
             self._need("__global int *", "flags", ("flags", 0))
             code = flag_code(str(value.signature.kwargs.get("op", value.signature.primitive.name)))
         registers = tuple(f"r{i}" for i in item.operands)
-        text = value.lowering.format(value.dtype.tag, tags, registers, code)
-        if self.draws and text.startswith(_UNIFORM) and self._counts_up(item.operands[0]):
-            text = f"PHILOX_DRAWN(runs + {self.runs}, {text.removeprefix(_UNIFORM)}"
+        run = ""
+        if self.draws and value.lowering.in_order and self._counts_up(item.operands[0]):
+            run = f"runs + {self.runs}"
             self.runs += 1
+        text = value.lowering.format(value.dtype.tag, tags, registers, code, run)
         return self._rounded(item.value, text)
 
     def _counts_up(self, at: int) -> bool:

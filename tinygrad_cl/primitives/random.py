@@ -67,7 +67,7 @@ def _np_normal(index: Any, key: Any, counter: Any) -> Any:
     return np.asarray(np.sqrt(-2 * np.log(u)) * np.cos(2 * np.pi * v), np.float32)
 
 
-def row(name: str, function: Callable[..., Any], text: str) -> Primitive:
+def row(name: str, function: Callable[..., Any], text: str, in_order: str = "") -> Primitive:
     """Registers a generator of float32 numbers from (index, key, counter)."""
 
     def spec(index: TensorSpec, key: TensorSpec, counter: TensorSpec) -> TensorSpec:
@@ -78,11 +78,12 @@ def row(name: str, function: Callable[..., Any], text: str) -> Primitive:
             )
         return TensorSpec(index.shape, float32)
 
-    return register(Primitive(name, spec, function, Expr(text)))
+    return register(Primitive(name, spec, function, Expr(text, in_order=in_order)))
 
 
 # fmt: off
 # uniform: 0 <= u < 1; normal: mean 0, deviation 1
-random_uniform = row("random_uniform", _np_uniform, "PHILOX_UNIFORM({0}, {1}, {2})")
+random_uniform = row("random_uniform", _np_uniform, "PHILOX_UNIFORM({0}, {1}, {2})",
+                     in_order="PHILOX_DRAWN({run}, {0}, {1}, {2})")
 random_normal  = row("random_normal",  _np_normal,  "PHILOX_NORMAL({0}, {1}, {2})")
 # fmt: on
