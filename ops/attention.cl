@@ -23,10 +23,10 @@ FUNCTION void NAME(soften)(ACC *scores, ACC *top, ACC *total, ACC *factor, const
             highest = score > highest ? score : highest; /* a NaN comes to light in the sum */
         }
         const V shift = highest == (V)(-INFINITY) ? (V)(0) : highest;
-        const V fading = exp(before - shift);
+        const V fading = exponential(before - shift);
         V sum = VLOAD(total + r) * fading;
         for (int c = 0; c < seen; c++) {
-            const V weight = exp(VLOAD(scores + c * QUERIES + r) - shift);
+            const V weight = exponential(VLOAD(scores + c * QUERIES + r) - shift);
             VSTORE(weight, scores + c * QUERIES + r);
             sum += weight;
         }
@@ -36,18 +36,17 @@ FUNCTION void NAME(soften)(ACC *scores, ACC *top, ACC *total, ACC *factor, const
     }
 }
 
-/* Divides the averages by their sums, and makes `top` the logarithm of the sum of exponentials. */
-static inline void NAME(settle)(ACC *sums, ACC *top, const ACC *total, const int rows)
+/* Divides the averages by their sums, and stores the logarithms of the sums of exponentials. */
+static inline void NAME(settle)(ACC *sums, const ACC *top, ACC *total, const int rows, __global IN_T *lse)
 {
-    for (int r = 0; r < rows; r++) {
-        const ACC share = total[r] == 0 ? (ACC)(0) : 1 / total[r];
+    for (int r = 0; r < rows; r += VEC) {
+        const V sum = VLOAD(total + r);
+        CAT(STOREP_, IN_T)(sum == (V)(0) ? (V)(0) : VLOAD(top + r) + log(sum), lse, r, min(VEC, rows - r));
+        VSTORE(sum == (V)(0) ? (V)(0) : 1 / sum, total + r);
+    }
+    for (int r = 0; r < rows; r++)
         for (int j = 0; j < WIDTH_V; j += VEC)
-            VSTORE(VLOAD(sums + r * WIDTH_V + j) * share, sums + r * WIDTH_V + j);
-    }
-    for (int r = 0; r < WHOLE(rows); r += VEC) {
-        const V sum = VLOAD(total + r), highest = VLOAD(top + r);
-        VSTORE(sum == (V)(0) ? (V)(0) : highest + log(sum), top + r);
-    }
+            VSTORE(VLOAD(sums + r * WIDTH_V + j) * total[r], sums + r * WIDTH_V + j);
 }
 
 VECTOR_KERNEL __kernel void KERNEL(__global IN_T *out, __global const IN_T *q, __global const IN_T *k,
@@ -58,12 +57,11 @@ VECTOR_KERNEL __kernel void KERNEL(__global IN_T *out, __global const IN_T *q, _
                                    const long k_row, const long v_first, const long v_b, const long v_h,
                                    const long v_row, const int per MASK_PARAMS)
 {
-    PRIVATE(ACC, rows, QUERIES * WIDTH_E);
     PRIVATE(ACC, turned, QUERIES * WIDTH_E);
-    PRIVATE(ACC, key_rows, KEYS * WIDTH_E);
-    PRIVATE(ACC, value_rows, KEYS * WIDTH_V);
+    PRIVATE(ACC, key_room, KEYS * WIDTH_E);
+    PRIVATE(ACC, value_room, KEYS * WIDTH_V);
     PRIVATE(ACC, scores, KEYS * QUERIES);
-    PRIVATE(ACC, sums, QUERIES * WIDTH_V);
+    PRIVATE(ACC, room, QUERIES * WIDTH_V);
     PRIVATE(ACC, top, QUERIES);
     PRIVATE(ACC, total, QUERIES);
     PRIVATE(ACC, factor, QUERIES);
@@ -73,16 +71,21 @@ VECTOR_KERNEL __kernel void KERNEL(__global IN_T *out, __global const IN_T *q, _
         const size_t line = task / blocks, b = line / heads, h = line % heads, i0 = task % blocks * QUERIES;
         const int n = min(QUERIES, queries - (int)i0);
         const int end = CAUSAL ? min(keys, (int)i0 + n) : keys;
-        NAME(copy)(rows, WIDTH_E, q, q_first + b * q_b + h * q_h + i0 * q_row, q_row, n, head, scale[0]);
-        NAME(turn)(turned, rows, WIDTH_E, n);
-        for (int r = 0; r < QUERIES; r++) {
-            top[r] = -INFINITY;
-            total[r] = 0;
+        const size_t at = line * queries + i0, rest = (size_t)batches * heads * queries * head_v;
+        __global const IN_T *const qs = q + q_first + b * q_b + h * q_h + i0 * q_row;
+        __global const IN_T *ks = k + k_first + b * k_b + h * k_h, *vs = v + v_first + b * v_b + h * v_h;
+        ACC *const sums = head_v == WIDTH_V ? IN_PLACE(out + at * head_v) : room;
+        NAME(turn)(turned, WIDTH_E, qs, q_row, n, head, scale[0]);
+        for (int r = 0; r < QUERIES; r += VEC) {
+            VSTORE((V)(-INFINITY), top + r);
+            VSTORE((V)(0), total + r);
         }
-        for (int j0 = 0; j0 < end; j0 += KEYS) {
-            const int m = min(KEYS, end - j0), ahead = j0 - (int)i0;
-            NAME(copy)(key_rows, WIDTH_E, k, k_first + b * k_b + h * k_h + j0 * k_row, k_row, m, head, 1);
-            NAME(copy)(value_rows, WIDTH_V, v, v_first + b * v_b + h * v_h + j0 * v_row, v_row, m, head_v, 1);
+        for (int j0 = 0; j0 < end; j0 += KEYS, ks += KEYS * k_row, vs += KEYS * v_row) {
+            const int m = min(KEYS, end - j0), next = min(KEYS, end - j0 - m), ahead = j0 - (int)i0;
+            const ACC *const key_rows = NAME(panel)(key_room, WIDTH_E, ks, k_row, m, head);
+            const ACC *const value_rows = NAME(panel)(value_room, WIDTH_V, vs, v_row, m, head_v);
+            NAME(ask)(ks + KEYS * k_row, k_row, next, head);
+            NAME(ask)(vs + KEYS * v_row, v_row, next, head_v);
             NAME(score)(scores, key_rows, turned, n, m, ahead, MASK_AT_BLOCK(b, h, i0, j0));
             NAME(soften)(scores, top, total, factor, n, m, ahead);
             if (j0)
@@ -92,10 +95,7 @@ VECTOR_KERNEL __kernel void KERNEL(__global IN_T *out, __global const IN_T *q, _
             NAME(product)(sums, WIDTH_V, scores, 1, QUERIES, value_rows, WIDTH_V, n, WIDTH_V, m, j0 > 0, -ALL,
                           CAUSAL ? -ahead : ALL, -ALL);
         }
-        NAME(settle)(sums, top, total, n);
-        const size_t at = line * queries + i0, rest = (size_t)batches * heads * queries * head_v;
-        NAME(give)(out, at * head_v, sums, WIDTH_V, n, head_v, 1, 0);
-        for (int r = 0; r < n; r++)
-            out[rest + at + r] = top[r];
+        NAME(settle)(sums, top, total, n, out + rest + at);
+        NAME(give)(out + at * head_v, sums, WIDTH_V, n, head_v, 0);
     }
 }

@@ -36,42 +36,52 @@
 
 /* ---- Panels ---- */
 
-/* Copies `rows` rows times a factor; zeros follow them, up to whole registers of rows. */
-FUNCTION void NAME(copy)(ACC *to, const int width, __global const IN_T *from, size_t at, const size_t step,
-                         const int rows, const int columns, const ACC factor)
+/* Rows as a panel: where they are, if they lie like one, or copied to `room`. */
+static inline const ACC *NAME(panel)(ACC *room, const int width, __global const IN_T *from, const size_t step,
+                                     const int rows, const int columns)
 {
-    for (int r = 0; r < rows; r++, at += step, to += width)
+    if (columns == width && step == (size_t)width)
+        return IN_PLACE(from);
+    for (int r = 0; r < rows; r++, from += step)
         for (int j = 0; j < width; j += VEC)
-            VSTORE(CAT(LOADP_, IN_T)(from, at + j, min(VEC, columns - j)) * factor, to + j);
-    for (int i = 0; i < (WHOLE(rows) - rows) * width; i += VEC)
-        VSTORE((V)(0), to + i);
+            VSTORE(CAT(LOADP_, IN_T)(from, j, min(VEC, columns - j)), room + r * width + j);
+    return room;
 }
 
-/* to[j][r] = from[r][j], for all of whole registers of rows. */
-FUNCTION void NAME(turn)(ACC *to, const ACC *from, const int width, const int rows)
+/* Asks for rows of the next block, which a cache holds when their turn comes. */
+static inline void NAME(ask)(__global const IN_T *from, const size_t step, const int rows, const int columns)
+{
+    for (int r = 0; r < rows; r++, from += step)
+        for (int j = 0; j < columns; j += VEC)
+            FETCH(from + j);
+}
+
+/* to[j][r] = from[r][j] * factor, for whole registers of rows; those beyond the last one repeat it. */
+FUNCTION void NAME(turn)(ACC *to, const int width, __global const IN_T *from, const size_t step, const int rows,
+                         const int columns, const ACC factor)
 {
     for (int r = 0; r < rows; r += VEC)
         for (int j = 0; j < width; j += VEC) {
             V t[VEC];
             UNROLLED(VEC) for (int i = 0; i < VEC; i++)
-                t[i] = VLOAD(from + (r + i) * width + j);
+                t[i] = CAT(LOADP_, IN_T)(from, min(r + i, rows - 1) * step + j, min(VEC, columns - j)) * factor;
             STAGES(EXCHANGE)
             UNROLLED(VEC) for (int i = 0; i < VEC; i++)
                 VSTORE(t[i], to + (j + i) * QUERIES + r);
         }
 }
 
-/* Stores rows of a panel times a factor, added to what is there if `more`. */
-static inline void NAME(give)(__global IN_T *to, size_t at, const ACC *from, const int width, const int rows,
-                              const int columns, const ACC factor, const int more)
+/* Stores rows of a panel that is not where they belong already, added to what is there if `more`. */
+static inline void NAME(give)(__global IN_T *to, const ACC *from, const int width, const int rows, const int columns,
+                              const int more)
 {
-    for (int r = 0; r < rows; r++, at += columns, from += width)
+    if (columns == width)
+        return;
+    for (int r = 0; r < rows; r++, to += columns, from += width)
         for (int j = 0; j < columns; j += VEC) {
             const int n = min(VEC, columns - j);
-            V value = VLOAD(from + j) * factor;
-            if (more)
-                value += CAT(LOADP_, IN_T)(to, at + j, n);
-            CAT(STOREP_, IN_T)(value, to, at + j, n);
+            const V before = more ? CAT(LOADP_, IN_T)(to, j, n) : (V)(0);
+            CAT(STOREP_, IN_T)(before + VLOAD(from + j), to, j, n);
         }
 }
 

@@ -1,17 +1,17 @@
 /* conv_depth.cl: convolution and its input gradient on a CPU where a group has few channels: depthwise and the like.
  *
- * Twins: tinygrad_cl/primitives/conv.py (plans: plans_depth.py), tinygrad_cl/functional/conv.py.
+ * Twins: conv_depth_rows.cl (wide planes with strides of 1), tinygrad_cl/primitives/conv.py (plans: plans_depth.py),
+ * tinygrad_cl/functional/conv.py.
  *
- * A task is some rows of some groups of one image. It reads the source's planes, or copies them to private memory
- * (conv_planes.cl). Each register tile sums all taps of ROWS rows of VEC columns, and is stored so that the rows of a
- * result are dense: what a register holds beyond a row is overwritten by the next one. The epilogue takes full
- * registers of that.
+ * A task is some rows of some groups of one image. It copies the source's planes to private memory (conv_planes.cl).
+ * Each register tile sums all taps of ROWS rows of VEC columns, and is stored so that the rows of a result are dense:
+ * what a register holds beyond a row is overwritten by the next one. The epilogue takes full registers of that.
  *
  * The input gradient is the same with g as the source; a row and a column of g make `stride` rows and columns.
  *
  * Macros
  *   TAG, ACC, IN_T, OUT_T     see dense_tile.cl
- *   MODE, KERNEL_H .. DILATION_W, DIRECT, ROWS, IMAGE   see conv_planes.cl
+ *   MODE, KERNEL_H .. DILATION_W, ROWS, IMAGE   see conv_planes.cl
  *   SEVERAL      1: a group may have more than one source
  *   STREAM       1: the output is too large for any cache
  * Tunables
@@ -46,10 +46,9 @@
 #define PLACES (ROWS * UP_H * UP_W)
 
 /* The sums over all taps for ROWS rows from column q on (of each phase). They are added to `sums` unless this is the
- * first source, and stay there unless it is the last one, after which they go to `made`, with rows of `line`. The first
- * row is seen from row `top` of the `height` x `width` source (DIRECT). */
-FUNCTION void NAME(tile)(ACC *made, ACC *sums, int first, int last, SOURCE from, __global const IN_T *w, int q, int top,
-                         int height, int width, int line, int pitch, int part)
+ * first source, and stay there unless it is the last one, after which they go to `made`, with rows of `line`. */
+FUNCTION void NAME(tile)(ACC *made, ACC *sums, int first, int last, const ACC *from, __global const IN_T *w, int q,
+                         int line, int pitch, int part)
 {
     V acc[PLACES], weights[TAPS];
     UNROLLED(TAPS) for (int t = 0; t < TAPS; t++)
@@ -61,17 +60,15 @@ FUNCTION void NAME(tile)(ACC *made, ACC *sums, int first, int last, SOURCE from,
         UNROLLED(PLACES) for (int i = 0; i < PLACES; i++)
             acc[i] = VLOAD(sums + i * VEC);
 #endif
-    MASKS(width)
     UNROLLED(ROWS_IN) for (int i = 0; i < ROWS_IN; i++)
-        if (IS_INSIDE(i))
-            UNROLLED(KERNEL_W) for (int j = 0; j < KERNEL_W; j++) {
-                const V x = TAP(i, j);
-                UNROLLED(KERNEL_H) for (int k = 0; k < KERNEL_H; k++)
-                    if (IS_ROW(i, k)) {
-                        const int place = (ROW(i, k) * UP_H + PHASE_H(k)) * UP_W + PHASE_W(j);
-                        acc[place] = fma(weights[k * KERNEL_W + j], x, acc[place]);
-                    }
-            }
+        UNROLLED(KERNEL_W) for (int j = 0; j < KERNEL_W; j++) {
+            const V x = TAP(i, j);
+            UNROLLED(KERNEL_H) for (int k = 0; k < KERNEL_H; k++)
+                if (IS_ROW(i, k)) {
+                    const int place = (ROW(i, k) * UP_H + PHASE_H(k)) * UP_W + PHASE_W(j);
+                    acc[place] = fma(weights[k * KERNEL_W + j], x, acc[place]);
+                }
+        }
 #if SEVERAL
     if (!last) {
         UNROLLED(PLACES) for (int i = 0; i < PLACES; i++)
@@ -92,33 +89,32 @@ FUNCTION void NAME(tile)(ACC *made, ACC *sums, int first, int last, SOURCE from,
 }
 
 /* The same for `rows` rows of `columns` columns. The next task's source begins at `ahead`. */
-static inline void NAME(filter)(ACC *made, ACC *sums, int first, int last, SOURCE from, __global const IN_T *w, int top,
-                                int height, int width, int rows, int columns, int line, int pitch, int part,
+static inline void NAME(filter)(ACC *made, ACC *sums, int first, int last, const ACC *from, __global const IN_T *w,
+                                int width, int rows, int columns, int line, int pitch, int part,
                                 __global const IN_T *ahead)
 {
     for (int y = 0; y < rows; y += ROWS) {
         for (int q = (columns - 1) / VEC * VEC; q >= 0; q -= VEC) {
             PREFETCH(ahead + q * PARTS, ROWS * MOVE, width)
-            NAME(tile)(made, sums, first, last, from, w, q, top, height, width, line, pitch, part);
+            NAME(tile)(made, sums, first, last, from, w, q, line, pitch, part);
             sums += PLACES * VEC;
         }
         from += ROWS * MOVE * pitch;
         made += ROWS * UP_H * line;
         ahead += ROWS * MOVE * width;
-        top += ROWS * MOVE;
     }
 }
 
 /* The same for all sources of `count` groups: results `dense` elements apart. The filters begin at w[at], those of two
  * sources lie `next_source` taps apart and those of two groups `next_group`; the next sources `step` apart. */
-FUNCTION void NAME(filters)(ACC *made, int dense, ACC *sums, SOURCE image, int plane, int count, int sources,
-                            __global const IN_T *w, size_t at, size_t next_source, size_t next_group, int top,
-                            int height, int width, int rows, int columns, int line, int pitch, int part,
+FUNCTION void NAME(filters)(ACC *made, int dense, ACC *sums, const ACC *image, int plane, int count, int sources,
+                            __global const IN_T *w, size_t at, size_t next_source, size_t next_group,
+                            int width, int rows, int columns, int line, int pitch, int part,
                             __global const IN_T *ahead, size_t step)
 {
     for (int g = 0; g < count; g++, made += dense, at += next_group)
         for (int s = 0; s < sources; s++, image += plane, ahead += step)
-            NAME(filter)(made, sums, s == 0, s == sources - 1, image, w + at + s * next_source, top, height, width,
+            NAME(filter)(made, sums, s == 0, s == sources - 1, image, w + at + s * next_source, width,
                          rows, columns, line, pitch, part, ahead);
 }
 
@@ -128,10 +124,8 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
                                    const int block_groups, const int block_rows, const int margin, const int pitch,
                                    const int part, const int plane, const int per EPILOGUE_PARAMS)
 {
-#if !DIRECT
     PRIVATE(ACC, image, IMAGE);
     NAME(zeros)(image, IMAGE);
-#endif
     PRIVATE(ACC, made, MADE);
 #if SEVERAL
     PRIVATE(ACC, sums, SUMS);
@@ -147,14 +141,8 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
         const int y0 = (int)(task % blocks_y) * block_rows, rows = min(block_rows, rows_up - y0);
         const int g0 = (int)(task / blocks_y % blocks_g) * block_groups, count = min(block_groups, groups - g0);
         const size_t n = task / blocks_y / blocks_g, first = (n * groups + g0) * sources;
-        const int top = y0 * MOVE + LOW;
-#if DIRECT
-        __global const IN_T *const planes = x + first * source_size + (long)top * width;
-#else
-        const ACC *const planes = image + margin;
-        NAME(pack)(image + margin, x, first * source_size, x_end, count * sources, top,
+        NAME(pack)(image + margin, x, first * source_size, x_end, count * sources, y0 * MOVE + LOW,
                    (rows - 1) * MOVE + REACH + 1, height, width, pitch, part, plane);
-#endif
         const int dense = min(rows * UP_H, out_height - y0 * UP_H) * out_width;
         const size_t ahead = blocks_y > 1 ? (y0 + block_rows) * MOVE * width : (size_t)count * sources * source_size;
         for (int m = 0; m < results; m++) {
@@ -163,8 +151,8 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *x, 
 #else
             const size_t next_source = TAPS, filter = ((size_t)g0 * results + m) * sources * TAPS;
 #endif
-            NAME(filters)(made, dense, sums, planes, plane, count, sources, w, filter, next_source,
-                          (size_t)sources * results * TAPS, top, height, width, rows, columns_up, out_width, pitch,
+            NAME(filters)(made, dense, sums, image + margin, plane, count, sources, w, filter, next_source,
+                          (size_t)sources * results * TAPS, width, rows, columns_up, out_width, pitch,
                           part, x + first * source_size + ahead, source_size);
             for (int g = 0; g < count; g++) {
                 const size_t channel = (g0 + g) * results + m, start = (size_t)y0 * UP_H * out_width;

@@ -3,11 +3,12 @@
  * Twins: tinygrad_cl/primitives/conv.py (plans: plans_depth.py), tinygrad_cl/functional/conv.py.
  *
  * A task is a chunk of images and a part of the groups. Some groups at a time, it reads the planes of x, or copies them
- * to private memory (conv_planes.cl), and sums for all taps in registers: ROWS rows of the cotangent meet all rows of
- * the plane that they need. The sums of a plane are added to those of the chunk, whose lanes are folded at the end. The
- * sums of a chunk go to out[chunk][channel][weight]; a second pass adds the chunks in order. Lanes right of a row of
- * the cotangent are zeros, which multiply elements of x that a weight does not meet, so an x that is not finite may
- * spread to more weights of its channel than it should.
+ * to private memory (conv_planes.cl), and sums for all taps in registers: where planes stay, a row of x meets the last
+ * rows of the cotangent; of a copy, ROWS rows of the cotangent meet all rows that they need. The sums of a plane are
+ * added to those of the chunk, whose lanes are folded at the end. The sums of a chunk go to
+ * out[chunk][channel][weight]; a second pass adds the chunks in order. Lanes right of a row of the cotangent are zeros,
+ * which multiply elements of x that a weight does not meet, so an x that is not finite may spread to more weights of
+ * its channel than it should.
  *
  * Macros
  *   TAG, ACC, IN_T, OUT_T     see dense_tile.cl
@@ -39,6 +40,30 @@ FUNCTION void NAME(products)(ACC *totals, __global const IN_T *g, size_t at, SOU
     V acc[TAPS];
     UNROLLED(TAPS) for (int t = 0; t < TAPS; t++)
         acc[t] = (V)(0);
+#if DIRECT
+    for (int q = 0; q < width; q += VEC) {
+        V cotangent[REACH + 1]; /* of the rows that see a row of x, the last one first */
+        UNROLLED(REACH + 1) for (int d = 0; d <= REACH; d++)
+            cotangent[d] = (V)(0);
+        const V_b whole = LANES_BELOW(width - q);
+        MASKS(source_width)
+        for (int i = 0; i < rows + REACH; i++) {
+            const V next = i < rows ? NAME(masked)(g + at + i * width + q, whole) : (V)(0);
+            UNROLLED(REACH + 1) for (int d = REACH; d >= 0; d--)
+                cotangent[d] = d ? cotangent[d ? d - 1 : 0] : next;
+            FETCH(ahead + i * source_width + q);
+            FETCH(g + at + step + i * width + q);
+            if (top + i >= 0 && top + i < height) {
+                SEE(from + i * source_width)
+                UNROLLED(KERNEL_W) for (int j = 0; j < KERNEL_W; j++) {
+                    const V x = TAP(j);
+                    UNROLLED(KERNEL_H) for (int k = 0; k < KERNEL_H; k++)
+                        acc[k * KERNEL_W + j] = fma(cotangent[-ROW(0, k)], x, acc[k * KERNEL_W + j]);
+                }
+            }
+        }
+    }
+#else
     for (int y = 0; y < rows; y += ROWS) {
         for (int q = 0; q < width; q += VEC) {
             V cotangent[ROWS];
@@ -52,21 +77,19 @@ FUNCTION void NAME(products)(ACC *totals, __global const IN_T *g, size_t at, SOU
             }
             PREFETCH(ahead + q * PARTS, ROWS * MOVE, source_width)
             PREFETCH(g + at + step + q, ROWS, width)
-            MASKS(source_width)
             UNROLLED(ROWS_IN) for (int i = 0; i < ROWS_IN; i++)
-                if (IS_INSIDE(i))
-                    UNROLLED(KERNEL_W) for (int j = 0; j < KERNEL_W; j++) {
-                        const V x = TAP(i, j);
-                        UNROLLED(KERNEL_H) for (int k = 0; k < KERNEL_H; k++)
-                            if (IS_ROW(i, k))
-                                acc[k * KERNEL_W + j] = fma(cotangent[ROW(i, k)], x, acc[k * KERNEL_W + j]);
-                    }
+                UNROLLED(KERNEL_W) for (int j = 0; j < KERNEL_W; j++) {
+                    const V x = TAP(i, j);
+                    UNROLLED(KERNEL_H) for (int k = 0; k < KERNEL_H; k++)
+                        if (IS_ROW(i, k))
+                            acc[k * KERNEL_W + j] = fma(cotangent[ROW(i, k)], x, acc[k * KERNEL_W + j]);
+                }
         }
         from += ROWS * MOVE * pitch;
         at += (size_t)ROWS * width;
         ahead += ROWS * MOVE * source_width;
-        top += ROWS * MOVE;
     }
+#endif
     UNROLLED(TAPS) for (int t = 0; t < TAPS; t++)
         VSTORE(VLOAD(totals + t * VEC) + acc[t], totals + t * VEC);
 }

@@ -1,9 +1,10 @@
 /* conv_planes.cl: planes of an image as taps see them, for convolutions with few channels in a group.
  *
- * Included by conv_depth.cl, conv_depth_weight.cl, which describe it.
+ * Included by conv_depth.cl, conv_depth_rows.cl, conv_depth_weight.cl, which describe it.
  *
- * Wide planes with strides of 1 stay where they are (DIRECT): taps are read under a mask for what lies left and right
- * of a row, and rows above and below are left out. Else planes are copied to private memory.
+ * Wide planes with strides of 1 stay where they are (DIRECT): each row is read once, VEC columns and what lies left and
+ * right of them, under masks that end with the row; taps are lanes of these. Rows above and below are left out. Else
+ * planes are copied to private memory.
  *
  * A copy has its rows `pitch` apart, with zeros where the source has nothing: above, below and right of it; the
  * zeros right of a row are also those left of the next one. Each row begins at a boundary of registers. A tap then
@@ -18,7 +19,7 @@
  *   KERNEL_H, KERNEL_W, STRIDE_H, STRIDE_W, PADDING_H, PADDING_W, DILATION_H, DILATION_W   strides are 1 or 2
  *   DIRECT           1: planes are not copied; rows of x are `pitch` apart
  * Tunables
- *   ROWS             of the register tile
+ *   ROWS             of the register tile (not DIRECT)
  *   IMAGE            elements of private memory for the planes
  */
 #include "dense_tile.cl"
@@ -117,12 +118,15 @@ static inline void NAME(zeros)(ACC *to, int count)
 
 #if DIRECT
 #define SOURCE __global const IN_T *
-#define IS_INSIDE(i) (top + (i) >= 0 && top + (i) < height)
-#define TAP(i, j) NAME(masked)(from + (i) * pitch + q + SHIFT(j), inside[j])
-#define MASKS(width)                                     \
-    V_b inside[KERNEL_W];                                \
-    UNROLLED(KERNEL_W) for (int j = 0; j < KERNEL_W; j++) \
-        inside[j] = LANES_BELOW((width) - q - SHIFT(j)) & ~LANES_BELOW(-q - SHIFT(j));
+
+/* What a tap sees of the row that begins at `from`, for the columns from q on; SHIFT(j) is at most VEC either way. */
+#define MASKS(width)                                                                                     \
+    const V_b before = LANES_BELOW(min(q, (width) - q + VEC)), here = LANES_BELOW((width) - q),          \
+              beyond = LANES_BELOW((width) - q - VEC);
+#define SEE(from)                                                                                        \
+    const V left = NAME(masked)((from) + q - VEC, before), near = NAME(masked)((from) + q, here),        \
+            right = NAME(masked)((from) + q + VEC, beyond);
+#define TAP(j) NAME(shifted)(left, near, right, SHIFT(j))
 
 /* The lanes of a register at p that a mask has; the others are 0, and not touched in memory. */
 static inline V NAME(masked)(__global const IN_T *p, V_b mask)
@@ -135,11 +139,18 @@ static inline V NAME(masked)(__global const IN_T *p, V_b mask)
         found.lanes[i] = is.lanes[i] ? p[i] : (ACC)(0);
     return found.all;
 }
+
+/* The register that begins `shift` lanes after `near`. */
+static inline V NAME(shifted)(const V left, const V near, const V right, const int shift)
+{
+    const INDEX_TYPE lane = (INDEX_TYPE)(LANE_NUMBERS);
+    if (shift < 0)
+        return shuffle2(left, near, lane + (INDEX_TYPE)(VEC + shift));
+    return shift ? shuffle2(near, right, lane + (INDEX_TYPE)(shift)) : near;
+}
 #else
 #define SOURCE const ACC *
-#define IS_INSIDE(i) 1
 #define TAP(i, j) VLOAD(from + (i) * pitch + q + PART(j) * part + SHIFT(j))
-#define MASKS(width)
 
 /* The lanes of a mask, and zeros: a full load is faster than one of some lanes. */
 #define KEEP_f32(x, mask) WIDE(as_float)(WIDE(as_int)(x) & (mask))

@@ -4,7 +4,8 @@
  *
  * With m the maximum of a row and s = sum(exp(x - m)), loss = log(s) - (x[label] - m), and share j of the gradient is
  * exp(x[j] - m) / s - (j == label). Rows whose label is `ignore` give 0; so do rows whose label is no class, which are
- * reported. A row is read three times, from a cache if it is not very long.
+ * reported. Some rows at a time go through three passes, none of which waits for another row's end: their maxima, their
+ * exponentials and sums, their shares.
  *
  * Holes
  *   EPILOGUE(value, row, j, n)  takes n shares of a row
@@ -12,7 +13,8 @@
  *   LOSSES, SHARES        1: these are wanted
  *   T_, TAG, SCALAR       storage type, register tag and type of a lane
  *   LANES                 work-items that share a row (1 on a CPU)
- *   KEPT                  registers of exponentials that a work-item keeps for the shares; the others are taken twice
+ *   KEPT                  registers of exponentials that a work-item keeps for the shares, those of two rows at least;
+ *                         0: they are taken twice
  */
 #ifndef LOSSES
 #define LOSSES 1
@@ -21,7 +23,7 @@
 #define TAG f32
 #define SCALAR float
 #define LANES 1
-#define KEPT 64
+#define KEPT 128
 #endif
 #ifndef EPILOGUE
 #define EPILOGUE(value, row, j, n) CAT(STOREP_, T_)(value, shares, (row) * columns + (j), n)
@@ -55,22 +57,18 @@
 #define ACROSS(value, FOLD)
 #endif
 
-#if SHARES && KEPT
-#define HOLD(j, value)          \
-    if ((j) < KEPT * VEC)       \
-        kept[(j) / VEC] = value;
-#define HELD(j, n) ((j) < KEPT * VEC ? kept[(j) / VEC] : exp(READ(j, n) - top))
+#if KEPT
+#define HOLD(j, value) kept[r * registers + (j) / VEC] = value
+#define SHARE(j, n) (kept[r * registers + (j) / VEC] / sum)
 #else
-#define HOLD(j, value)
-#define HELD(j, n) exp(READ(j, n) - top)
-#endif
 #define HIT(j) as_mask((V_b)(LANE_NUMBERS) == (int)(label - (long)(j)))
-#define SHARE(j, n) NAME(less_one)(HELD(j, n) / sum, HIT(j))
-
+#define HOLD(j, value)
+#define SHARE(j, n) NAME(less_one)(exponential(READ(j, n) - top) / sum, HIT(j))
 static inline V NAME(less_one)(const V share, const V_b hit)
 {
     return CAT(SELECT_, TAG)(hit, share - 1, share);
 }
+#endif
 
 VECTOR_KERNEL __kernel void KERNEL(
 #if SHARES
@@ -88,69 +86,90 @@ VECTOR_KERNEL __kernel void KERNEL(
 #else
     const size_t lane = 0;
 #endif
-#if SHARES && KEPT
+#if KEPT
     V kept[KEPT];
 #endif
     const size_t columns = classes, groups = get_global_size(0) / LANES;
     const size_t last = rows * (get_group_id(0) + 1) / groups;
-    for (size_t block = rows * get_group_id(0) / groups; block < last; block += VEC) {
-        const int count = (int)(last - block < VEC ? last - block : VEC);
-#if LOSSES
-        union { SCALAR lanes[VEC]; V all; } sums, chosen;
+    const size_t registers = (columns + VEC - 1) / VEC, fitting = max((size_t)2, KEPT / 2 / registers);
+    const size_t together = min((size_t)VEC, fitting);
+    for (size_t block = rows * get_group_id(0) / groups; block < last; block += together) {
+        const int count = (int)min(together, last - block);
+        union { SCALAR lanes[VEC]; V all; } tops, sums, chosen;
+        int known[VEC];
         sums.all = (V)(1);
         chosen.all = (V)(0);
-#endif
-        for (int r = 0; r < count; r++) {
-            __global const T_ *row = x + (block + r) * columns;
-            const long label = labels[block + r];
-            const int known = label >= 0 && label < classes && label != ignore;
-            if (!known && label != ignore)
-                REPORT_INDEX(flags, code, label, classes);
-            V tops[CHAINS];
+        __global const T_ *row = x + block * columns;
+        for (int r = 0; r < count; r++, row += columns) {
+            V parts[CHAINS];
             for (int u = 0; u < CHAINS; u++)
-                tops[u] = (V)(-INFINITY);
+                parts[u] = (V)(-INFINITY);
             size_t j = lane * VEC;
             for (; j + CHAINS * VEC <= columns; j += LANES * CHAINS * VEC)
                 EACH_CHAIN {
                     const V value = READ(j + u * VEC, VEC);
-                    tops[u] = LARGER(value, tops[u]);
+                    parts[u] = LARGER(value, parts[u]);
                 }
             for (; j < columns; j += LANES * VEC) {
                 const int n = (int)min((size_t)VEC, columns - j);
-                const V value = ONLY(n, READ(j, n), tops[0]);
-                tops[0] = LARGER(value, tops[0]);
+                const V value = ONLY(n, READ(j, n), parts[0]);
+                parts[0] = LARGER(value, parts[0]);
             }
             for (int u = 1; u < CHAINS; u++)
-                tops[0] = LARGER(tops[0], tops[u]);
-            SCALAR top = CAT(HFOLD_max_, TAG)(tops[0]);
+                parts[0] = LARGER(parts[0], parts[u]);
+            SCALAR top = CAT(HFOLD_max_, TAG)(parts[0]);
             ACROSS(top, LARGER);
-            V whole = (V)(0), part = (V)(0);
-            for (j = lane * VEC; j + VEC <= columns; j += LANES * VEC) {
-                const V value = exp(READ(j, VEC) - top);
-                part += value;
-                HOLD(j, value);
-                if (j / VEC % BLOCK == BLOCK - 1) {
-                    whole += part;
-                    part = (V)(0);
+            tops.lanes[r] = top;
+        }
+        row = x + block * columns;
+        for (int r = 0; r < count; r++, row += columns) {
+            const SCALAR top = tops.lanes[r];
+            V whole = (V)(0), parts[CHAINS];
+            for (int u = 0; u < CHAINS; u++)
+                parts[u] = (V)(0);
+            size_t j = lane * VEC;
+            for (int step = 1; j + CHAINS * VEC <= columns; j += LANES * CHAINS * VEC, step++) {
+                EACH_CHAIN {
+                    const V value = exponential(READ(j + u * VEC, VEC) - top);
+                    parts[u] += value;
+                    HOLD(j + u * VEC, value);
                 }
+                if (step % BLOCK == 0)
+                    EACH_CHAIN {
+                        whole += parts[u];
+                        parts[u] = (V)(0);
+                    }
             }
-            if (j < columns) {
-                const int n = (int)(columns - j);
-                const V value = ONLY(n, exp(READ(j, n) - top), (V)(0));
-                part += value;
+            for (; j < columns; j += LANES * VEC) {
+                const int n = (int)min((size_t)VEC, columns - j);
+                const V value = ONLY(n, exponential(READ(j, n) - top), (V)(0));
+                parts[0] += value;
                 HOLD(j, value);
             }
-            SCALAR sum = CAT(HFOLD_sum_, TAG)(whole + part);
+            for (int u = 0; u < CHAINS; u++)
+                whole += parts[u];
+            SCALAR sum = CAT(HFOLD_sum_, TAG)(whole);
             ACROSS(sum, FOLD_SUM);
-#if LOSSES
-            if (known) {
+            const long label = labels[block + r];
+            known[r] = label >= 0 && label < classes && label != ignore;
+            if (!known[r] && label != ignore)
+                REPORT_INDEX(flags, code, label, classes);
+            if (known[r]) {
                 sums.lanes[r] = sum;
                 chosen.lanes[r] = CAT(LOAD1_, T_)(row, label) - top;
-            }
+#if KEPT
+                ((SCALAR *)(kept + r * registers))[label] -= sum;
 #endif
+            }
+        }
 #if SHARES
-            if (known) {
-                for (j = lane * VEC; j + VEC <= columns; j += LANES * VEC) {
+        row = x + block * columns;
+        for (int r = 0; r < count; r++, row += columns) {
+            const SCALAR top = tops.lanes[r], sum = sums.lanes[r];
+            const long label = labels[block + r];
+            size_t j = lane * VEC;
+            if (known[r]) {
+                for (; j + VEC <= columns; j += LANES * VEC) {
                     const V value = SHARE(j, VEC);
                     EPILOGUE(value, block + r, j, VEC);
                 }
@@ -159,12 +178,12 @@ VECTOR_KERNEL __kernel void KERNEL(
                     EPILOGUE(value, block + r, j, (int)(columns - j));
                 }
             } else {
-                for (j = lane * VEC; j < columns; j += LANES * VEC) {
+                for (; j < columns; j += LANES * VEC) {
                     EPILOGUE((V)(0), block + r, j, (int)min((size_t)VEC, columns - j));
                 }
             }
-#endif
         }
+#endif
 #if LOSSES
         if (lane == 0)
             CAT(STOREP_, T_)(log(sums.all) - chosen.all, losses, block, count);

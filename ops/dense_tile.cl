@@ -21,6 +21,9 @@
 #define FUNCTION __attribute__((noinline)) static  /* compiled once, however often it is called */
 #define PRIVATE(type, name, size) type name[size] __attribute__((aligned(64)))
 
+/* On a CPU all memory is one space: what lies there as it would in private memory is used where it is. */
+#define IN_PLACE(p) ((ACC *)(size_t)(p))
+
 /* Asks for the line of a cache where p lies, which may be anywhere. */
 #ifdef INTEL_CPU
 #define FETCH(p) __builtin_prefetch(p, 0, 3)

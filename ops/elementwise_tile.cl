@@ -17,7 +17,7 @@
  *   LANES   work-items of a work-group (1 on a CPU)
  *
  * Sizes: outer, rows, columns, chunk (bands of a work-group), band_rows and band_columns (of a band, which is gone
- * through row after row of tiles).
+ * through column after column of tiles: crossed operands in their own order).
  */
 #ifndef PARAMS
 #define PARAMS , __global const float *p0, __global float *q0
@@ -53,7 +53,7 @@
 #define TURNED(tag, x)
 #endif
 #define TURN_TILE(tag, T, x, p, at, stride)                                                            \
-    if (whole) {                                                                                       \
+    if (count == VEC && n == VEC) {                                                                    \
         __attribute__((opencl_unroll_hint(VEC)))                                                       \
         for (int c = 0; c < VEC; c++)                                                                  \
             x[c] = CAT(LOADP_, T)(p, (at) + c * (stride), VEC);                                        \
@@ -64,6 +64,17 @@
             x[c] = CAT(LOADP_, T)(p, (at) + c * (stride), count);                                      \
     }                                                                                                  \
     TURNED(tag, x)
+/* The tile at (r, j). Sizes of whole ones are constants, so that these stay in registers. */
+#define THROUGH_TILE(tall, wide, unroll)                                                               \
+    {                                                                                                  \
+        const int count = tall, n = wide;                                                              \
+        TILES                                                                                          \
+        TURN                                                                                           \
+        __attribute__((opencl_unroll_hint(unroll)))                                                    \
+        for (int step = 0; step < count; step++) {                                                     \
+            BODY_CALL(r + step, j, n);                                                                 \
+        }                                                                                              \
+    }
 #endif
 
 VECTOR_KERNEL __kernel void KERNEL(const long outer, const long rows, const long columns, const long chunk,
@@ -94,22 +105,13 @@ VECTOR_KERNEL __kernel void KERNEL(const long outer, const long rows, const long
             }
         }
 #else
-        for (size_t r = top; r < bottom; r += VEC)
-            for (size_t j = left; j < right; j += VEC) {
-                const int count = (int)min((size_t)VEC, bottom - r), n = (int)min((size_t)VEC, right - j);
-                const int whole = count == VEC && n == VEC;
-                TILES
-                TURN
-                if (whole) {
-                    __attribute__((opencl_unroll_hint(UNROLL)))
-                    for (int step = 0; step < VEC; step++) {
-                        BODY_CALL(r + step, j, VEC);
-                    }
-                } else {
-                    for (int step = 0; step < count; step++) {
-                        BODY_CALL(r + step, j, n);
-                    }
-                }
+        for (size_t j = left; j < right; j += VEC)
+            for (size_t r = top; r < bottom; r += VEC) {
+                const int tall = (int)min((size_t)VEC, bottom - r), wide = (int)min((size_t)VEC, right - j);
+                if (tall == VEC && wide == VEC)
+                    THROUGH_TILE(VEC, VEC, UNROLL)
+                else
+                    THROUGH_TILE(tall, wide, 1)
             }
 #endif
     }

@@ -29,7 +29,6 @@
  *   CHUNK, ABREAST rows and tiles of a task, at most, whose sums stay in private memory between panels (DEEP), or whose
  *                 rows are packed (PACK_A)
  *   DEEP          1: K may be more than KC
- * Shared MATMUL_PANEL: TAG ACC IN_T TRANSPOSED COLS
  * Shared MATMUL_TILES: TAG ACC IN_T PACK_A TAIL ROWS COLS DEEP
  * Shared MATMUL_DIRECT: TAG ACC IN_T PACK_A DIRECT ROWS COLS DEEP
  * Hole
@@ -68,7 +67,10 @@
 #define CHUNK ROWS
 #define ABREAST 1
 #endif
-#ifndef EPILOGUE
+#ifdef EPILOGUE
+#define PLAIN 0
+#else /* full tiles go straight to the output, if they are what it holds */
+#define PLAIN (!DEEP && !FLIPPED && !SPARSE && sizeof(OUT_T) == sizeof(ACC))
 #if SPARSE == WRITTEN
 #define EPILOGUE(value, batch, row, column, n) \
     CAT(STOREP_, OUT_T)(value, out, ((batch) * M + (row)) * height * width + (column), n)
@@ -92,10 +94,6 @@
 #define SPARSE_PARAMS
 #endif
 
-#ifndef MATMUL_PANEL
-#define MATMUL_PANEL KERNEL
-#define MATMUL_PANEL_FIRST 1
-#endif
 #ifndef MATMUL_TILES
 #define MATMUL_TILES KERNEL
 #define MATMUL_TILES_FIRST 1
@@ -110,106 +108,9 @@
 #else
 #define ASKED(i) ((i) / COLS * b_k + (i) % COLS * VEC)
 #endif
-#define PANELS(x) NAME_(MATMUL_PANEL, x)
 #define TILES(x) NAME_(MATMUL_TILES, x)
 
-#if MATMUL_PANEL_FIRST
-#if TRANSPOSED
-/* Packs a panel of columns that lie along K: VEC x VEC blocks are transposed in registers. */
-FUNCTION void PANELS(pack)(ACC *panel, __global const IN_T *b, size_t first, size_t b_k, size_t b_n, size_t end,
-                              int depth, int columns)
-{
-    for (int v = 0; v < COLS && v * VEC < columns; v++)
-        for (int k = 0; k < depth; k += VEC) {
-            const size_t at = first + v * VEC * b_n + k;
-            V t[VEC];
-            if (v * VEC + VEC <= columns && at + (VEC - 1) * b_n + VEC <= end) {
-                UNROLLED(VEC) for (int i = 0; i < VEC; i++)
-                    t[i] = CAT(LOADP_, IN_T)(b, at + i * b_n, VEC);
-            } else {
-                PRIVATE(ACC, block, VEC * VEC);
-                for (int i = 0; i < VEC; i++)
-                    VSTORE(NAME(load)(b, at + min(i, columns - 1 - v * VEC) * b_n, end), block + i * VEC);
-                UNROLLED(VEC) for (int i = 0; i < VEC; i++)
-                    t[i] = VLOAD(block + i * VEC);
-            }
-            STAGES(EXCHANGE)
-            UNROLLED(VEC) for (int i = 0; i < VEC; i++)
-                VSTORE(t[i], panel + ((k + i) * COLS + v) * VEC);
-        }
-}
-#else
-/* Packs a panel of rows. */
-FUNCTION void PANELS(pack)(ACC *panel, __global const IN_T *b, size_t first, size_t b_k, size_t b_n, size_t end,
-                              int depth, int columns)
-{
-    const int inside = first + (depth - 1) * b_k + WIDTH <= end;
-    for (int k = 0; k < depth; k++, first += b_k, panel += WIDTH)
-        for (int v = 0; v < COLS && v * VEC < columns; v++) {
-            const size_t at = first + v * VEC;
-            VSTORE(inside ? CAT(LOADP_, IN_T)(b, at, VEC) : NAME(load)(b, at, end), panel + v * VEC);
-        }
-}
-#endif
-#endif
-
-#if SPARSE == READ
-#if VEC == 16
-#define VSTORE_HALF(value, p) vstore8(value, 0, p)
-#elif VEC == 8
-#define VSTORE_HALF(value, p) vstore4(value, 0, p)
-#else
-#define VSTORE_HALF(value, p) vstore2(value, 0, p)
-#endif
-/* Packs a panel of every second pixel of every second row, from pixel n0 of the map on: stretches of a row, each of
- * which overwrites what the one before it took too many. */
-FUNCTION void NAME(pack_sparse)(ACC *panel, __global const IN_T *b, size_t first, size_t b_k, size_t end, int depth,
-                                int n0, int columns, int line, int width)
-{
-    int at[WIDTH], to[WIDTH], count = 0;
-    for (int n = 0; n < min(columns, WIDTH); n += min(line - (n0 + n) % line, VEC / 2)) {
-        at[count] = 2 * ((n0 + n) / line * width + (n0 + n) % line);
-        to[count++] = n;
-    }
-    const int inside = first + (depth - 1) * b_k + at[count - 1] + VEC <= end;
-    for (int k = 0; k < depth; k++, first += b_k, panel += WIDTH)
-        for (int i = 0; i < count; i++) {
-            const size_t from = first + at[i];
-            VSTORE_HALF((inside ? CAT(LOADP_, IN_T)(b, from, VEC) : NAME(load)(b, from, end)).even, panel + to[i]);
-        }
-}
-#endif
-
-#if PACK_A
-#define ROW_POINTER const ACC *
-#define PITCH (KC * ROWS + VEC) /* of the packed rows of a tile, which do not all lie in one set of a cache */
-#define AHEAD 4 /* rows that are asked for before they are packed */
-
-/* Packs rows of A: those of a tile lie side by side. Rows beyond the last one repeat it. */
-FUNCTION void NAME(pack_rows)(ACC *packed, __global const IN_T *a, size_t first, size_t a_m, size_t a_k, int rows,
-                              int depth)
-{
-    int t = 0;
-#if PACK_A == 2
-    const int whole = rows / ROWS;
-    for (size_t k = 0, at = first; k < (size_t)depth; k++, at += a_k) {
-        for (int i = 0; i < whole; i += 2)
-            FETCH(a + at + AHEAD * a_k + i * ROWS);
-        for (int i = 0; i < whole; i++)
-            CAT(vstore, ROWS)(CAT(vload, ROWS)(0, a + at + i * ROWS), 0, packed + i * PITCH + k * ROWS);
-    }
-    t = whole;
-#endif
-    for (; t * ROWS < rows; t++)
-        for (int r = 0; r < ROWS; r++) {
-            const size_t at = first + min(t * ROWS + r, rows - 1) * a_m;
-            for (int k = 0; k < depth; k++)
-                packed[t * PITCH + k * ROWS + r] = CAT(LOAD1_, IN_T)(a, at + k * a_k);
-        }
-}
-#else
-#define ROW_POINTER __global const IN_T *
-#endif
+#include "matmul_pack.cl"
 #if MATMUL_TILES_FIRST
 #define TILE TILES(tile)
 #define TILE_COLS COLS
@@ -234,65 +135,7 @@ FUNCTION void NAME(pack_rows)(ACC *packed, __global const IN_T *a, size_t first,
 #endif
 #endif
 
-#if FLIPPED
-/* Turns VEC rows of one vector of a tile: those of the output. */
-FUNCTION void NAME(turn)(ACC *block, const ACC *from)
-{
-    V t[VEC];
-    UNROLLED(VEC) for (int i = 0; i < VEC; i++)
-        t[i] = VLOAD(from + i * WIDTH);
-    STAGES(EXCHANGE)
-    UNROLLED(VEC) for (int i = 0; i < VEC; i++)
-        VSTORE(t[i], block + i * VEC);
-}
-
-#define KEPT VEC
-/* Hands the tiles of rows m to end, at most VEC, to the epilogue. */
-#define EMIT(from, m, end)                                                                                  \
-    for (int v = 0; v < COLS && n0 + v * VEC < N; v++) {                                                    \
-        PRIVATE(ACC, block, VEC * VEC);                                                                     \
-        NAME(turn)(block, (from) + v * VEC);                                                                \
-        for (int c = 0; c < VEC && n0 + v * VEC + c < N; c++) {                                             \
-            const V value = VLOAD(block + c * VEC);                                                         \
-            const size_t i0 = slice * batches + batch, i1 = n0 + v * VEC + c, j = m;                        \
-            const int n = (end) - (m);                                                                      \
-            EPILOGUE(value, i0, i1, j, n);                                                                  \
-        }                                                                                                   \
-    }
-#elif SPARSE == WRITTEN
-#define KEPT ROWS
-/* Hands rows m to end of the tile to the epilogue: half a register of pixels makes one, and one of zeros in the row
- * below. */
-#define EMIT(from, m, end)                                                                                  \
-    for (int q = 0, pixels; q < min(WIDTH, N - n0); q += pixels) {                                          \
-        const int y = 2 * ((n0 + q) / line), x = 2 * ((n0 + q) % line);                                     \
-        pixels = min(min(line - x / 2, VEC / 2), WIDTH - q);                                                \
-        const int n = min(2 * pixels, width - x);                                                           \
-        for (int row = m; row < end; row++) {                                                               \
-            const size_t i0 = batch, i1 = row;                                                              \
-            size_t j = (size_t)y * width + x;                                                               \
-            V value = (V)(0);                                                                               \
-            value.even = VLOAD((from) + (row - (m)) * WIDTH + q).lo;                                        \
-            EPILOGUE(value, i0, i1, j, n);                                                                  \
-            if (y + 1 < height) {                                                                           \
-                value = (V)(0);                                                                             \
-                j += width;                                                                                 \
-                EPILOGUE(value, i0, i1, j, n);                                                              \
-            }                                                                                               \
-        }                                                                                                   \
-    }
-#else
-#define KEPT ROWS
-/* Hands rows m to end of the tile to the epilogue. */
-#define EMIT(from, m, end)                                                                                  \
-    for (int row = m; row < end; row++)                                                                     \
-        for (int v = 0; v < COLS && n0 + v * VEC < N; v++) {                                                \
-            const V value = VLOAD((from) + ((row - (m)) * COLS + v) * VEC);                                 \
-            const size_t i0 = slice * batches + batch, i1 = row, j = n0 + v * VEC;                          \
-            const int n = min(VEC, N - n0 - v * VEC);                                                       \
-            EPILOGUE(value, i0, i1, j, n);                                                                  \
-        }
-#endif
+#include "matmul_emit.cl"
 
 VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *a, __global const IN_T *b, const int M,
                                    const int N, const int K, const int batches, const int batch1, const int batch2,
@@ -349,9 +192,13 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *a, 
 #if DEEP
                     for (int i = (m - m0) / ROWS * lines, of = i + lines; i < of; i++)
                         FETCH(b + next + ASKED(i));
+                    if (!PACK_A && a_k == 1 && n0 == first)
+                        NAME(ask_rows)(a + left + (m + ROWS) * a_m + k0, a_m, depth);
 #endif
                     const int at = DEEP ? (n0 - first) / WIDTH * CHUNK + m - m0 : (m - m0) % KEPT;
-                    ACC *const kept = sums + at * WIDTH;
+                    const int straight = PLAIN && m + ROWS <= m1 && n0 + WIDTH <= N;
+                    const size_t pitch = straight ? N : WIDTH, place = ((slice * batches + batch) * M + m) * N + n0;
+                    ACC *const kept = straight ? IN_PLACE(out + place) : sums + at * WIDTH;
                     ROW_POINTER row[ROWS];
 #if PACK_A
                     const size_t step = ROWS;
@@ -365,16 +212,16 @@ VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *a, 
 #endif
 #if DIRECT
                     if (here)
-                        NAME_(MATMUL_DIRECT, direct)(kept, more, b + corner, b_k, depth, row, step);
+                        NAME_(MATMUL_DIRECT, direct)(kept, pitch, more, b + corner, b_k, depth, row, step);
                     else
 #endif
 #if TAIL
                     if (n0 + VEC >= N)
-                        TILES(tail)(kept, more, panel, 0, depth, row, step);
+                        TILES(tail)(kept, pitch, more, panel, 0, depth, row, step);
                     else
 #endif
-                        TILES(tile)(kept, more, panel, 0, depth, row, step);
-                    if (k0 + KC >= k1 && ((m - m0) % KEPT + ROWS == KEPT || m + ROWS >= m1)) {
+                        TILES(tile)(kept, pitch, more, panel, 0, depth, row, step);
+                    if (!straight && k0 + KC >= k1 && ((m - m0) % KEPT + ROWS == KEPT || m + ROWS >= m1)) {
                         const int top = m - (m - m0) % KEPT;
                         EMIT(kept - (m - top) * WIDTH, top, min(top + KEPT, m1));
                     }

@@ -21,8 +21,9 @@
 #define DEEP 0
 #endif
 
-/* ROWS rows of A times the panel, added to sums if `more`. */
-FUNCTION void TILE(ACC *sums, int more, TILE_PANEL, size_t panel_step, int depth, const ROW_POINTER *rows, size_t step)
+/* ROWS rows of A times the panel, added to sums if `more`; rows of sums lie `pitch` apart. */
+FUNCTION void TILE(ACC *sums, size_t pitch, int more, TILE_PANEL, size_t panel_step, int depth,
+                   const ROW_POINTER *rows, size_t step)
 {
     ROW_POINTER row[ROWS];
     UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
@@ -33,7 +34,7 @@ FUNCTION void TILE(ACC *sums, int more, TILE_PANEL, size_t panel_step, int depth
     if (DEEP && more)
         UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
             UNROLLED(TILE_COLS) for (int v = 0; v < TILE_COLS; v++)
-                acc[r * TILE_COLS + v] = VLOAD(sums + (r * COLS + v) * VEC);
+                acc[r * TILE_COLS + v] = VLOAD(sums + r * pitch + v * VEC);
     for (size_t k = 0, at = 0; k < (size_t)depth; k++, at += step) {
         V x[TILE_COLS];
         UNROLLED(TILE_COLS) for (int v = 0; v < TILE_COLS; v++)
@@ -46,7 +47,7 @@ FUNCTION void TILE(ACC *sums, int more, TILE_PANEL, size_t panel_step, int depth
     }
     UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)
         UNROLLED(TILE_COLS) for (int v = 0; v < TILE_COLS; v++)
-            VSTORE(acc[r * TILE_COLS + v], sums + (r * COLS + v) * VEC);
+            VSTORE(acc[r * TILE_COLS + v], sums + r * pitch + v * VEC);
 }
 #undef TILE
 #undef TILE_COLS

@@ -33,6 +33,7 @@
  * Macros
  *   HAVE_FP64  defined by the runtime if the device has doubles
  *   INTEL_CPU  defined by the runtime on Intel's CPU runtime
+ *   AVX512     defined by the runtime on the same, where registers of 16 floats are the processor's own
  *   VEC        lanes of a register
  *   KERNEL     the name of the kernel; NAME(x) makes the names of its functions
  */
@@ -294,7 +295,7 @@
 #define MINIMUM(a, b) ((((a) <= (b)) | ((a) != (a))) ? (a) : (b))
 #define CLAMP(x, low, high) MINIMUM(MAXIMUM(x, low), high)
 #define RELU(x) ((x) < 0 ? 0 : (x))
-#define SIGMOID(x) (1.0f / (1.0f + exp(-(x))))
+#define SIGMOID(x) (1.0f / (1.0f + exponential(-(x))))
 
 #define ERF_f32(x) rational_erf(x)
 #define ERF_f64(x) erf(x)

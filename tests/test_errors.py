@@ -92,6 +92,26 @@ def test_integers_need_no_gradient(device: str) -> None:
         tensor([1, 2], device=device, requires_grad=True)
 
 
+def test_gradients_that_do_not_fit_are_refused_when_they_are_set(opencl_device: str) -> None:
+    x = ones(2, 3, grad=True)
+    with pytest.raises(ShapeError, match=r"grad: .* shape \(2, 3\) has its shape, got \(3,\)"):
+        x.grad = ones(3)
+    with pytest.raises(DTypeError, match=r'float32 .* got float64; use \.to\("float32"\)'):
+        x.grad = ones(2, 3).double()
+    with pytest.raises(DeviceError, match=r"use \.to\(tensor\.device\)"):
+        x.grad = ones(2, 3, device=opencl_device)
+    with pytest.raises(GradientError, match="needs a Tensor or None, got int"):
+        x.grad = 1  # type: ignore[assignment]
+    with pytest.raises(GradientError, match="its own gradient"):
+        x.grad = x
+    assert x.grad is None
+    x.grad = ones(2, 3)
+    x.sum().backward()
+    assert x.grad.tolist() == [[2.0] * 3] * 2
+    del x.grad
+    assert x.grad is None
+
+
 # --- errors that are seen only when a value is computed
 
 

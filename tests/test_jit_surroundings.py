@@ -211,6 +211,16 @@ def gradient_of_a_function() -> Made:
     return lambda x: made(x), lambda k: held.__setitem__(0, k)
 
 
+def gradient_of_a_bystander() -> Made:
+    """Whether a tensor that the function does not compute with has a gradient."""
+    other = tg.ones(1, requires_grad=True)
+
+    def change(k: float) -> None:
+        other.grad = tg.ones(1) if other.grad is None else None
+
+    return lambda x: x * (2.0 if other.grad is None else 3.0), change
+
+
 class Operators:
     """Methods that no code calls by name."""
 
@@ -298,7 +308,7 @@ CASES: dict[str, Callable[[], Made]] = {
         *(object_in_a_partial, function_attribute, function_of_a_module, replaced_function),
         *(array, part_of_an_array, called_object, number_in_an_array, array_in_a_list),
         *(read_only_dict, one_of_some_closures, functions_calling_functions),
-        *(gradient_of_a_function,),
+        *(gradient_of_a_function, gradient_of_a_bystander),
     )
 } | {
     "item of an object": operator(lambda x, owner: x * owner[0]),
@@ -419,6 +429,48 @@ def test_what_may_change_with_every_call_runs_define_by_run(
     assert seen[0] == seen[1]
     assert len({tuple(row) for row in seen[0]}) == 2
     assert "runs define-by-run" in caplog.text
+
+
+@pytest.mark.parametrize("to_none", [True, False])
+def test_gradients_that_others_make_are_dropped(device: str, to_none: bool) -> None:
+    """An optimizer drops the gradients of parameters, too, that the step does not use."""
+    seen = []
+    for wrap in (lambda f: f, tg.jit):
+        used, idle = (tg.ones(2, device=device, requires_grad=True) for _ in range(2))
+        optimizer = tg.optim.SGD([used, idle], lr=0.5)
+
+        def step(x: Any, used: Any = used, optimizer: Any = optimizer) -> None:
+            optimizer.zero_grad(set_to_none=to_none)
+            (used * x).sum().backward()
+            optimizer.step()
+
+        called = wrap(step)
+        for call in range(14):
+            if call in (5, 6, 10):
+                idle.grad = tg.full((2,), float(call), device=device)
+            called(tg.ones(2, device=device))
+            grad = None if idle.grad is None else idle.grad.tolist()
+            seen.append([used.tolist(), idle.tolist(), grad])
+    assert seen[:14] == seen[14:]
+    assert seen[-1][0] == [-6.0, -6.0]
+
+
+def test_a_gradient_from_outside_moves_a_parameter_once(device: str) -> None:
+    """A step that uses and drops what its caller has added up runs define-by-run."""
+    weight = tg.zeros(1, device=device, requires_grad=True)
+    optimizer = tg.optim.SGD([weight], lr=1.0)
+
+    def step() -> None:
+        optimizer.step()
+        optimizer.zero_grad()
+
+    captured = tg.jit(step)
+    for call in range(8):
+        weight.grad = tg.full((1,), float(call), device=device)
+        captured()
+        assert weight.grad is None
+        captured()
+    assert weight.item() == -28
 
 
 def test_a_captured_net_says_what_it_is(device: str) -> None:

@@ -187,6 +187,20 @@ def test_loading_reports_everything_at_once_and_changes_nothing():
     assert net[0].weight.tolist() == [[0, 0], [0, 0], [0, 0]]
 
 
+def test_in_place_operations_on_a_state_dict_change_the_module():
+    """As loops that average weights do it."""
+    net, average = nn.Linear(2, 2), nn.Linear(2, 2)
+    half = [(a.tolist(), b.tolist()) for a, b in zip(net.weight, average.weight, strict=True)]
+    for mean, value in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
+        mean.copy_(0.5 * mean + 0.5 * value)
+    expected = [[(x + y) / 2 for x, y in zip(a, b, strict=True)] for a, b in half]
+    np.testing.assert_allclose(average.weight.detach().numpy(), expected, rtol=1e-6)
+    state = copy.deepcopy(net.state_dict())
+    state["weight"].zero_()
+    assert net.weight.abs().sum().item() > 0
+    assert net.weight.requires_grad
+
+
 def test_state_dict_is_a_snapshot():
     net = nn.Linear(1, 1)
     saved = net.state_dict()
@@ -244,7 +258,7 @@ def test_to_casts_floats_only_and_keeps_the_parameters():
 def test_to_moves_between_devices():
     net = nn.Linear(2, 2)
     before = net.weight.detach().numpy().copy()
-    net.cpu()
+    net.to("numpy")
     assert net.weight.device.name == "numpy"
     np.testing.assert_array_equal(net.weight.detach().numpy(), before)
 

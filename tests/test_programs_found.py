@@ -74,3 +74,23 @@ def test_a_captured_step_of_two_backward_passes(device: str, zeroed: bool) -> No
         rows = [called(tg.full((2, 4), i / 4, device=device)).tolist() for i in range(8)]
         seen.append([rows, *[p.tolist() for p in net.parameters()]])
     assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("rows", [1, 5])
+def test_a_net_that_is_called_three_times_in_one_loss(device: str, rows: int) -> None:
+    """Sums over the rows store what they fold, and values between that nobody else reads."""
+    net = nn.Linear(6, 4).to(device)
+    net.weight.data.copy_(tg.linspace(-1, 1, 24, device=device).reshape(4, 6))
+    net.bias.data.fill_(0.5)
+    inputs = [
+        tg.linspace(-k, k + 1.0, rows * 6, device=device).sin().reshape(rows, 6) for k in (1, 2, 3)
+    ]
+    results = []
+    for parts in (inputs, [x.to("numpy") for x in inputs]):
+        net.to(parts[0].device).zero_grad()
+        loss = nn.functional.triplet_margin_loss(*[net(x) for x in parts], margin=5.0)
+        loss.backward()
+        assert net.weight.grad is not None
+        assert net.bias.grad is not None
+        results.append([loss.item(), *net.weight.grad.flatten().tolist(), *net.bias.grad.tolist()])
+    assert results[0] == pytest.approx(results[1], rel=1e-4, abs=1e-5)

@@ -23,6 +23,14 @@ def conv_net() -> Any:
     )
 
 
+def channel_net() -> Any:
+    return nn.Sequential(
+        *(nn.Conv2d(1, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU()),
+        *(nn.Conv2d(8, 8, 3, padding=1), nn.BatchNorm2d(8), nn.AdaptiveAvgPool2d(1)),
+        *(nn.Flatten(), nn.Linear(8, 10)),
+    )
+
+
 def row_net() -> Any:
     return nn.Sequential(nn.Linear(64, 320), nn.LayerNorm(320), nn.GELU(), nn.Linear(320, 10))
 
@@ -30,6 +38,7 @@ def row_net() -> Any:
 NETS: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
     "conv": (conv_net, (12, 1, 16, 16)),
     "rows": (row_net, (256, 64)),
+    "channels": (channel_net, (32, 1, 20, 20)),
 }
 
 

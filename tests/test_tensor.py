@@ -560,6 +560,174 @@ def test_detach_and_clone(device: str) -> None:
     assert x.requires_grad
 
 
+def test_data_is_another_handle_of_the_same_values(device: str) -> None:
+    x = tensor([1.0, -2.0, 3.0], requires_grad=True)
+    shown = x.data
+    x.data.clamp_(min=0.0)
+    assert shown.tolist() == x.tolist() == [1, 0, 3]
+    shown[0] = 5
+    x.data -= 1
+    assert shown.tolist() == x.tolist() == [4, -1, 2]
+    assert x.is_leaf
+    assert not shown.requires_grad
+    (x * x).sum().backward()
+    assert x.grad is not None
+    x.grad.data.zero_()
+    assert x.grad.tolist() == [0, 0, 0]
+    for other in (copy.deepcopy(shown), pickle.loads(pickle.dumps(shown)), shown.clone()):
+        assert type(other) is Tensor
+        other.zero_()
+    assert shown.tolist() == x.tolist() == [4, -1, 2]
+
+
+def test_values_are_put_back_by_data(device: str) -> None:
+    """As classes do it that show averaged weights for a while."""
+    x = tensor([1.0, 2.0], requires_grad=True)
+    kept = x.data
+    x.data = tensor([5.0, 6.0])
+    x.data += 1
+    assert kept.tolist() == [1, 2]
+    kept.add_(1)
+    assert x.tolist() == [6, 7]
+    x.data = kept
+    assert x.tolist() == [2, 3]
+    assert x.requires_grad
+
+
+def test_data_can_have_another_shape_and_dtype(device: str) -> None:
+    x = tensor([1.0, 2.0, 3.0], requires_grad=True)
+    x.data = x.data[:2]
+    (x * x).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [2, 4]
+    x.data = x.data.double()
+    assert x.dtype is tg.float64
+    with pytest.raises(DTypeError, match=r"needs floats, got int64; use \.float\(\)"):
+        x.data = tensor([1, 2])
+    with pytest.raises(tg.TinygradError, match="data: needs a Tensor, got list"):
+        x.data = [1.0]  # type: ignore[assignment]
+    assert x.tolist() == [1, 2]
+
+
+def test_data_of_a_computed_value_leaves_its_gradient(device: str) -> None:
+    """The straight-through estimator, as it is often written."""
+    x = tensor([0.5, -2.0], requires_grad=True)
+    y = x * 3
+    y.data = y.data.sign()
+    (y * tensor([10.0, 20.0])).sum().backward()
+    assert y.tolist() == [1, -1]
+    assert x.grad is not None
+    assert x.grad.tolist() == [30, 60]
+    y = x * 3
+    with pytest.raises(ShapeError, match=r"data: \(1,\) cannot take the place"):
+        y.data = y.data[:1]
+
+
+def test_data_in_captured_steps(device: str) -> None:
+    """Weights that are clipped after each step, as in a Wasserstein GAN."""
+    seen = []
+    for wrap in (lambda f: f, tg.jit):
+        w = tg.tensor([0.5, -0.5], requires_grad=True)
+        optimizer = tg.optim.SGD([w], lr=0.25)
+
+        @wrap
+        def step(x: Tensor, w: Tensor = w, optimizer: Any = optimizer) -> None:
+            optimizer.zero_grad()
+            (w * x).sum().backward()
+            optimizer.step()
+            w.data.clamp_(-1, 1)
+
+        rows = []
+        for _ in range(8):
+            step(tensor([1.0, -0.5]))
+            rows.append(w.tolist())
+        seen.append(rows)
+    assert seen[0] == seen[1]
+    assert seen[0][-1] == [-1.0, 0.5]
+
+
+# --- writing to what nobody holds
+
+
+def test_writing_to_a_part_of_a_part_is_refused() -> None:
+    """In PyTorch it changes the whole; here it would be lost."""
+    x = tg.zeros(2, 3)
+    with pytest.raises(tg.TinygradError, match=r"Write x\[i, j\] = v instead of x\[i\]\[j\] = v"):
+        x[0][1] = 5
+    with pytest.raises(tg.TinygradError, match="views do not alias"):
+        x.view(-1)[2] = 5
+    row = x[0]
+    row[1] = 5
+    x[1] += 1
+    x[1, 2] = 7
+    x.__setitem__((0, 0), 4)
+    x.data[0, 1] = 3
+    assert x.tolist() == [[4, 3, 0], [1, 1, 7]]
+    assert row.tolist() == [0, 5, 0]
+
+
+def test_fill_takes_a_tensor_without_dims(device: str) -> None:
+    x, k = tg.zeros(2), tensor(3.0, requires_grad=True)
+    x.fill_(k)
+    assert x.tolist() == [3, 3]
+    x.sum().backward()
+    assert k.grad is not None
+    assert k.grad.item() == 2
+    with pytest.raises(ShapeError, match="without dims, got shape"):
+        x.fill_(tg.ones(2))
+
+
+def test_names_that_older_programs_use() -> None:
+    assert tg.FloatTensor([1, 2]).dtype is tg.float32
+    assert tg.LongTensor(2, 3).tolist() == [[0, 0, 0], [0, 0, 0]]
+    assert tg.ones(2).new(3).shape == (3,)
+    assert tg.ones(2).new([4.0]).tolist() == [4]
+    assert tg.is_tensor(tg.ones(1))
+    assert not tg.is_tensor(1)
+    assert tg.ones(2, 3).nelement() == tg.numel(tg.ones(2, 3)) == 6
+    assert tg.concat([tg.ones(1), tg.ones(2)]).shape == (3,)
+    x = tg.autograd.Variable(tg.ones(2), requires_grad=True)
+    (g,) = tg.autograd.grad(
+        outputs=x.mul(3), inputs=x, grad_outputs=tg.ones(2), only_inputs=True, create_graph=True
+    )
+    assert g.tolist() == [3, 3]
+    with pytest.raises(ShapeError, match="one list"):
+        tg.FloatTensor([1], [2])
+
+
+def test_modes_decorate_with_and_without_parentheses() -> None:
+    x = tg.ones(1, requires_grad=True)
+
+    @tg.no_grad
+    def plain() -> Tensor:
+        return x * 2
+
+    @tg.inference_mode()
+    def called() -> Tensor:
+        return x * 2
+
+    @tg.inference_mode
+    def named() -> Tensor:
+        return x * 2
+
+    assert not any(f().requires_grad for f in (plain, called, named))
+    with tg.inference_mode(False):
+        assert (x * 2).requires_grad
+
+
+def test_there_is_no_cuda() -> None:
+    device = tg.device("cuda" if tg.cuda.is_available() else "cpu")
+    assert device is tg.get_default_device()
+    assert tg.zeros(2, device=device).cpu().device.type == "cpu"
+    assert not tg.ones(1).is_cuda
+    for call in (tg.ones(1).cuda, tg.nn.Linear(1, 1).cuda, lambda: tg.device("cuda:0")):
+        with pytest.raises(tg.DeviceError, match="opencl:gpu"):
+            call()
+    tg.backends.cudnn.benchmark = True
+    tg.cuda.manual_seed_all(3)
+    assert tg.initial_seed() == 3
+
+
 # --- indexing, against NumPy
 
 

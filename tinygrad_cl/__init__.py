@@ -14,6 +14,10 @@ Example:
 
 from __future__ import annotations
 
+from math import e as e
+from math import inf as inf
+from math import nan as nan
+from math import pi as pi
 from typing import TYPE_CHECKING
 
 from tinygrad_cl.tensor import Tensor as Tensor  # first: a function takes this module's name below
@@ -22,6 +26,7 @@ from tinygrad_cl.tensor import Tensor as Tensor  # first: a function takes this 
 from tinygrad_cl import autograd as autograd
 from tinygrad_cl import settings
 from tinygrad_cl.autograd import enable_grad as enable_grad
+from tinygrad_cl.autograd import inference_mode as inference_mode
 from tinygrad_cl.autograd import is_grad_enabled as is_grad_enabled
 from tinygrad_cl.autograd import no_grad as no_grad
 from tinygrad_cl.autograd import set_grad_enabled as set_grad_enabled
@@ -64,6 +69,7 @@ from tinygrad_cl.functional.counting import repeat_interleave as repeat_interlea
 from tinygrad_cl.functional.counting import unique as unique
 from tinygrad_cl.functional.creation import arange as arange
 from tinygrad_cl.functional.creation import as_tensor as as_tensor
+from tinygrad_cl.functional.creation import as_tensor as asarray
 from tinygrad_cl.functional.creation import empty as empty
 from tinygrad_cl.functional.creation import empty_like as empty_like
 from tinygrad_cl.functional.creation import eye as eye
@@ -90,10 +96,12 @@ from tinygrad_cl.functional.differences import trapezoid as trapezoid
 from tinygrad_cl.functional.differences import trapz as trapz
 from tinygrad_cl.functional.einsum import einsum as einsum
 from tinygrad_cl.functional.elementwise import abs as abs
+from tinygrad_cl.functional.elementwise import abs as absolute
 from tinygrad_cl.functional.elementwise import add as add
 from tinygrad_cl.functional.elementwise import ceil as ceil
 from tinygrad_cl.functional.elementwise import cos as cos
 from tinygrad_cl.functional.elementwise import div as div
+from tinygrad_cl.functional.elementwise import div as divide
 from tinygrad_cl.functional.elementwise import erf as erf
 from tinygrad_cl.functional.elementwise import exp as exp
 from tinygrad_cl.functional.elementwise import floor as floor
@@ -103,7 +111,9 @@ from tinygrad_cl.functional.elementwise import log as log
 from tinygrad_cl.functional.elementwise import maximum as maximum
 from tinygrad_cl.functional.elementwise import minimum as minimum
 from tinygrad_cl.functional.elementwise import mul as mul
+from tinygrad_cl.functional.elementwise import mul as multiply
 from tinygrad_cl.functional.elementwise import neg as neg
+from tinygrad_cl.functional.elementwise import neg as negative
 from tinygrad_cl.functional.elementwise import pow as pow
 from tinygrad_cl.functional.elementwise import reciprocal as reciprocal
 from tinygrad_cl.functional.elementwise import remainder as remainder
@@ -114,6 +124,7 @@ from tinygrad_cl.functional.elementwise import sin as sin
 from tinygrad_cl.functional.elementwise import sqrt as sqrt
 from tinygrad_cl.functional.elementwise import square as square
 from tinygrad_cl.functional.elementwise import sub as sub
+from tinygrad_cl.functional.elementwise import sub as subtract
 from tinygrad_cl.functional.elementwise import trunc as trunc
 from tinygrad_cl.functional.explain import explain as explain
 from tinygrad_cl.functional.extremes import amax as amax
@@ -148,18 +159,23 @@ from tinygrad_cl.functional.logic import clip as clip
 from tinygrad_cl.functional.logic import eq as eq
 from tinygrad_cl.functional.logic import equal as equal
 from tinygrad_cl.functional.logic import ge as ge
+from tinygrad_cl.functional.logic import ge as greater_equal
+from tinygrad_cl.functional.logic import gt as greater
 from tinygrad_cl.functional.logic import gt as gt
 from tinygrad_cl.functional.logic import isfinite as isfinite
 from tinygrad_cl.functional.logic import isinf as isinf
 from tinygrad_cl.functional.logic import isnan as isnan
 from tinygrad_cl.functional.logic import le as le
+from tinygrad_cl.functional.logic import le as less_equal
 from tinygrad_cl.functional.logic import logical_and as logical_and
 from tinygrad_cl.functional.logic import logical_not as logical_not
 from tinygrad_cl.functional.logic import logical_or as logical_or
 from tinygrad_cl.functional.logic import logical_xor as logical_xor
+from tinygrad_cl.functional.logic import lt as less
 from tinygrad_cl.functional.logic import lt as lt
 from tinygrad_cl.functional.logic import masked_fill as masked_fill
 from tinygrad_cl.functional.logic import ne as ne
+from tinygrad_cl.functional.logic import ne as not_equal
 from tinygrad_cl.functional.logic import where as where
 from tinygrad_cl.functional.matmul import addmm as addmm
 from tinygrad_cl.functional.matmul import bmm as bmm
@@ -169,6 +185,8 @@ from tinygrad_cl.functional.matmul import mm as mm
 from tinygrad_cl.functional.matmul import mv as mv
 from tinygrad_cl.functional.matmul import outer as outer
 from tinygrad_cl.functional.movement import cat as cat
+from tinygrad_cl.functional.movement import cat as concat
+from tinygrad_cl.functional.movement import cat as concatenate
 from tinygrad_cl.functional.movement import chunk as chunk
 from tinygrad_cl.functional.movement import flip as flip
 from tinygrad_cl.functional.movement import narrow as narrow
@@ -179,8 +197,26 @@ from tinygrad_cl.functional.movement import stack as stack
 from tinygrad_cl.functional.movement import unbind as unbind
 from tinygrad_cl.functional.norm import logsumexp as logsumexp
 from tinygrad_cl.functional.norm import norm as norm
+from tinygrad_cl.functional.older_tensors import BoolTensor as BoolTensor
+from tinygrad_cl.functional.older_tensors import ByteTensor as ByteTensor
+from tinygrad_cl.functional.older_tensors import DoubleTensor as DoubleTensor
+from tinygrad_cl.functional.older_tensors import FloatTensor as FloatTensor
+from tinygrad_cl.functional.older_tensors import HalfTensor as HalfTensor
+from tinygrad_cl.functional.older_tensors import IntTensor as IntTensor
+from tinygrad_cl.functional.older_tensors import LongTensor as LongTensor
+from tinygrad_cl.functional.older_tensors import device as device
+from tinygrad_cl.functional.older_tensors import is_complex as is_complex
+from tinygrad_cl.functional.older_tensors import is_floating_point as is_floating_point
+from tinygrad_cl.functional.older_tensors import is_nonzero as is_nonzero
+from tinygrad_cl.functional.older_tensors import is_tensor as is_tensor
+from tinygrad_cl.functional.older_tensors import numel as numel
+from tinygrad_cl.functional.older_tensors import scalar_tensor as scalar_tensor
+from tinygrad_cl.functional.older_tensors import (
+    use_deterministic_algorithms as use_deterministic_algorithms,
+)
 from tinygrad_cl.functional.pairs import addcdiv as addcdiv
 from tinygrad_cl.functional.pairs import addcmul as addcmul
+from tinygrad_cl.functional.pairs import atan2 as arctan2
 from tinygrad_cl.functional.pairs import atan2 as atan2
 from tinygrad_cl.functional.pairs import bitwise_left_shift as bitwise_left_shift
 from tinygrad_cl.functional.pairs import bitwise_right_shift as bitwise_right_shift
@@ -264,10 +300,16 @@ from tinygrad_cl.functional.sorting import searchsorted as searchsorted
 from tinygrad_cl.functional.sorting import sort as sort
 from tinygrad_cl.functional.sorting import topk as topk
 from tinygrad_cl.functional.special import acos as acos
+from tinygrad_cl.functional.special import acos as arccos
 from tinygrad_cl.functional.special import acosh as acosh
+from tinygrad_cl.functional.special import acosh as arccosh
+from tinygrad_cl.functional.special import asin as arcsin
 from tinygrad_cl.functional.special import asin as asin
+from tinygrad_cl.functional.special import asinh as arcsinh
 from tinygrad_cl.functional.special import asinh as asinh
+from tinygrad_cl.functional.special import atan as arctan
 from tinygrad_cl.functional.special import atan as atan
+from tinygrad_cl.functional.special import atanh as arctanh
 from tinygrad_cl.functional.special import atanh as atanh
 from tinygrad_cl.functional.special import cosh as cosh
 from tinygrad_cl.functional.special import digamma as digamma
@@ -303,6 +345,7 @@ from tinygrad_cl.functional.views import broadcast_tensors as broadcast_tensors
 from tinygrad_cl.functional.views import broadcast_to as broadcast_to
 from tinygrad_cl.functional.views import clone as clone
 from tinygrad_cl.functional.views import flatten as flatten
+from tinygrad_cl.functional.views import movedim as moveaxis
 from tinygrad_cl.functional.views import movedim as movedim
 from tinygrad_cl.functional.views import permute as permute
 from tinygrad_cl.functional.views import ravel as ravel
@@ -334,8 +377,11 @@ from tinygrad_cl.runtime.device import set_default_device as set_default_device
 
 if TYPE_CHECKING:
     from tinygrad_cl import amp as amp
+    from tinygrad_cl import backends as backends
+    from tinygrad_cl import cuda as cuda
     from tinygrad_cl import data as data
     from tinygrad_cl import distributed as distributed
+    from tinygrad_cl import distributions as distributions
     from tinygrad_cl import func as func
     from tinygrad_cl import io as io
     from tinygrad_cl import linalg as linalg
@@ -345,7 +391,45 @@ if TYPE_CHECKING:
     from tinygrad_cl import special as special
     from tinygrad_cl import testing as testing
     from tinygrad_cl import train as train
+    from tinygrad_cl import utils as utils
     from tinygrad_cl.data import datasets as datasets
+    from tinygrad_cl.io.torchlike import load as load
+    from tinygrad_cl.io.torchlike import save as save
+    from tinygrad_cl.linalg import cholesky as cholesky
+    from tinygrad_cl.linalg import det as det
+    from tinygrad_cl.linalg import inv as inverse
+    from tinygrad_cl.linalg import matrix_power as matrix_power
+    from tinygrad_cl.nn.functional import avg_pool1d as avg_pool1d
+    from tinygrad_cl.nn.functional import batch_norm as batch_norm
+    from tinygrad_cl.nn.functional import bilinear as bilinear
+    from tinygrad_cl.nn.functional import (
+        binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
+    )
+    from tinygrad_cl.nn.functional import celu as celu
+    from tinygrad_cl.nn.functional import conv1d as conv1d
+    from tinygrad_cl.nn.functional import conv2d as conv2d
+    from tinygrad_cl.nn.functional import conv3d as conv3d
+    from tinygrad_cl.nn.functional import conv_transpose1d as conv_transpose1d
+    from tinygrad_cl.nn.functional import conv_transpose2d as conv_transpose2d
+    from tinygrad_cl.nn.functional import cosine_embedding_loss as cosine_embedding_loss
+    from tinygrad_cl.nn.functional import cosine_similarity as cosine_similarity
+    from tinygrad_cl.nn.functional import ctc_loss as ctc_loss
+    from tinygrad_cl.nn.functional import dropout as dropout
+    from tinygrad_cl.nn.functional import embedding as embedding
+    from tinygrad_cl.nn.functional import hinge_embedding_loss as hinge_embedding_loss
+    from tinygrad_cl.nn.functional import kl_div as kl_div
+    from tinygrad_cl.nn.functional import layer_norm as layer_norm
+    from tinygrad_cl.nn.functional import margin_ranking_loss as margin_ranking_loss
+    from tinygrad_cl.nn.functional import max_pool1d as max_pool1d
+    from tinygrad_cl.nn.functional import max_pool2d as max_pool2d
+    from tinygrad_cl.nn.functional import pairwise_distance as pairwise_distance
+    from tinygrad_cl.nn.functional import pixel_shuffle as pixel_shuffle
+    from tinygrad_cl.nn.functional import poisson_nll_loss as poisson_nll_loss
+    from tinygrad_cl.nn.functional import prelu as prelu
+    from tinygrad_cl.nn.functional import rms_norm as rms_norm
+    from tinygrad_cl.nn.functional import selu as selu
+    from tinygrad_cl.nn.functional import threshold as threshold
+    from tinygrad_cl.nn.functional import triplet_margin_loss as triplet_margin_loss
     from tinygrad_cl.train import Model as Model
     from tinygrad_cl.train.summary import summary as summary
 else:  # the same names, each loaded when it is first used
@@ -353,8 +437,12 @@ else:  # the same names, each loaded when it is first used
         __name__,
         rooms=[
             "amp",
+            "backends",
+            "cuda",
+            "utils",
             "data",
             "distributed",
+            "distributions",
             "func",
             "io",
             "linalg",
@@ -367,6 +455,39 @@ else:  # the same names, each loaded when it is first used
         ],
         names={
             "tinygrad_cl.data": ["datasets"],
+            "tinygrad_cl.io.torchlike": ["load", "save"],
+            "tinygrad_cl.linalg": ["cholesky", "det", "inverse", "matrix_power"],
+            "tinygrad_cl.nn.functional": [
+                "avg_pool1d",
+                "batch_norm",
+                "bilinear",
+                "binary_cross_entropy_with_logits",
+                "celu",
+                "conv1d",
+                "conv2d",
+                "conv3d",
+                "conv_transpose1d",
+                "conv_transpose2d",
+                "cosine_embedding_loss",
+                "cosine_similarity",
+                "ctc_loss",
+                "dropout",
+                "embedding",
+                "hinge_embedding_loss",
+                "kl_div",
+                "layer_norm",
+                "margin_ranking_loss",
+                "max_pool1d",
+                "max_pool2d",
+                "pairwise_distance",
+                "pixel_shuffle",
+                "poisson_nll_loss",
+                "prelu",
+                "rms_norm",
+                "selu",
+                "threshold",
+                "triplet_margin_loss",
+            ],
             "tinygrad_cl.train": ["Model", "summary"],
         },
     )
@@ -376,21 +497,29 @@ else:  # the same names, each loaded when it is first used
 __version__ = "0.1.0"
 
 __all__ = [
+    "BoolTensor",
     "BuildError",
+    "ByteTensor",
     "DType",
     "DTypeError",
     "DataError",
     "Device",
     "DeviceError",
     "DeviceMemoryError",
+    "DoubleTensor",
+    "FloatTensor",
     "Generator",
     "GradientError",
+    "HalfTensor",
+    "IntTensor",
     "LinAlgError",
+    "LongTensor",
     "Model",
     "ShapeError",
     "Tensor",
     "TinygradError",
     "abs",
+    "absolute",
     "acos",
     "acosh",
     "add",
@@ -408,11 +537,19 @@ __all__ = [
     "amp",
     "any",
     "arange",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
     "argmax",
     "argmin",
     "argsort",
     "argwhere",
     "as_tensor",
+    "asarray",
     "asin",
     "asinh",
     "atan",
@@ -423,9 +560,14 @@ __all__ = [
     "atleast_3d",
     "autocast",
     "autograd",
+    "avg_pool1d",
+    "backends",
     "baddbmm",
+    "batch_norm",
     "bernoulli",
     "bfloat16",
+    "bilinear",
+    "binary_cross_entropy_with_logits",
     "bincount",
     "bitwise_and",
     "bitwise_left_shift",
@@ -444,7 +586,9 @@ __all__ = [
     "cat",
     "cdist",
     "ceil",
+    "celu",
     "checkpoint",
+    "cholesky",
     "chunk",
     "clamp",
     "clamp_max",
@@ -454,14 +598,25 @@ __all__ = [
     "column_stack",
     "combinations",
     "compile",
+    "concat",
+    "concatenate",
     "constant_pad_nd",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
     "copysign",
     "corrcoef",
     "cos",
     "cosh",
+    "cosine_embedding_loss",
+    "cosine_similarity",
     "count_nonzero",
     "cov",
     "cross",
+    "ctc_loss",
+    "cuda",
     "cummax",
     "cummin",
     "cumprod",
@@ -470,6 +625,8 @@ __all__ = [
     "data",
     "datasets",
     "deg2rad",
+    "det",
+    "device",
     "devices",
     "diag",
     "diag_embed",
@@ -480,11 +637,16 @@ __all__ = [
     "digamma",
     "dist",
     "distributed",
+    "distributions",
     "div",
+    "divide",
     "dot",
     "double",
+    "dropout",
     "dstack",
+    "e",
     "einsum",
+    "embedding",
     "empty",
     "empty_like",
     "enable_grad",
@@ -524,9 +686,12 @@ __all__ = [
     "ge",
     "get_default_device",
     "gradient",
+    "greater",
+    "greater_equal",
     "gt",
     "half",
     "heaviside",
+    "hinge_embedding_loss",
     "histc",
     "hstack",
     "hypot",
@@ -536,13 +701,20 @@ __all__ = [
     "index_fill",
     "index_put",
     "index_select",
+    "inf",
+    "inference_mode",
     "initial_seed",
     "inner",
     "int",
     "int32",
     "int64",
+    "inverse",
     "io",
+    "is_complex",
+    "is_floating_point",
     "is_grad_enabled",
+    "is_nonzero",
+    "is_tensor",
     "isclose",
     "isfinite",
     "isin",
@@ -552,13 +724,18 @@ __all__ = [
     "isposinf",
     "isreal",
     "jit",
+    "kl_div",
     "kron",
+    "layer_norm",
     "ldexp",
     "le",
     "lerp",
+    "less",
+    "less_equal",
     "lgamma",
     "linalg",
     "linspace",
+    "load",
     "log",
     "log1p",
     "log2",
@@ -577,11 +754,15 @@ __all__ = [
     "long",
     "lt",
     "manual_seed",
+    "margin_ranking_loss",
     "masked_fill",
     "masked_scatter",
     "masked_select",
     "matmul",
+    "matrix_power",
     "max",
+    "max_pool1d",
+    "max_pool2d",
     "maximum",
     "mean",
     "median",
@@ -590,11 +771,14 @@ __all__ = [
     "minimum",
     "mm",
     "models",
+    "moveaxis",
     "movedim",
     "msort",
     "mul",
     "multinomial",
+    "multiply",
     "mv",
+    "nan",
     "nan_to_num",
     "nanmean",
     "nanmedian",
@@ -602,18 +786,26 @@ __all__ = [
     "narrow",
     "ne",
     "neg",
+    "negative",
     "nn",
     "no_grad",
     "nonzero",
     "norm",
     "normal",
+    "not_equal",
+    "numel",
     "ones",
     "ones_like",
     "optim",
     "outer",
+    "pairwise_distance",
     "permute",
+    "pi",
+    "pixel_shuffle",
+    "poisson_nll_loss",
     "positive",
     "pow",
+    "prelu",
     "prod",
     "quantile",
     "rad2deg",
@@ -630,16 +822,20 @@ __all__ = [
     "repeat",
     "repeat_interleave",
     "reshape",
+    "rms_norm",
     "roll",
     "rot90",
     "round",
     "rsqrt",
     "rsub",
+    "save",
+    "scalar_tensor",
     "scatter",
     "scatter_add",
     "searchsorted",
     "select",
     "select_scatter",
+    "selu",
     "set_default_device",
     "set_grad_enabled",
     "sgn",
@@ -662,6 +858,7 @@ __all__ = [
     "std",
     "std_mean",
     "sub",
+    "subtract",
     "sum",
     "summary",
     "swapaxes",
@@ -675,6 +872,7 @@ __all__ = [
     "tensor_split",
     "tensordot",
     "testing",
+    "threshold",
     "tile",
     "topk",
     "trace",
@@ -684,6 +882,7 @@ __all__ = [
     "trapz",
     "tril",
     "tril_indices",
+    "triplet_margin_loss",
     "triu",
     "triu_indices",
     "true_divide",
@@ -694,6 +893,8 @@ __all__ = [
     "unique",
     "unravel_index",
     "unsqueeze",
+    "use_deterministic_algorithms",
+    "utils",
     "var",
     "var_mean",
     "vdot",

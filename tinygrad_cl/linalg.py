@@ -8,6 +8,7 @@ from tinygrad_cl.functional.linalg import cross as cross
 from tinygrad_cl.functional.linalg import det as det
 from tinygrad_cl.functional.linalg import diagonal as diagonal
 from tinygrad_cl.functional.linalg import inv as inv
+from tinygrad_cl.functional.linalg import inv as inverse
 from tinygrad_cl.functional.linalg import matrix_norm as matrix_norm
 from tinygrad_cl.functional.linalg import matrix_power as matrix_power
 from tinygrad_cl.functional.linalg import multi_dot as multi_dot
@@ -23,6 +24,7 @@ __all__ = [
     "det",
     "diagonal",
     "inv",
+    "inverse",
     "matrix_norm",
     "matrix_power",
     "multi_dot",

@@ -102,10 +102,10 @@ class Recorder:
         self._arguments = {id(tensor.node): i for i, tensor in enumerate(arguments)}
         self._given = {id(tensor) for tensor in arguments}
         self._grads_before: list[tuple[Handle, weakref.ref[Handle] | None]] = [
-            (p, None if p.grad is None else weakref.ref(p.grad)) for p in parameters
+            (p, None if p._grad is None else weakref.ref(p._grad)) for p in parameters
         ]
         self._nodes_before = {
-            id(p): None if p.grad is None else weakref.ref(p.grad.node) for p in parameters
+            id(p): None if p._grad is None else weakref.ref(p._grad.node) for p in parameters
         }
         self._runs: list[Run] = []
         self._events: list[Numbers] = []
@@ -115,6 +115,7 @@ class Recorder:
         self._rebound: dict[int, weakref.ref[Any]] = {}
         self._same: dict[int, tuple[weakref.ref[Node], Source]] = {}
         self._graded: dict[int, weakref.ref[Any]] = {}
+        self._looked: dict[int, weakref.ref[Any]] = {}
         self._uploads: dict[int, tuple[Node, np.ndarray, np.ndarray]] = {}
         self._tensors: dict[int, Handle] = {}
         self._constants: dict[int, np.ndarray] = {}
@@ -169,6 +170,13 @@ class Recorder:
         if self._is_mine():
             self._graded.setdefault(id(tensor), weakref.ref(tensor))
 
+    def looked(self, tensor: Any) -> None:
+        """Remembers a tensor of whose gradient the code knows whether it is there."""
+        if self._is_mine():
+            self._looked.setdefault(id(tensor), weakref.ref(tensor))
+            if id(tensor) in self._given:
+                self.refuse("it asks for the gradient of an argument")
+
     def ran(
         self, executable: Any, nodes: Sequence[Node], flags: list[int], buffers: dict[int, Any]
     ) -> None:
@@ -221,10 +229,11 @@ class Recorder:
 
     @property
     def parameters(self) -> list[Handle]:
-        """The tensors whose gradients matter: leaves of plans, and those that got one."""
+        """The tensors whose gradients matter: leaves of plans, and whose were set or asked for."""
         found = {id(t): t for t in self._tensors.values() if t.node.needs_grad}
-        graded = [t for t in (ref() for ref in self._graded.values()) if t is not None]
-        return list((found | {id(t): t for t in graded}).values())
+        known = {**self._graded, **self._looked}
+        alive = {name: t for name, ref in known.items() if (t := ref()) is not None}
+        return list((found | alive).values())
 
     def finish(self, outputs: Sequence[Handle]) -> Recording:
         """Realizes what is pending; returns the recording. `reason` tells whether it is of use."""
@@ -239,20 +248,20 @@ class Recorder:
         changed = [t for t in (ref() for ref in self._rebound.values()) if t is not None]
         if any(id(t) in self._given for t in changed):
             self.refuse("it changes an argument in place")
-        made = {id(p.grad) for p in self.parameters} - self._tensors.keys()  # by this call
+        made = {id(p._grad) for p in self.parameters} - self._tensors.keys()  # by this call
         changed = [t for t in changed if id(t) not in returned | made]
         pending = [t.node for t in (*outputs, *changed)]
-        with_grads = [t for t in [*changed, *self.parameters] if t.grad is not None]
-        pending += [t.grad.node for t in with_grads if t.grad is not None]
+        regraded = self._regraded([*changed, *self.parameters])
+        pending += [grad.node for _, grad in regraded]
         by_device: dict[Any, list[Node]] = {}
         for node in pending:
             by_device.setdefault(node.device, []).append(node)
         for nodes in by_device.values():
             engine.realize(nodes)
         effects = [Effect(t, False, self._source(t.node), t.node.signature.spec) for t in changed]
-        for t in {id(t): t for t in with_grads if self._is_regraded(t)}.values():
-            assert t.grad is not None
-            effects.append(Effect(t, True, self._source(t.grad.node), t.grad.node.signature.spec))
+        effects += [
+            Effect(t, True, self._source(g.node), g.node.signature.spec) for t, g in regraded
+        ]
         own = [e for e in effects if not (e.source.kind == "tensor" and e.source.what is e.tensor)]
         results = [(self._source(t.node), t.node.signature.spec) for t in outputs]
         arrays = list(self._arrays.values())
@@ -260,12 +269,21 @@ class Recorder:
             self._runs, self._events, results, own, self._constants, arrays, self._grads_before
         )
 
-    def _is_regraded(self, tensor: Handle) -> bool:
-        """Whether the call gave a tensor another gradient, or changed the one it had."""
-        if id(tensor) not in self._nodes_before:
-            return id(tensor) in self._graded
-        before = self._nodes_before[id(tensor)]
-        return tensor.grad is None or before is None or before() is not tensor.grad.node
+    def _regraded(self, tensors: Sequence[Handle]) -> list[tuple[Handle, Handle]]:
+        """The tensors that have another gradient than before, or whose gradient has changed."""
+        found = {}
+        for tensor in tensors:
+            grad, name = tensor._grad, id(tensor)
+            before = self._nodes_before.get(name)
+            if grad is None:
+                if before is not None:
+                    self.refuse("it drops a gradient that was there before")
+            elif name not in self._nodes_before:
+                if name in self._graded:
+                    found[name] = (tensor, grad)
+            elif before is None or before() is not grad.node:
+                found[name] = (tensor, grad)
+        return list(found.values())
 
 
 def difference(first: Recording, second: Recording) -> str:

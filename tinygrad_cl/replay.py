@@ -94,7 +94,7 @@ class Replay:
         """Results that go to buffers of their own, and the tensors that get them."""
         found = []
         for effect, _ in self._effects:
-            tensor = effect.tensor.grad if effect.grad else effect.tensor
+            tensor = effect.tensor._grad if effect.grad else effect.tensor
             if effect.source.kind != "result" or id(tensor) in self._read:
                 continue
             bound = self._runs[effect.source.what]
@@ -168,7 +168,7 @@ class Replay:
             if reason:
                 return reason
         for tensor, before in self._other_grads:
-            if tensor.grad is not before and (before is not _ANY or tensor.grad is None):
+            if tensor._grad is not before and (before is not _ANY or tensor._grad is None):
                 return _OTHER_GRADIENT
         self._is_steady = (is_known or steady.accept()) and steady.is_alone()
         for again in self._agains:
@@ -178,7 +178,7 @@ class Replay:
 
     def _unsteady_refusal(self) -> str:
         for tensor, before in self._grads:
-            if tensor.grad is not before and (before is not _ANY or tensor.grad is None):
+            if tensor._grad is not before and (before is not _ANY or tensor._grad is None):
                 return _OTHER_GRADIENT
         for tensor in self._donated:
             if not is_exclusive(tensor):
@@ -238,13 +238,13 @@ class Replay:
     ) -> None:
         """Lets a tensor show its new value."""
         tensor = effect.tensor
-        shown = tensor.grad if effect.grad else tensor
+        shown = tensor._grad if effect.grad else tensor
         buffer = self._buffer(effect.source, arguments, results)
         if shown is not None and shown.node.buffer is buffer:
             return
         node = self._node(effect.source, signature, arguments, results)
         if effect.grad:
-            tensor.grad = wrap(node)
+            tensor._grad = wrap(node)
             return
         old = tensor.node
         node.leaf, node.needs_grad, node.hooks = old.leaf, old.needs_grad, old.hooks

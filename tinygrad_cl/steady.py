@@ -21,7 +21,7 @@ from tinygrad_cl.dtypes import float32
 from tinygrad_cl.graph import Node, TensorSpec, data_signature
 from tinygrad_cl.tracing import tracing
 
-_node, _buffer, _grad = attrgetter("node"), attrgetter("buffer"), attrgetter("grad")
+_node, _buffer, _grad = attrgetter("node"), attrgetter("buffer"), attrgetter("_grad")
 _referent = weakref.ReferenceType.__call__
 
 
@@ -109,7 +109,7 @@ def is_exclusive(tensor: Handle) -> bool:
 
 def own_gradient(tensor: Handle, spec: TensorSpec) -> Any:
     """The buffer of a tensor's gradient of that spec that nobody else can see, or None."""
-    grad = tensor.grad
+    grad = tensor._grad
     if grad is None or grad.node.buffer is None or grad.node.signature.spec != spec:
         return None
     return grad.node.buffer if getrefcount(grad) <= _HELD and is_exclusive(grad) else None
@@ -123,13 +123,13 @@ def _count_references() -> tuple[int, int, int]:
     tensor: Any = Handle()
     tensor.node = Node(data_signature(TensorSpec((), float32)), (), None, False)
     tensor.node.buffer = object()
-    tensor.grad = Handle()
+    tensor._grad = Handle()
     held = tensor.node.buffer
     local = getrefcount(held)
     del held
     donated = _references([tensor], [])
-    tensor.grad.node = Node(data_signature(TensorSpec((), float32)), (), None, False)
-    tensor.grad.node.buffer = object()
+    tensor._grad.node = Node(data_signature(TensorSpec((), float32)), (), None, False)
+    tensor._grad.node.buffer = object()
     return local, donated, _references([], list(map(_grad, [tensor])))
 
 

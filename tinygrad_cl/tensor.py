@@ -14,14 +14,14 @@ import numpy as np
 
 from tinygrad_cl import autograd, dtypes, engine, graph
 from tinygrad_cl.autograd import api
-from tinygrad_cl.autograd.handle import classes, rebind, wrap
+from tinygrad_cl.autograd.handle import Handle, classes, rebind, wrap
 from tinygrad_cl.autograd.walk import RETAIN
 from tinygrad_cl.dtypes import DType
-from tinygrad_cl.errors import DTypeError, GradientError, ShapeError
+from tinygrad_cl.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from tinygrad_cl.functional import (
     base,
+    become,
     creation,
-    inplace,
     logic,
     movement,
     printing,
@@ -47,13 +47,13 @@ _int: TypeAlias = int
 _float: TypeAlias = float
 
 
+_SLOT: Any = Handle.__dict__["node"]
+
+
 class Tensor(Methods):
     """A multi-dimensional array of one dtype on one device, computed when it is needed.
 
     `Tensor(data)` is `tinygrad_cl.tensor(data)`.
-
-    Attributes:
-        grad: the gradient that `backward` has added up, or None.
 
     Example:
         >>> import tinygrad_cl as tg
@@ -256,6 +256,32 @@ class Tensor(Methods):
     # --- gradients
 
     @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward` has added up, or None; it may be set to either.
+
+        Raises:
+            ShapeError, DTypeError, DeviceError, GradientError: if what it is set to is not of the
+                tensor's shape, dtype and device, or no tensor.
+        """
+        tracer = tracing.active
+        if tracer is not None:
+            tracer.looked(self)
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            api.check_gradient(self, value)
+        self._grad = value
+        tracer = tracing.active
+        if tracer is not None:
+            tracer.graded(self)
+
+    @grad.deleter
+    def grad(self) -> None:
+        self.grad = None
+
+    @property
     def requires_grad(self) -> _bool:
         """Whether gradients flow through it."""
         return self.node.needs_grad
@@ -315,13 +341,35 @@ class Tensor(Methods):
 
     @property
     def data(self) -> Tensor:
-        """The same values, through which no gradient flows; assigning to it sets the values."""
-        return self.detach()
+        """The same values, through which no gradient flows; in-place operations change both.
+
+        Assigning to it gives the tensor the values, shape, dtype and device of another one. No
+        gradient sees it; a leaf stays one.
+
+        Raises:
+            ArgumentError: if it is set to something else than a tensor.
+            DTypeError: if the tensor requires grad and gets whole numbers.
+
+        Example:
+            >>> import tinygrad_cl as tg
+            >>> x = tg.tensor([1.0, -2.0, 3.0], requires_grad=True)
+            >>> x.data.clamp_(min=0)
+            tensor([1., 0., 3.])
+            >>> x.data = x.data[:2]
+            >>> x
+            tensor([1., 0.], requires_grad=True)
+        """
+        return Data.of(self)
 
     @data.setter
     def data(self, value: Tensor) -> None:
-        with autograd.no_grad():
-            inplace.become("data", self, base.operand("data", value, self.node))
+        if not isinstance(value, Tensor):
+            raise ArgumentError(f"data: needs a Tensor, got {type(value).__name__}")
+        if isinstance(value, Data) and value.shows(self):  # `x.data -= y` has done it
+            return
+        node = value.node
+        _replace(self)
+        _show(self, node)
 
     def clone(self) -> Tensor:
         """Returns the same values as a tensor of its own; gradients flow back to this one."""
@@ -396,8 +444,8 @@ class Tensor(Methods):
         return self.dtype.name if dtype is None else self.to(dtypes.dtype(dtype))
 
     def cpu(self) -> Tensor:
-        """Returns the tensor on the host, the device "numpy"."""
-        return self.to(device="numpy")
+        """Returns the tensor on the processor: the default device if it is that, else "numpy"."""
+        return self.to(device="cpu")
 
     def type_as(self, other: Tensor) -> Tensor:
         """Returns the tensor with the dtype of another."""
@@ -448,10 +496,21 @@ def _plain(node: Node) -> Node:
         return p.alias(node)
 
 
+def _show(tensor: Tensor, node: Node) -> None:
+    """Makes a tensor show the value of another node; gradients flow as before."""
+    if tensor.node.needs_grad and not tensor.node.leaf:
+        with autograd.enable_grad():
+            fresh = _Shown.apply(tensor, wrap(_plain(node))).node
+        rebind(tensor, fresh)
+        return
+    become.replace(tensor, _plain(node))
+    engine.defer(tensor)
+
+
 def _like(kind: type[Tensor], node: Node, leaf: bool) -> Tensor:
     """A tensor of a class, which may be a user's, that shows a fresh node."""
     tensor: Tensor = object.__new__(kind)
-    tensor.grad = None
+    tensor._grad = None
     tensor.node = node
     node.owner = weakref.ref(tensor)
     if leaf:
@@ -475,6 +534,109 @@ class _Move(autograd.Function):
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> Any:
         return g.to(device=ctx.device), None
+
+
+class _Shown(autograd.Function):
+    """A value in the place of another one, whose gradient it gets."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, value: Tensor) -> Tensor:
+        if value.shape != x.shape:
+            raise ShapeError(
+                f"data: {value.shape} cannot take the place of a computed value of {x.shape}, "
+                "which has a gradient to pass on; use .detach()"
+            )
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Any:
+        return g, None
+
+
+class Data(Tensor):
+    """What `.data` returns: another handle of the same values, whoever changes them.
+
+    After `x.data = y`, older handles keep the values that they had.
+    """
+
+    __slots__ = ("_count", "_seen", "_tensor")
+    _is_lost = False
+    _count: int
+    _seen: Node
+    _tensor: Tensor
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> Data:
+        """Returns the handle for the values of a tensor."""
+        made: Data = object.__new__(cls)
+        made._tensor, made._grad, made._count = tensor, None, _replaced(tensor)
+        made._follow()
+        return made
+
+    def shows(self, tensor: Tensor) -> _bool:
+        """Whether it is a handle of what a tensor has now."""
+        return self._tensor is tensor and self._count == _replaced(tensor)
+
+    def _follow(self) -> None:
+        self._seen = self._tensor.node
+        node = _plain(self._seen)
+        _SLOT.__set__(self, node)
+        node.owner = weakref.ref(self)
+
+    @property
+    def node(self) -> Node:
+        """The node of the values that the tensor has now."""
+        if self._tensor.node is not self._seen and self.shows(self._tensor):
+            self._follow()
+        node: Node = _SLOT.__get__(self)
+        return node
+
+    @node.setter
+    def node(self, node: Node) -> None:
+        _SLOT.__set__(self, node)
+        if self.shows(self._tensor):
+            _show(self._tensor, node)
+            self._seen = self._tensor.node
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.detach().__reduce_ex__(protocol)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        copied: Tensor = memo.setdefault(id(self), self.detach())
+        return copied
+
+
+class Saved(Data):
+    """What `state_dict` returns: the values of that moment; in-place operations change both."""
+
+    __slots__ = ()
+
+    @property
+    def node(self) -> Node:
+        """The node of the values."""
+        node: Node = _SLOT.__get__(self)
+        return node
+
+    @node.setter
+    def node(self, node: Node) -> None:
+        _SLOT.__set__(self, node)
+        if self.shows(self._tensor):
+            _show(self._tensor, node)
+
+
+# By the identity of tensors: how often `.data` was assigned to.
+_replacements: dict[int, tuple[weakref.ref[Tensor], int]] = {}
+
+
+def _replaced(tensor: Tensor) -> int:
+    found = _replacements.get(id(tensor))
+    return 0 if found is None else found[1]
+
+
+def _replace(tensor: Tensor) -> None:
+    name = id(tensor)
+    reference = weakref.ref(tensor, lambda _: _replacements.pop(name, None))
+    _replacements[name] = (reference, _replaced(tensor) + 1)
 
 
 class Parameter(Tensor):

@@ -45,7 +45,10 @@ class Tracer(Protocol):
         """A new leaf shows the buffer of another realized node."""
 
     def graded(self, tensor: Any) -> None:
-        """A backward pass has given a leaf a gradient, or added to it."""
+        """A leaf has got a gradient, or another one, or none any more."""
+
+    def looked(self, tensor: Any) -> None:
+        """The code asks for the gradient of a tensor, or whether there is one."""
 
     def uploaded(self, node: Node, array: np.ndarray) -> None:
         """An array of the host became a leaf."""

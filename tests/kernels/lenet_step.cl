@@ -2,7 +2,7 @@
  * A training step of LeNet-5 on 32 digits: nearly all of it is one launch, slice by slice.
  *
  * plan: 142 nodes, 18 groups, 3 launches, arena 1489408 bytes
- *   0 launch slices_conv_add_relu_to_conv_weight_grad_sum__78f5e7 grid (2,)
+ *   0 launch slices_conv_add_relu_to_conv_weight_grad_sum__43ff1c grid (2,)
  *       p0 %18, p1 %17, p2 %15, p3 %14, p4 %12, p5 %26, p6 %30, p7 %10, p8 %9, p9 %33, p10 %7,
  *       p11 %6, p12 %4, p13 %3, p14 %0, p15 %49, p18 scratch 1, p19 %54, p20 %57
  *       T(0) 8, T(1) 50176, T(2) 16, T(3) 6, T(4) 28, T(5) 5, T(6) 2, T(7) -2, T(8) 32, T(9) 30,
@@ -56,7 +56,7 @@
  *         7 launch class_count__990aca grid (1,)
  *             anchor %40 <class_count scalar float32 ignore=-100 dtype=tinygrad_cl.float32>
  *             stores %40 scalar float32, arena
- *         8 launch class_loss_and_class_share_div_mul__8a2cab grid (1,)
+ *         8 launch class_loss_and_class_share_div_mul__7fbad8 grid (1,)
  *             border INPUT: class_share reads a buffer: %34 <add 16x10 float32>
  *             border KERNEL: it has a kernel of its own: %40 <class_count scalar float32 ignore=-100 dtype=tinygrad_cl.float32>
  *             anchor %46 <class_share 16x10 float32 op=cross_entropy ignore=-100>
@@ -343,7 +343,7 @@ static inline void NAME(epilogue)(const V_f32 value, const size_t i0, const size
 #define OUT_T float
 #include "class_count.cl"
 /* phase 6 */
-#define KERNEL class_loss_and_class_share_div_mul__8a2cab
+#define KERNEL class_loss_and_class_share_div_mul__7fbad8
 #define VEC 16
 #define LOSSES 1
 #define SHARES 1
@@ -351,7 +351,7 @@ static inline void NAME(epilogue)(const V_f32 value, const size_t i0, const size
 #define TAG f32
 #define SCALAR float
 #define LANES 1
-#define KEPT 64
+#define KEPT 128
 static inline void NAME(epilogue)(const V_f32 value, const size_t i0, const size_t j, const int n, __global const uchar *restrict scalars, int a1, __global const float *p0, __global float *q0, long s0)
 {
     const V_f32 r0 = value;
@@ -595,7 +595,7 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define LINE 256
 #define DENSE 256
 #include "conv_weight.cl"
-#define KERNEL slices_conv_add_relu_to_conv_weight_grad_sum__78f5e7
+#define KERNEL slices_conv_add_relu_to_conv_weight_grad_sum__43ff1c
 #define VEC 1
 #define PARAMS , __global void *p0, __global void *p1, __global void *p2, __global void *p3, __global void *p4, __global void *p5, __global void *p6, __global void *p7, __global void *p8, __global void *p9, __global void *p10, __global void *p11, __global void *p12, __global void *p13, __global void *p14, __global void *p15, __global void *flags, __global void *scalars, __global void *p18, __global void *p19, __global void *p20
 #define PHASES  \
@@ -625,7 +625,7 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
         T(37), T(18)) \
     RUN(phase_class_count__990aca, 1, 1, 1, \
         AT(mine, T(38)), p14, T(39), T(8)) \
-    RUN(phase_class_loss_and_class_share_div_mul__8a2cab, 1, 1, 1, \
+    RUN(phase_class_loss_and_class_share_div_mul__7fbad8, 1, 1, 1, \
         AT(p15, slice * T(40)), AT(mine, T(41)), AT(mine, T(35)), AT(p14, slice * T(42)), flags, \
         1, T(39), T(2), T(18), scalars, T(43), AT(mine, T(38)), AT(p15, slice * T(40)), T(18)) \
     RUN(phase_sum__375898, 1, 1, 1, \

@@ -5,13 +5,13 @@
  *   0 launch max__2ad2fa grid (1, 1)
  *       anchor %1 <max 128x1 float32 dim=(1,) keepdim=True>
  *       stores %1 128x1 float32, arena
- *   1 launch sub_exp_sum__ccd394 grid (1, 1)
+ *   1 launch sub_exp_sum__587ba9 grid (1, 1)
  *       border DOMAIN: the two run over different numbers of elements: %1 <max 128x1 float32 dim=(1,) keepdim=True>
  *       fused  %2 <sub 128x10 float32>
  *       fused  %3 <exp 128x10 float32>
  *       anchor %4 <sum 128x1 float32 dim=(1,) keepdim=True>
  *       stores %4 128x1 float32, arena
- *   2 launch sub_exp_div__9fb738 grid (1,)
+ *   2 launch sub_exp_div__1dfa20 grid (1,)
  *       border DOMAIN: the two run over different numbers of elements: %1 <max 128x1 float32 dim=(1,) keepdim=True>
  *       border DOMAIN: the two run over different numbers of elements: %4 <sum 128x1 float32 dim=(1,) keepdim=True>
  *       fused  %2 <sub 128x10 float32>
@@ -52,14 +52,14 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define UNROLL 1
 #include "reduce.cl"
 
-#define KERNEL sub_exp_sum__ccd394
+#define KERNEL sub_exp_sum__587ba9
 #define VEC 16
 static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n, __global const float *xp0, long xs0, __global const float *xp1)
 {
     const V_f32 r0 = LOADP_float(xp0, k_0 * xs0 + j, n);  // float32
     const V_f32 r1 = SPLAT_f32(LOAD1_float(xp1, k_0));  // float32
     const V_f32 r2 = r0 - r1;  // sub float32
-    const V_f32 r3 = exp(r2);  // exp float32
+    const V_f32 r3 = exponential(r2);  // exp float32
     return r3;
 }
 #define ELEMENT(j, n) NAME(element)(k_0, j, n, xp0, xs0, xp1)
@@ -86,14 +86,14 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define UNROLL 1
 #include "reduce.cl"
 
-#define KERNEL sub_exp_div__9fb738
+#define KERNEL sub_exp_div__1dfa20
 #define VEC 16
 static inline void NAME(body)(const size_t i0, const size_t j, const int n, __global const float *p0, long s0, __global const float *p1, __global const float *p2, __global float *q0, long s1)
 {
     const V_f32 r0 = LOADP_float(p0, i0 * s0 + j, n);  // float32
     const V_f32 r1 = SPLAT_f32(LOAD1_float(p1, i0));  // float32
     const V_f32 r2 = r0 - r1;  // sub float32
-    const V_f32 r3 = exp(r2);  // exp float32
+    const V_f32 r3 = exponential(r2);  // exp float32
     const V_f32 r4 = SPLAT_f32(LOAD1_float(p2, i0));  // float32
     const V_f32 r5 = r3 / r4;  // div float32
     STOREP_float(r5, q0, i0 * s1 + j, n);

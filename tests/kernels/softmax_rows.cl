@@ -2,14 +2,14 @@
  * Softmax of a large tensor: a kernel takes some rows at a time through all passes.
  *
  * plan: 6 nodes, 1 groups, 1 launches, arena 31232 bytes
- *   0 launch slices_max_to_div__6f7699 grid (4,)
+ *   0 launch slices_max_to_div__f3931a grid (4,)
  *       p0 %0, p1 %5
  *       T(0) 16, T(1) 100, T(2) 81, T(3) 112, T(4) 7, T(5) 6400, T(6) 6656, T(7) 7168
  *       slices 64 of 16 items, 7680 bytes between
  *         0 launch max__0b934a grid (1, 1)
  *             anchor %1 <max 16x1 float32 dim=(1,) keepdim=True>
  *             stores %1 16x1 float32, arena
- *         1 launch sub_exp_sum__d3a02c grid (1, 1)
+ *         1 launch sub_exp_sum__38dcb8 grid (1, 1)
  *             border DOMAIN: the two run over different numbers of elements: %1 <max 16x1 float32 dim=(1,) keepdim=True>
  *             fused  %2 <sub 16x100 float32>
  *             fused  %3 <exp 16x100 float32>
@@ -57,14 +57,14 @@ static inline void NAME(finish)(const V_f32 value, const size_t j, const int n, 
 #define UNROLL 4
 #include "reduce.cl"
 /* phase 1 */
-#define KERNEL sub_exp_sum__d3a02c
+#define KERNEL sub_exp_sum__38dcb8
 #define VEC 16
 static inline V_f32 NAME(element)(const size_t k_0, const size_t j, const int n, __global const float *xp0, long xs0, __global const float *xp1, __global float *xq0, long xs1)
 {
     const V_f32 r0 = LOADR_float(xp0, k_0 * xs0 + j, n);  // float32
     const V_f32 r1 = SPLAT_f32(LOAD1_float(xp1, k_0));  // float32
     const V_f32 r2 = r0 - r1;  // sub float32
-    const V_f32 r3 = exp(r2);  // exp float32
+    const V_f32 r3 = exponential(r2);  // exp float32
     STOREP_float(r3, xq0, k_0 * xs1 + j, n);
     return r3;
 }
@@ -109,13 +109,13 @@ static inline void NAME(body)(const size_t i0, const size_t j, const int n, __gl
 #define UNRAVEL(row) size_t i0 = row;
 #define NEXT_RUN
 #include "elementwise.cl"
-#define KERNEL slices_max_to_div__6f7699
+#define KERNEL slices_max_to_div__f3931a
 #define VEC 1
 #define PARAMS , __global void *p0, __global void *p1
 #define PHASES  \
     RUN(phase_max__0b934a, 1, 1, 1, \
         T(0), 1, T(1), T(2), T(3), T(0), T(4), AT(p0, slice * T(5)), T(1), AT(mine, T(6))) \
-    RUN(phase_sub_exp_sum__d3a02c, 1, 1, 1, \
+    RUN(phase_sub_exp_sum__38dcb8, 1, 1, 1, \
         T(0), 1, T(1), T(2), T(3), T(0), T(4), AT(p0, slice * T(5)), T(1), AT(mine, T(6)), mine, \
         T(1), AT(mine, T(7))) \
     RUN(phase_div__c870c5, 1, 1, 1, \

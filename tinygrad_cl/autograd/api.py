@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tinygrad_cl import engine
 from tinygrad_cl.autograd.handle import Handle, own, rebind, wrap
 from tinygrad_cl.autograd.walk import RETAIN, checked, full, walk
-from tinygrad_cl.errors import GradientError
+from tinygrad_cl.errors import DeviceError, DTypeError, GradientError, ShapeError
 from tinygrad_cl.graph import PRIMITIVES, Node, grad_mode
 from tinygrad_cl.tracing import tracing
 
@@ -68,15 +68,50 @@ def _accumulate(tensor: Handle, cotangent: Node, create: bool) -> None:
     tracer = tracing.active
     if tracer is not None:
         tracer.graded(tensor)
-    held = tensor.grad
+    held = tensor._grad
     if held is None:
-        held = tensor.grad = own(cotangent)
+        held = tensor._grad = own(cotangent)
     elif create:
-        held = tensor.grad = wrap(PRIMITIVES["add"](held.node, cotangent))
+        held = tensor._grad = wrap(PRIMITIVES["add"](held.node, cotangent))
     else:
         rebind(held, PRIMITIVES["add"](held.node, cotangent))
     if not create:
         engine.defer(held)
+
+
+def Variable(data: Tensor, requires_grad: bool = False) -> Tensor:
+    """Returns the values of a tensor as a leaf: PyTorch's name before tensors had gradients.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> tg.autograd.Variable(tg.ones(2), requires_grad=True)
+        tensor([1., 1.], requires_grad=True)
+    """
+    return data.detach().requires_grad_(requires_grad)
+
+
+def check_gradient(tensor: Handle, value: object) -> None:
+    """Raises the error that names it if `value` cannot become the `.grad` of a tensor."""
+    node = tensor.node
+    if not isinstance(value, Handle):
+        raise GradientError(f"grad: needs a Tensor or None, got {type(value).__name__}")
+    if value is tensor:
+        raise GradientError("grad: a tensor cannot be its own gradient; use .detach().clone()")
+    given = value.node
+    if given.shape != node.shape:
+        raise ShapeError(
+            f"grad: the gradient of a tensor of shape {node.shape} has its shape, got {given.shape}"
+        )
+    if given.dtype is not node.dtype:
+        raise DTypeError(
+            f"grad: the gradient of a {node.dtype.name} tensor has its dtype, got "
+            f'{given.dtype.name}; use .to("{node.dtype.name}")'
+        )
+    if None not in (given.device, node.device) and given.device is not node.device:
+        raise DeviceError(
+            f"grad: the gradient of a tensor on {node.device} has its device, got {given.device}; "
+            f"use .to(tensor.device)"
+        )
 
 
 def grad(
@@ -85,6 +120,7 @@ def grad(
     grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Tensor, ...]:
@@ -96,6 +132,7 @@ def grad(
         grad_outputs: one cotangent per output; may be left out for outputs of one element.
         retain_graph: keep the graph for another pass (default: the value of `create_graph`).
         create_graph: make the gradients differentiable, for second derivatives.
+        only_inputs: taken over from PyTorch, where it is deprecated; it is always so.
         allow_unused: return None for inputs that the outputs do not depend on.
         materialize_grads: return zeros for them.
 

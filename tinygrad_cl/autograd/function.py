@@ -184,6 +184,10 @@ class Function:
         raise NotImplementedError("a Function needs a static method forward(ctx, *args)")
 
     @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> Any:
+        """Keeps what `backward` needs; where it is defined, `forward` takes no `ctx`."""
+
+    @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """Computes the gradients of the arguments from those of the outputs."""
         raise NotImplementedError("a Function needs a static method backward(ctx, *grad_outputs)")
@@ -204,7 +208,11 @@ class Function:
                 arg if node is None else node for arg, node in zip(args, nodes, strict=True)
             )
         with no_grad():
-            returned = cls.forward(context, *args)
+            if cls.setup_context is Function.setup_context:
+                returned = cls.forward(context, *args)
+            else:
+                returned = cls.forward(*args)
+                cls.setup_context(context, args, returned)
         several = isinstance(returned, tuple | list)
         outputs = tuple(returned) if several else (returned,)
         for output in outputs:

@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 
 class Handle:
-    """What autograd knows of a Tensor: the node that it shows, and its gradient."""
+    """What autograd knows of a Tensor: the node that it shows, and its gradient.
 
-    __slots__ = ("__weakref__", "grad", "node")
+    Users read and set the gradient as `Tensor.grad`, which checks it and tells `jit` of it.
+    """
+
+    __slots__ = ("__weakref__", "_grad", "node")
 
     node: Node
-    grad: Tensor | None
+    _grad: Tensor | None
 
 
 class Classes:
@@ -39,7 +42,7 @@ def wrap(node: Node) -> Tensor:
     """Returns a new Tensor that shows `node`, which no other Tensor shows."""
     tensor = _new(classes.tensor)
     tensor.node = node
-    tensor.grad = None
+    tensor._grad = None
     node.owner = _ref(tensor)
     return tensor  # type: ignore[no-any-return]
 
@@ -54,7 +57,7 @@ def show(node: Node) -> Tensor:
     tensor = _new(
         classes.tensor
     )  # the owner has moved on, but stays the one that receives gradients
-    tensor.node, tensor.grad = node, None
+    tensor.node, tensor._grad = node, None
     return tensor  # type: ignore[no-any-return]
 
 

@@ -46,7 +46,19 @@ class _Mode:
         return inside  # type: ignore[return-value]
 
 
-class no_grad(_Mode):
+class _Plain(_Mode):
+    """A mode that decorates a function with or without parentheses."""
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        """Returns a mode, or the function with this mode around each call."""
+        made = super().__new__(cls)
+        if function is None:
+            return made
+        made.__init__()  # type: ignore[misc]
+        return made(function)
+
+
+class no_grad(_Plain):
     """Records no gradients in a block or in a function.
 
     Example:
@@ -61,7 +73,7 @@ class no_grad(_Mode):
     mode = False
 
 
-class enable_grad(_Mode):
+class enable_grad(_Plain):
     """Records gradients in a block or in a function, inside `no_grad`.
 
     Example:
@@ -74,6 +86,31 @@ class enable_grad(_Mode):
     """
 
     mode = True
+
+
+class inference_mode(_Mode):
+    """Records no gradients in a block or in a function: `no_grad`, which may be switched off.
+
+    Example:
+        >>> import tinygrad_cl as tg
+        >>> x = tg.ones(2, requires_grad=True)
+        >>> with tg.inference_mode():
+        ...     y = x * 2
+        >>> y.requires_grad
+        False
+    """
+
+    def __new__(cls, mode: Any = True) -> Any:
+        """Returns a mode, or a given function with this mode around each call."""
+        made = super().__new__(cls)
+        if isinstance(mode, bool):
+            return made
+        made.__init__()  # type: ignore[misc]
+        return made(mode)
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__()
+        self.mode = not mode
 
 
 class set_grad_enabled(_Mode):

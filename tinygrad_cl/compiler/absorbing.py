@@ -59,7 +59,9 @@ def _joined(
     structure: Structure, made: Group, reader: Group, realized: set[int], most: int
 ) -> Group | None:
     folded = reader.inner[0].outputs[0][0]
-    resolver = Resolver(structure, realized, made.domain, frozenset(made.outputs))
+    # A value that only its own group reads has no buffer, though it is among those realized.
+    inside = frozenset(i.value for i in made.body.items if isinstance(i, Compute))
+    resolver = Resolver(structure, realized, made.domain, inside | frozenset(made.outputs))
     try:
         inner = resolver.body([folded, *made.outputs])
     except Refusal:

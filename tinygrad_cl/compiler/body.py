@@ -10,7 +10,7 @@ there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from tinygrad_cl.compiler.structure import Structure
@@ -114,19 +114,24 @@ def reshape_movement(below: int, shape: Shape) -> Movement:
     return Movement(lambda layout: layout.reshape(shape), below, ("reshape", shape))
 
 
-def follow(structure: Structure, at: int, chain: Chain) -> Layout:
-    """Returns how a realized value is read at the end of a chain.
+def follow(layout: Layout, chain: Chain) -> Layout:
+    """Returns how a value that lies in this way is read at the end of a chain.
 
     Raises:
         Refusal: naming the value below the link that strides cannot say.
     """
-    layout = Layout.contiguous(structure[at].shape)
     for link in chain:
         moved = link.apply(layout)
         if moved is None:
             raise Refusal(link.below, "LAYOUT: no strides read it in this order")
         layout = moved
     return layout
+
+
+def homes(structure: Structure, outputs: Iterable[int], domain: Shape) -> list[Layout]:
+    """The layouts through which values are written by a kernel that runs over a domain."""
+    found = [structure[at].layout.reshape(domain) for at in outputs]
+    return [layout for layout in found if layout is not None]
 
 
 class Resolver:
@@ -168,7 +173,18 @@ class Resolver:
         return self._resolve(at, chain)
 
     def body(self, outputs: list[int]) -> Body:
-        """Returns the body that computes `outputs`."""
+        """Returns the body that computes `outputs`.
+
+        Raises:
+            Refusal: if some value below must be realized first, or an output lies otherwise than
+                the body runs.
+        """
+        for at in outputs:
+            value = self.structure[at]
+            if value.pitch and (
+                self.anchor is not None or value.layout.reshape(self.domain) is None
+            ):
+                raise Refusal(at, "LAYOUT: no strides write it in this order")
         placed = tuple((at, self.add(at)) for at in outputs)
         return Body(self.domain, tuple(self.items), placed)
 
@@ -192,11 +208,11 @@ class Resolver:
         if at in self.inside:
             return self._resolve_inside(at, chain)
         if at in self.realized:
-            return self._place(Load(at, follow(self.structure, at, chain)))
+            return self._place(Load(at, follow(value.layout, chain)))
         return self._expand_value(at, chain)
 
     def _resolve_inside(self, at: int, chain: Chain) -> int:
-        layout = follow(self.structure, at, chain)
+        layout = follow(Layout.contiguous(self.structure[at].shape), chain)
         if not layout.is_contiguous or layout.shape != self.domain:
             raise Refusal(at, "ORDER: the consumer reads it in another order than it is made")
         if at == self.anchor:
@@ -210,7 +226,7 @@ class Resolver:
             return self._resolve(value.inputs[0], (view_movement(self.structure, at), *chain))
         if isinstance(lowering, Index):
             self._refuse_bounds(at, chain)
-            return self._place(Address(at, follow(self.structure, at, chain)))
+            return self._place(Address(at, follow(value.layout, chain)))
         if isinstance(lowering, Expr):
             self._refuse_bounds(at, chain)
             operands = tuple(self._operand(i, value.shape, chain) for i in value.inputs)

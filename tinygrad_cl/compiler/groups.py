@@ -24,6 +24,8 @@ JOINS = {
     "slice": False,
 }
 
+REST = 7  # what shares a buffer leaves at most a part of so many unused
+
 
 @dataclass(frozen=True, slots=True)
 class Border:
@@ -80,12 +82,17 @@ class Group:
 
 
 def alias_of(structure: Structure, group: Group) -> int | None:
-    """The value that a group only shows again: no work, the same buffer."""
+    """The value of which a group only shows all, or the greater part from its start on.
+
+    No work: they share the buffer.
+    """
     items = group.body.items
     if group.kind == "elementwise" and len(group.outputs) == 1 and len(items) == 1:
         item, numel = items[0], structure[group.outputs[0]].numel
-        shows = isinstance(item, Load) and item.layout.is_contiguous
-        return item.value if shows and structure[item.value].numel == numel else None
+        pitch = structure[group.outputs[0]].pitch
+        if isinstance(item, Load) and item.layout.is_contiguous and not pitch:
+            rest = structure[item.value].numel - numel
+            return item.value if REST * rest <= numel else None
     return None
 
 

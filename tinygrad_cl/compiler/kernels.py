@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tinygrad_cl.compiler.body import Body
+from tinygrad_cl.compiler.body import Body, homes
 from tinygrad_cl.compiler.forms import (
     GPU_LANES,
     Rendered,
@@ -74,7 +74,8 @@ def _assemble(structure: Structure, group: Group, traits: DeviceTraits) -> Rende
 def _elementwise_kernel(
     structure: Structure, body: Body, traits: DeviceTraits, place: Layout | None = None
 ) -> Kernel:
-    outputs = None if place is None else [place]
+    made = [at for at, _ in body.outputs]
+    outputs = homes(structure, made, body.domain) if place is None else [place]
     dims = merge_dims(body.domain, body_layouts(body, outputs))
     stream = _streams(structure, body, traits)
     crossed = crossed_rows(dims)

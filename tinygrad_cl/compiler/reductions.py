@@ -8,6 +8,7 @@ partial results a second launch folds in order. Sums of floats are compensated, 
 
 from __future__ import annotations
 
+from tinygrad_cl.compiler.body import homes
 from tinygrad_cl.compiler.forms import (
     GPU_LANES,
     MIN_CHUNK,
@@ -46,7 +47,7 @@ def render_reduction(structure: Structure, group: Group, traits: DeviceTraits) -
     assert isinstance(lowering, Reduction)
     folded = value.signature.kwargs["dim"]
     marks = [d in folded for d in range(len(inner.domain))]
-    stored = [Layout.contiguous(inner.domain) for _ in group.stored]
+    stored = homes(structure, group.stored, inner.domain)
     dims = merge_dims(inner.domain, body_layouts(inner, stored), marks)
     if len(dims.sizes) == 1 and not any(dims.marks):  # every folded dim has size 1
         dims = _with_unit_fold(dims)
@@ -82,7 +83,7 @@ def _slices(dims: Dims, kind: str, traits: DeviceTraits) -> int:
     total = kept * folds * cols
     tasks = kept if inner else kept * _spans(cols, traits)
     wanted = traits.units * (4 if traits.kind == "cpu" else 16)
-    if kind.startswith("arg") or total < SPLIT_FROM or tasks >= wanted:
+    if kind.startswith("arg") or total < SPLIT_FROM or tasks >= wanted or traits.slices > 1:
         return 1
     most = cols // vector_width(traits) if inner and folds == 1 else folds
     slices = min(max(1, most), -(-wanted // max(tasks, 1)), max(1, total // (SPLIT_FROM // 4)))

@@ -1,9 +1,12 @@
-"""Row regions: runs of reductions and expressions over the rows of large tensors.
+"""Row regions: runs of reductions and expressions over the rows or channels of large tensors.
 
 A softmax reads its rows three times, a layer norm with its gradient six times. A kernel that takes
 some rows at a time through all of that reads them once from memory and then from the cache. Such
 regions start at a reduction within rows and end where rows meet: at templates, which have slices of
 their own, and at reductions over the rows, whose partial sums they leave.
+
+A batch norm reads its channels three times, with its gradient eight times. Its regions hold their
+items in dim 1: a slice is some channels of all images.
 """
 
 from __future__ import annotations
@@ -17,8 +20,8 @@ from tinygrad_cl.lowering import Assemble, Expr, Host, Reduction, Template, View
 
 LARGE = 1 << 18  # bytes of a tensor whose rows are worth a region: caches hold smaller ones anyway
 WIDE = 1 << 11  # bytes of a sum over rows that slices add up beside their rows, at most
-MAX_REGIONS = 16  # of a plan
-MAX_TRIES = 48  # reductions from which a region is grown, at most: each try looks at all values
+MAX_REGIONS = 64  # of a plan
+MAX_TRIES = 128  # reductions from which a region is grown, at most: each try looks at all values
 FUSING = Expr | View | Reduction  # what computes the expressions that it reads
 
 
@@ -32,7 +35,7 @@ def find_rows(structure: Structure, taken: frozenset[int] = frozenset()) -> list
     regions: list[Region] = []
     needed, tries, users = _ancestors(structure, taken), 0, _users(structure)
     for at in range(len(structure)):
-        if at in taken or at in needed or not _is_seed(structure, at):
+        if at in taken or at in needed or _kind(structure, at) is None:
             continue
         if len(regions) == MAX_REGIONS or tries == MAX_TRIES:
             break
@@ -62,21 +65,21 @@ def _grown(
 
     Values that an earlier region waits for are barred: the two would wait for each other.
     """
-    items = structure[structure[seed].inputs[0]].shape[0]
+    kind = _kind(structure, seed)
+    assert kind is not None
+    items, dim = kind
 
     def starts(at: int) -> bool:
-        if at in barred or not _is_seed(structure, at):
-            return False
-        return structure[structure[at].inputs[0]].shape[0] == items
+        return at not in barred and _kind(structure, at) == kind
 
     def stops(at: int) -> bool:
-        kind = isinstance(structure[at].lowering, Template | Assemble | Host)
-        return kind or at in barred or _is_wide_sum(structure, at, items)
+        stays = isinstance(structure[at].lowering, Template | Assemble | Host)
+        return stays or at in barred or (dim == 0 and _is_wide_sum(structure, at, items))
 
-    region = _pruned(structure, users, grow(structure, items, starts, stops, seed))
+    region = _pruned(structure, users, grow(structure, items, starts, stops, seed, dim))
     if not _saves(structure, region):
         return None
-    sums = region.sums | _sums_beside(structure, region, barred)
+    sums = region.sums if dim else region.sums | _sums_beside(structure, region, barred)
     return replace(region, sums=sums, rows=True)
 
 
@@ -88,6 +91,7 @@ def _pruned(structure: Structure, users: list[list[int]], region: Region) -> Reg
         inside = any(user in values or user in region.sums for user in readers)
         fusing = all(isinstance(structure[user].lowering, FUSING) for user in readers)
         movable = isinstance(structure[at].lowering, Expr | View) and structure[at].flag != WANTED
+        movable = movable and (region.dim == 0 or _is_large(structure, at))
         if movable and not inside and fusing:
             values.discard(at)
     return replace(region, values=frozenset(values))
@@ -116,12 +120,16 @@ def _is_wide_sum(structure: Structure, at: int, items: int) -> bool:
     return value.numel * value.dtype.itemsize > WIDE and is_sum(structure, at, items)
 
 
-def _is_seed(structure: Structure, at: int) -> bool:
-    """Whether a value is a reduction within the rows of a large tensor."""
+def _kind(structure: Structure, at: int) -> tuple[int, int] | None:
+    """The items, and their dim, of a reduction within the rows or channels of a large tensor."""
     value = structure[at]
-    if not isinstance(value.lowering, Reduction) or 0 in value.signature.kwargs["dim"]:
-        return False
-    return _is_large(structure, value.inputs[0]) and structure[value.inputs[0]].shape[0] > 1
+    if not isinstance(value.lowering, Reduction) or not _is_large(structure, value.inputs[0]):
+        return None
+    shape, folded = structure[value.inputs[0]].shape, value.signature.kwargs["dim"]
+    dim = 1 if 0 in folded else 0
+    if dim == len(shape) or dim in folded or shape[dim] == 1:
+        return None
+    return shape[dim], dim
 
 
 def _is_large(structure: Structure, at: int) -> bool:

@@ -28,7 +28,7 @@ def simplified(structure: Structure) -> Structure:
         place = known.setdefault((value.signature.id, inputs), at)
         first.append(place)
         if place == at:
-            made.append(Value(value.signature, inputs, value.flag))
+            made.append(value._replace(inputs=inputs))
         elif value.flag == FREE:
             made.append(value)  # nobody reads it any more
         else:

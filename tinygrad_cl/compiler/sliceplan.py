@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from tinygrad_cl.compiler.cutting import Cut, cut
 from tinygrad_cl.compiler.gluing import TASKS
-from tinygrad_cl.compiler.slicing import SHARED, Cut, Region, cut, is_late
-from tinygrad_cl.compiler.structure import Structure
+from tinygrad_cl.compiler.slicing import SHARED, Region, is_late, item_size
+from tinygrad_cl.compiler.structure import Structure, Value
 from tinygrad_cl.lowering import DeviceTraits
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ FEW = 8  # items of a slice of such a region, at least
 LIGHT = 1 << 14  # bytes of weights after large ones that may be packed anew at any size of a batch
 NEAR_CACHE = 3 << 13  # bytes of a slice of rows, all that it needs: half a first-level cache
 ROW_CACHE = 1 << 18  # bytes of a row, at most
+CHANNEL_CACHE = 1 << 23  # bytes of a channel: a third-level cache has room for a few
+CHANNELS = 4  # per compute unit, at least: sums of fewer are divided, which changes their order
+LINE = 64  # bytes of a channel in an image, at least: a line of a cache
+RUN = 1 << 10  # bytes of some channels in an image that are worth a jump
 WORK = 1024  # elements of a slice of rows that are worth the calls of its phases
 SUM_WORK = 4096  # the same, if its sums are added to those of other slices
 PROBE = 16  # rows of the slice by which the bytes of a row are judged
@@ -144,21 +149,33 @@ def _sized_batch(
 def _sized_rows(
     structure: Structure, region: Region, traits: DeviceTraits, of_size: Callable[[int], SlicePlan]
 ) -> SlicePlan:
-    """As many rows as a cache holds, with all that they read and write, and the rows left over."""
+    """As many rows as a cache holds, with all that they read and write, and the rows left over.
+
+    Of channels, which may be large, at least one.
+    """
     probe = of_size(min(PROBE, region.items))
     made = [at for at in probe.cut.outputs.values() if at in region.values]
     large = {at for at, is_cut in probe.cut.leaves.values() if is_cut} | set(made)
     row = sum(byte_size(structure, at) for at in large) / region.items
     row += probe.plan.arena / probe.size
-    if row > ROW_CACHE:
+    limit, near = (CHANNEL_CACHE, CACHE) if region.dim else (ROW_CACHE, ROW_CACHE)
+    if row > limit:
         raise Unsliced(f"a row needs {int(row)} bytes")
     widest = max(structure[at].numel for at in large) / region.items
     work = SUM_WORK if region.sums else WORK
-    most = min(max(NEAR_CACHE / row, work / widest), ROW_CACHE / row)
+    run = max(_run(structure[at], region) for at in large)
+    if region.dim and (run < LINE or region.items < CHANNELS * traits.units):
+        raise Unsliced(f"{region.items} channels of {run} bytes an image")
+    most = min(max(NEAR_CACHE / row, work / widest, RUN / run), near / row)
     most = max(1, min(most, region.items / (traits.units * TASKS)))
     size = _even(region.items, int(most))
     found, left = of_size(size), region.items % size
     return replace(found, rest=of_size(left)) if left else found
+
+
+def _run(value: Value, region: Region) -> int:
+    """Bytes of an item that follow one another."""
+    return item_size(value.shape, region.items, region.dim) * value.dtype.itemsize
 
 
 def _even(items: int, most: int) -> int:

@@ -13,6 +13,7 @@ from tinygrad_cl.compiler.gluing import FIRST, LAST, TASKS, Phase, Place, glue
 from tinygrad_cl.compiler.groups import Group
 from tinygrad_cl.compiler.render import Kernel, KernelArgument
 from tinygrad_cl.compiler.sliceplan import SlicePlan, byte_size
+from tinygrad_cl.compiler.slicing import item_size
 from tinygrad_cl.compiler.structure import Structure
 from tinygrad_cl.lowering import DeviceTraits, Grid
 
@@ -95,7 +96,9 @@ class _Renderer:
             return Place(None, self.own[at][0])
         if at in self.sums:
             return self._handed_out(at, number)
-        item = byte_size(self.structure, at) // part.region.items
+        whole = self.structure[at]
+        size = item_size(whole.shape, part.region.items, part.region.dim)
+        item = size * whole.dtype.itemsize
         first = number * self.whole.slices * self.whole.size
         step = part.size * item
         return Place(("value", at), first * item, step) if is_cut else Place(("value", at))

@@ -7,25 +7,22 @@ over the whole batch: one kernel takes a slice of the batch through all of them 
 between stays in the cache. What is summed over the batch (a bias's gradient, a convolution's weight
 gradient, the loss) leaves one partial sum per slice, and these are added up in order.
 
-`find_region` marks the values; `cut` rewrites them for one slice, as a structure of its own, which
-is planned like any other. Dim 0 of a value of the region holds the batch: `items` equal parts.
+`find_region` marks the values; cutting.py rewrites them for one slice, as a structure of its own,
+which is planned like any other. Dim 0 of a value of the region holds the batch: `items` equal
+parts. In regions of channels it is dim 1, or the only one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from tinygrad_cl import graph
-from tinygrad_cl.compiler.body import Refusal
 from tinygrad_cl.compiler.simplify import living
 from tinygrad_cl.compiler.structure import FREE, WANTED, Structure, Value
-from tinygrad_cl.graph import Signature, TensorSpec
 from tinygrad_cl.lowering import Assemble, Expr, Reduction, Template, View
 from tinygrad_cl.shapes import Layout, Shape, numel
 
 MAX_CANDIDATES = 4  # batch sizes that are tried
-MAX_WHOLE = 1024  # elements of an expression without batch that every slice computes again
 LATE = 1 << 15  # elements of a region that begins after large weights, at least
 MIN_KERNELS = 3  # templates and reductions in a region worth its own kernel
 SHARED = 1 << 18  # bytes that every slice reads whole: beyond, slices wait for memory
@@ -40,12 +37,14 @@ class Region:
         values: those that hold the batch in dim 0.
         sums: those that are sums over it.
         rows: whether the items are rows of large tensors, of which a slice has as many as fit.
+        dim: which dim holds the items instead of dim 0, where a value has so many.
     """
 
     items: int
     values: frozenset[int]
     sums: frozenset[int]
     rows: bool = False
+    dim: int = 0
 
 
 def find_region(structure: Structure) -> Region | None:
@@ -119,6 +118,7 @@ def grow(
     starts: Callable[[int], bool],
     stops: Callable[[int], bool] = lambda at: False,
     first: int = 0,
+    dim: int = 0,
 ) -> Region:
     """Marks what can be computed slice by slice, value by value from the first ones on.
 
@@ -128,6 +128,7 @@ def grow(
         starts: whether a value may be the first.
         stops: whether a value must not belong to the region.
         first: the first value that is looked at.
+        dim: which dim holds the items.
     """
     values: set[int] = set()
     sums: set[int] = set()
@@ -143,10 +144,10 @@ def grow(
         if stops(at):
             outside.add(at)
             continue
-        if is_sum(structure, at, items):
+        if dim == 0 and is_sum(structure, at, items):
             (sums if inner else outside).add(at)
             continue
-        modes = input_modes(structure, at, items)
+        modes = input_modes(structure, at, items, dim)
         fits = modes is not None and all(
             mode or i not in values for i, mode in zip(value.inputs, modes, strict=True)
         )
@@ -154,7 +155,17 @@ def grow(
             values.add(at)
         elif inner:
             outside.add(at)
-    return Region(items, frozenset(values), frozenset(sums))
+    return Region(items, frozenset(values), frozenset(sums), dim=dim)
+
+
+def item_dim(shape: Shape, dim: int) -> int:
+    """Returns the dim of a value in which a region holds its items."""
+    return min(dim, max(len(shape) - 1, 0))
+
+
+def item_size(shape: Shape, items: int, dim: int) -> int:
+    """Returns how many elements of an item follow one another."""
+    return numel(shape[item_dim(shape, dim) :]) // items
 
 
 def is_sum(structure: Structure, at: int, items: int) -> bool:
@@ -171,22 +182,24 @@ def is_sum(structure: Structure, at: int, items: int) -> bool:
     return all(structure[i].shape[0] == items for i in value.inputs)
 
 
-def input_modes(structure: Structure, at: int, items: int) -> tuple[bool, ...] | None:
-    """Which inputs are cut along dim 0 with the output (the others are read whole).
+def input_modes(structure: Structure, at: int, items: int, dim: int = 0) -> tuple[bool, ...] | None:
+    """Which inputs are cut along their items with the output (the others are read whole).
 
     Returns None if the output cannot be computed slice by slice.
     """
     value = structure[at]
-    if not value.shape or value.shape[0] % items or value.numel == 0:
+    if not value.shape or value.shape[item_dim(value.shape, dim)] % items or value.numel == 0:
         return None
     lowering, shapes = value.lowering, [structure[i].shape for i in value.inputs]
     if isinstance(lowering, Expr):
-        return _aligned(value.shape, shapes)
+        return _aligned(value.shape, shapes, dim)
     if isinstance(lowering, View):
-        mode = _view_mode(lowering, value, shapes[0], items)
+        mode = _view_mode(lowering, value, shapes[0], items, dim)
         return None if mode is None else (mode,)
     if isinstance(lowering, Reduction):
-        return None if 0 in value.signature.kwargs["dim"] else (True,)
+        return (True,) if _folds_items(value, shapes[0], dim) else None
+    if dim:
+        return None
     if isinstance(lowering, Assemble):
         places = lowering.parts(tuple(shapes), value.shape, value.signature.kwargs)
         item = value.numel // items
@@ -203,172 +216,49 @@ def input_modes(structure: Structure, at: int, items: int) -> tuple[bool, ...] |
     return None
 
 
-def _aligned(shape: Shape, shapes: list[Shape]) -> tuple[bool, ...] | None:
-    """The modes of an expression: whatever has the batch dim is cut."""
-    return tuple(len(s) == len(shape) and s[0] == shape[0] and s[0] != 1 for s in shapes)
+def _aligned(shape: Shape, shapes: list[Shape], dim: int) -> tuple[bool, ...] | None:
+    """The modes of an expression: whatever has the items, counted from the right, is cut."""
+    place = len(shape) - item_dim(shape, dim)
+    modes = []
+    for s in shapes:
+        modes.append(len(s) >= place and s[-place] != 1)
+        if modes[-1] and len(s) - item_dim(s, dim) != place:
+            return None
+    return tuple(modes)
 
 
-def _view_mode(view: View, value: Value, shape: Shape, items: int) -> bool | None:
+def _folds_items(value: Value, shape: Shape, dim: int) -> bool:
+    """Whether a reduction folds each item by itself, and all that lies before the items."""
+    folded, keepdim = value.signature.kwargs["dim"], value.signature.kwargs["keepdim"]
+    at = item_dim(shape, dim)
+    before = [d for d in folded if d < at]
+    kept = at if keepdim else at - len(before)
+    return at not in folded and len(before) == at and kept == item_dim(value.shape, dim)
+
+
+def _view_mode(view: View, value: Value, shape: Shape, items: int, dim: int) -> bool | None:
     layout = view.apply(Layout.contiguous(shape), value.shape, value.signature.kwargs)
     if layout is None:
         return None
-    if layout.bounds is not None and layout.bounds[0] != (0, value.shape[0]):
+    at = item_dim(value.shape, dim)
+    if layout.bounds is not None and (dim or layout.bounds[0] != (0, value.shape[0])):
         return None
-    if layout.strides[0] == 0:
+    if layout.strides[at] == 0:
         return False
-    rows = value.shape[0] // items
-    if not shape or shape[0] % items or layout.strides[0] * rows != numel(shape) // items:
+    if not shape or shape[item_dim(shape, dim)] % items:
+        return None
+    rows, size = value.shape[at] // items, item_size(shape, items, dim)
+    apart = all(n == 1 or s % (size * items) == 0 for n, s in _dims(layout, 0, at))
+    if layout.strides[at] * rows != size or not apart:
         return None
     if layout.bounds is None:
-        reach = sum((n - 1) * s for n, s in zip(layout.shape[1:], layout.strides[1:], strict=True))
-        inside = layout.offset + reach + (rows - 1) * layout.strides[0]
-        if not 0 <= inside < numel(shape) // items or min(layout.strides) < 0:
+        reach = sum((n - 1) * s for n, s in _dims(layout, at + 1, len(layout.shape)))
+        inside = layout.offset % (size * items) + reach + (rows - 1) * layout.strides[at]
+        if not (0 <= inside < size and layout.offset >= 0) or min(layout.strides) < 0:
             return None
     return True
 
 
-# ---- one slice
-
-
-@dataclass(slots=True)
-class Cut:
-    """The structure of one slice.
-
-    Attributes:
-        structure: the values, inputs first.
-        leaves: which value of the whole structure a leaf shows, and whether it is cut.
-        outputs: which value of the whole structure an output is a part of.
-        numbers: which scalar of the whole structure a scalar is.
-    """
-
-    structure: list[Value] = field(default_factory=list)
-    leaves: dict[int, tuple[int, bool]] = field(default_factory=dict)
-    outputs: dict[int, int] = field(default_factory=dict)
-    numbers: dict[int, int] = field(default_factory=dict)
-
-
-def cut(
-    structure: Structure, region: Region, outputs: list[int], realized: set[int], size: int
-) -> Cut:
-    """Returns the structure of a slice of `size` items that computes `outputs`.
-
-    Raises:
-        Refusal: naming a value outside the region that must be realized first.
-    """
-    cutter = _Cutter(structure, region, realized, size)
-    for at in outputs:
-        place = cutter.place(at, at in region.values)
-        cutter.made.outputs[place] = at
-        made = cutter.made.structure
-        made[place] = made[place]._replace(flag=WANTED)
-    return cutter.made
-
-
-class _Cutter:
-    def __init__(self, structure: Structure, region: Region, realized: set[int], size: int) -> None:
-        self.structure = structure
-        self.region = region
-        self.realized = realized
-        self.size = size
-        self.made = Cut()
-        self._places: dict[tuple[int, bool], int] = {}
-
-    def place(self, at: int, is_cut: bool) -> int:
-        """Returns the position of a value, or of its slice, in the new structure."""
-        stack = [(at, is_cut)]
-        while stack:
-            key = stack[-1]
-            if key in self._places:
-                stack.pop()
-                continue
-            needed = self._needed(*key)
-            missing = [other for other in needed if other not in self._places]
-            if missing:
-                stack += missing
-                continue
-            stack.pop()
-            self._places[key] = self._add(*key, [self._places[other] for other in needed])
-        return self._places[at, is_cut]
-
-    def _is_member(self, at: int) -> bool:
-        return at in self.region.values or at in self.region.sums
-
-    def _is_leaf(self, at: int) -> bool:
-        value = self.structure[at]
-        if value.is_data:
-            return True
-        return at in self.realized and not self._is_member(at) and not self._is_count(at)
-
-    def _is_count(self, at: int) -> bool:
-        """Whether a number is made of so little data that every slice may compute it again.
-
-        So are the labels that count: it saves a launch that all slices would wait for.
-        """
-        value = self.structure[at]
-        if not isinstance(value.lowering, Reduction | Template) or value.numel != 1:
-            return False
-        waiting = list(value.inputs)
-        while waiting:
-            i = waiting.pop()
-            other = self.structure[i]
-            if other.is_scalar or (other.is_data and other.numel <= MAX_WHOLE):
-                continue
-            known = other.is_data or i in self.realized or other.numel > MAX_WHOLE
-            if known or not isinstance(other.lowering, Expr | View):
-                return False
-            waiting += other.inputs
-        return True
-
-    def _needed(self, at: int, is_cut: bool) -> list[tuple[int, bool]]:
-        """The inputs of a value with their modes."""
-        value = self.structure[at]
-        if value.is_scalar or self._is_leaf(at):
-            return []
-        if at in self.region.sums:
-            return [(i, True) for i in value.inputs]
-        if is_cut:
-            modes = input_modes(self.structure, at, self.region.items)
-            if modes is None:
-                raise Refusal(at, "SLICE: it is computed before the slices")
-            if self._is_member(at) or isinstance(value.lowering, Expr | View):
-                return list(zip(value.inputs, modes, strict=True))
-        elif (
-            isinstance(value.lowering, View)
-            or (isinstance(value.lowering, Expr) and value.numel <= MAX_WHOLE)
-            or self._is_count(at)
-        ):
-            return [(i, False) for i in value.inputs]
-        elif not value.inputs:
-            return []
-        raise Refusal(at, "SLICE: every slice reads it")
-
-    def _add(self, at: int, is_cut: bool, inputs: list[int]) -> int:
-        value, made = self.structure[at], self.made
-        place = len(made.structure)
-        shape = self._shape(at) if is_cut and at not in self.region.sums else value.shape
-        if value.is_scalar:
-            made.numbers[place] = at
-            signature = value.signature
-        elif self._is_leaf(at):
-            made.leaves[place] = (at, is_cut)
-            signature = graph.data_signature(TensorSpec(shape, value.dtype))
-        else:
-            specs = tuple(made.structure[i].signature.spec for i in inputs)
-            signature = _cut_signature(value.signature, specs, shape)
-            if signature.spec != TensorSpec(shape, value.dtype):
-                raise AssertionError(f"slicing: {signature} is no slice of {value.signature}")
-        made.structure.append(Value(signature, tuple(inputs), FREE))
-        return place
-
-    def _shape(self, at: int) -> Shape:
-        shape = self.structure[at].shape
-        return (shape[0] // self.region.items * self.size, *shape[1:])
-
-
-def _cut_signature(signature: Signature, specs: tuple[TensorSpec, ...], shape: Shape) -> Signature:
-    """The same primitive over slices: where its attrs hold the output's shape, the slice's."""
-    attrs = tuple(
-        shape if name == "shape" else given
-        for name, given in zip(signature.primitive.attrs, signature.attrs, strict=True)
-    )
-    return graph.signature(signature.primitive, attrs, specs)
+def _dims(layout: Layout, first: int, end: int) -> list[tuple[int, int]]:
+    """Sizes and strides of some dims."""
+    return list(zip(layout.shape[first:end], layout.strides[first:end], strict=True))

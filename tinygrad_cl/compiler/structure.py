@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tinygrad_cl.dtypes import DType
 from tinygrad_cl.graph import DATA, SCALAR, Signature
 from tinygrad_cl.lowering import Lowering
-from tinygrad_cl.shapes import Shape, numel
+from tinygrad_cl.shapes import Layout, Shape, numel
 
 # What must hold of a value after the plan has run.
 FREE = 0  # nothing: it may live in registers only
@@ -21,11 +21,20 @@ DONOR = 4  # a leaf that nobody reads afterwards: its buffer may be overwritten
 
 
 class Value(NamedTuple):
-    """One node of a structure: its signature, the positions of its inputs, and its flag."""
+    """One node of a structure.
+
+    Attributes:
+        signature: its primitive with attrs, shape and dtype.
+        inputs: their positions.
+        flag: what must hold of it after the plan.
+        pitch: elements of its buffer from one index of dim 0 to the next, where the buffer holds
+            more than this value: a slice of channels.
+    """
 
     signature: Signature
     inputs: tuple[int, ...]
     flag: int
+    pitch: int = 0
 
     @property
     def shape(self) -> Shape:
@@ -41,6 +50,14 @@ class Value(NamedTuple):
     def numel(self) -> int:
         """The number of elements."""
         return numel(self.signature.spec.shape)
+
+    @property
+    def layout(self) -> Layout:
+        """Where its elements lie in its buffer."""
+        dense = Layout.contiguous(self.shape)
+        if not self.pitch:
+            return dense
+        return Layout(self.shape, (self.pitch, *dense.strides[1:]))
 
     @property
     def lowering(self) -> Lowering:

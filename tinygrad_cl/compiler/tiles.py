@@ -25,7 +25,8 @@ from tinygrad_cl.shapes import Layout, numel
 
 MIN_ROWS = 4  # of a tile: a register with fewer neighbors is no better than a strided load
 MAX_CROSSED = 3  # operands that are turned; local memory holds a tile of each
-BAND = (64, 256)  # rows and columns that a CPU goes through before it takes others
+BAND = (64, 256)  # rows and columns that a CPU goes through, column after column of tiles
+SET_STRIDE = 4096  # bytes between lines that share a set of the first-level cache
 SIDE = 32  # of a GPU's tile; as in elementwise_tile.cl
 UNROLL_ITEMS = 8  # of a body whose rows are unrolled: longer ones are a loop
 
@@ -89,7 +90,7 @@ def tile_kernel(
     extra, unraveled = unravel("UNRAVEL", outer, dims.sizes[:-2], "d")
     text = _text(writer, names, extra, unraveled, traits)
     rows, cols = dims.sizes[-2:]
-    band = (SIDE, SIDE) if traits.kind == "gpu" else BAND
+    band = _band(structure, body, dims, traits, stream)
     tiles = numel(dims.sizes[:-2]) * -(-rows // band[0]) * -(-cols // band[1])
     chunk, groups = _chunks(tiles, min(rows, band[0]) * min(cols, band[1]), traits)
     numbers = (numel(dims.sizes[:-2]), rows, cols, chunk, *band)
@@ -99,6 +100,24 @@ def tile_kernel(
     grid = Grid((groups * local[0],), local)
     name = f"{label(structure, body)}_turned"
     return Kernel(name, "elementwise_tile", text, vector_width(traits), arguments, grid)
+
+
+def _band(
+    structure: Structure, body: Body, dims: Dims, traits: DeviceTraits, stream: bool
+) -> tuple[int, int]:
+    """Rows and columns that are gone through before others.
+
+    Walking down the columns reads crossed operands along their rows. But rows of results whose
+    lines share a set of the cache push each other out, unless as few as possible are being written.
+    """
+    if traits.kind == "gpu":
+        return SIDE, SIDE
+    layouts = dims.layouts[-len(body.outputs) :]
+    sizes = (structure[value].dtype.itemsize for value, _ in body.outputs)
+    strides = (layout.strides[-2] * size for layout, size in zip(layouts, sizes, strict=True))
+    if not stream and any(stride % SET_STRIDE == 0 for stride in strides):
+        return vector_width(traits), dims.sizes[-1]
+    return BAND
 
 
 def _text(

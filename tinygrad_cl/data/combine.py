@@ -22,14 +22,17 @@ class Subset(Dataset):
         dataset: where they come from.
         indices: their positions there; negative ones count from the end.
 
+    Attributes:
+        indices: as they were given.
+
     Raises:
         DataError: if a position is out of range.
     """
 
     def __init__(self, dataset: Any, indices: Iterable[int] | np.ndarray) -> None:
         self.dataset = dataset
-        given = indices if isinstance(indices, np.ndarray) else list(indices)
-        self.indices = _checked(np.asarray(given), len(dataset), "Subset")
+        self.indices = indices if isinstance(indices, np.ndarray) else list(indices)
+        self._positions = _checked(np.asarray(self.indices), len(dataset), "Subset")
 
     def __len__(self) -> int:
         """Returns the number of samples."""
@@ -37,11 +40,11 @@ class Subset(Dataset):
 
     def __getitem__(self, index: int) -> Any:
         """Returns sample `index` of the subset."""
-        return self.dataset[int(self.indices[index])]
+        return self.dataset[int(self._positions[index])]
 
     def get_batch(self, indices: np.ndarray) -> Any:
         """Returns the samples at `indices` of the subset, stacked."""
-        return fetch_batch(self.dataset, self.indices[indices])
+        return fetch_batch(self.dataset, self._positions[indices])
 
 
 class ConcatDataset(Dataset):
@@ -153,7 +156,7 @@ class ChainDataset(IterableDataset):
 def random_split(
     dataset: Any,
     lengths: Sequence[int | float],
-    seed: int | None = None,
+    seed: int | AnyGenerator | None = None,
     generator: AnyGenerator | None = None,
 ) -> list[Subset]:
     """Splits a data set at random into parts that share no sample.
@@ -161,7 +164,8 @@ def random_split(
     Args:
         dataset: what to split.
         lengths: the parts' sizes, which sum to `len(dataset)`; or fractions, which sum to 1.
-        seed: equal seeds give equal splits; None draws one, as `manual_seed` has it.
+        seed: equal seeds give equal splits; None draws one, as `manual_seed` has it. A generator
+            may stand here, too.
         generator: a generator, NumPy's or the library's, instead of a seed.
 
     Returns:
@@ -176,7 +180,9 @@ def random_split(
         (8, 2)
     """
     sizes = _sizes(lengths, len(dataset))
-    order = make_generator(seed, generator).permutation(len(dataset))
+    if seed is not None and not isinstance(seed, int):  # by position, as in PyTorch
+        seed, generator = None, seed
+    order = make_generator(seed, generator).permutation(len(dataset)).tolist()
     ends = list(accumulate(sizes))
     return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
 

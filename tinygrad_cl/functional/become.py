@@ -47,6 +47,24 @@ def become(op: str, tensor: Handle, value: Node) -> Any:
     return tensor
 
 
+def replace(tensor: Handle, fresh: Node) -> None:
+    """Makes a tensor show a fresh node of any shape, dtype and device; leaves stay leaves.
+
+    Raises:
+        DTypeError: if the tensor requires grad, and the new dtype has no gradients.
+    """
+    old = tensor.node
+    if old.leaf:
+        if not fresh.dtype.is_floating_point:
+            raise DTypeError(
+                f"data: a tensor that requires grad needs floats, got {fresh.dtype.name}; "
+                "use .float(), or requires_grad_(False) before"
+            )
+        fresh.leaf = fresh.needs_grad = True
+        fresh.hooks = old.hooks
+    rebind(tensor, fresh)
+
+
 def _grown(op: str, value: Node, old: Node) -> Node:
     lead = old.ndim - value.ndim
     pairs = zip(value.shape, old.shape[max(lead, 0) :], strict=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tinygrad_cl.dtypes import Scalar
+from tinygrad_cl.errors import ShapeError
 from tinygrad_cl.functional import activation, base, elementwise, logic
 from tinygrad_cl.functional.become import become as become
 from tinygrad_cl.functional.become import take as take
@@ -189,8 +190,11 @@ def copy_(input: Tensor, src: Operand) -> Tensor:
     return input
 
 
-def fill_(input: Tensor, value: Scalar) -> Tensor:
-    """Writes one number everywhere; returns the tensor.
+def fill_(input: Tensor, value: Scalar | Tensor) -> Tensor:
+    """Writes one number, or the value of a tensor without dims, everywhere; returns the tensor.
+
+    Raises:
+        ShapeError: for a tensor that has dims.
 
     Example:
         >>> import tinygrad_cl as tg
@@ -198,6 +202,14 @@ def fill_(input: Tensor, value: Scalar) -> Tensor:
         tensor([3., 3.])
     """
     node = base.unwrap("fill_", input)
+    if isinstance(value, base.Handle):
+        if value.node.shape:
+            raise ShapeError(
+                f"fill_: needs a number or a tensor without dims, got shape {value.node.shape}; "
+                "use copy_ to write several values"
+            )
+        become("fill_", input, base.cast(value.node, node.dtype))
+        return input
     full = base.fill(base.number(value), node.shape, node.dtype, base.device_of(node))
     become("fill_", input, full)
     return input

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tinygrad_cl.functional import differences, pairs, parts, special, statistics
 from tinygrad_cl.functional import inplace_math as inplace
-from tinygrad_cl.functional.operators import Operators
+from tinygrad_cl.functional.methods_older import OlderMethods
 
 
-class MathMethods(Operators):
+class MathMethods(OlderMethods):
     """Functions as methods; each is documented where it is defined."""
 
     __slots__ = ()

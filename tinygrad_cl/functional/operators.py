@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import types
+from opcode import opmap
+from sys import _getframe, getrefcount
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinygrad_cl.errors import ArgumentError
 from tinygrad_cl.functional import elementwise, indexing, inplace, logic, matmul, pairs
 from tinygrad_cl.functional.base import Handle
 
@@ -16,10 +20,33 @@ if TYPE_CHECKING:
 _OPERANDS = (Handle, bool, int, float, np.ndarray, np.generic)
 
 
+def _count_unnamed() -> int:
+    """The references to an object in its `__setitem__` if no name leads to it; 0 if none tells."""
+    found = []
+
+    class Probe:
+        def __setitem__(self, index: int, value: int) -> None:
+            found.append(getrefcount(self))
+
+    named = Probe()
+    named[0] = 0
+    Probe()[0] = 0
+    return found[1] if found[1] < found[0] else 0
+
+
+def _by_brackets(frame: types.FrameType) -> bool:
+    """Whether a frame is at an `x[i] = v`, and not at a call."""
+    return frame.f_code.co_code[frame.f_lasti] == opmap["STORE_SUBSCR"]
+
+
+_UNNAMED = _count_unnamed()
+
+
 class Operators(Handle):
     """Operators; what is no tensor, array or number is left to its own class."""
 
     __slots__ = ()
+    _is_lost = True  # what is written to it, if nobody holds it
     __array_priority__ = 1000  # NumPy's operators leave the work to this class
     __hash__ = object.__hash__
 
@@ -258,4 +285,10 @@ class Operators(Handle):
     __getitem__ = indexing.getitem
 
     def __setitem__(self, index: Any, value: Operand) -> None:
+        if getrefcount(self) <= _UNNAMED and self._is_lost and _by_brackets(_getframe(1)):
+            raise ArgumentError(
+                "setitem: nobody else holds the tensor that is written to, so that the value would "
+                "be lost: views do not alias. Write x[i, j] = v instead of x[i][j] = v, and "
+                "y = x.view(...); y[i] = v instead of x.view(...)[i] = v"
+            )
         inplace.become("setitem", self, indexing.setitem(self, index, value))

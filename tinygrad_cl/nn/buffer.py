@@ -30,7 +30,7 @@ class Buffer(Tensor):
         """Returns a buffer with the values of `data`."""
         given = zeros(0) if data is None else as_tensor(data)
         made: Buffer = object.__new__(cls)
-        made.grad = None
+        made._grad = None
         made.node = given.detach().node
         made.persistent = persistent
         return made

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tinygrad_cl.autograd import no_grad
 from tinygrad_cl.dtypes import DType, bfloat16, float16, float32, float64
 from tinygrad_cl.dtypes import dtype as to_dtype
-from tinygrad_cl.errors import DTypeError, ModuleError
+from tinygrad_cl.errors import DeviceError, DTypeError, ModuleError
 from tinygrad_cl.functional.creation import empty_like
+from tinygrad_cl.functional.older_tensors import no_cuda
 from tinygrad_cl.nn import hooks, state
 from tinygrad_cl.nn.hooked import Hooked
 from tinygrad_cl.nn.tree import MODULE
@@ -94,8 +95,8 @@ class Module(Hooked):
         """Returns the parameters and persistent buffers by dotted name, with PyTorch's names.
 
         The tensors show the values at the time of the call: a later training step does not change
-        them. What `get_extra_state` returns, of modules that define it, stands under
-        `_extra_state`.
+        them. In-place operations on them change the module, too, as in PyTorch. What
+        `get_extra_state` returns, of modules that define it, stands under `_extra_state`.
 
         Args:
             prefix: put in front of every name.
@@ -285,8 +286,19 @@ class Module(Hooked):
         )
 
     def cpu(self: Self) -> Self:
-        """Moves parameters and buffers to the host, the device "numpy"; returns the module."""
-        return self.to(device="numpy")
+        """Moves parameters and buffers to the processor; returns the module.
+
+        That is the default device if it is the processor, else "numpy".
+        """
+        return self.to(device="cpu")
+
+    def cuda(self: Self, device: Any = None) -> Self:
+        """Raises a DeviceError: nets are on the best OpenCL device already.
+
+        Raises:
+            DeviceError: always.
+        """
+        raise DeviceError(no_cuda("cuda"))
 
     def float(self: Self) -> Self:
         """Casts floating-point parameters and buffers to float32; returns the module."""

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tinygrad_cl.autograd import no_grad
-from tinygrad_cl.autograd.handle import Handle, rebind
+from tinygrad_cl.autograd.handle import Handle
 from tinygrad_cl.dtypes import as_array
 from tinygrad_cl.errors import StateError
+from tinygrad_cl.functional import become
 from tinygrad_cl.functional.creation import tensor as to_tensor
 from tinygrad_cl.nn.uninitialized import Uninitialized, is_lazy
-from tinygrad_cl.tensor import Tensor
+from tinygrad_cl.tensor import Saved, Tensor
 
 if TYPE_CHECKING:
     from tinygrad_cl.nn.module import Module
@@ -44,7 +45,7 @@ def save(module: Module, prefix: str, keep_vars: bool, found: dict[str, Any]) ->
     """Adds a module's state, and that of all below it, to `found`; see `Module.state_dict`."""
     _run_hooks(module, "before saving", prefix, keep_vars)
     for name, value in _own(module):
-        found[prefix + name] = value if keep_vars else value.detach()
+        found[prefix + name] = value if keep_vars or is_lazy(value) else Saved.of(value)
     if _has_extra(module, "get_extra_state"):
         found[prefix + EXTRA] = module.get_extra_state()
     for name, child in module._own("module"):
@@ -198,8 +199,4 @@ def _install(target: Tensor, value: Tensor | np.ndarray, assign: bool) -> None:
 
 def replace(target: Tensor, value: Tensor) -> None:
     """Gives a parameter or buffer another value, whose dtype and device it takes over."""
-    old, fresh = target.node, value.detach().node
-    if old.leaf:
-        fresh.leaf = fresh.needs_grad = True
-        fresh.hooks = old.hooks
-    rebind(target, fresh)
+    become.replace(target, value.detach().node)

@@ -154,7 +154,7 @@ class UninitializedBuffer(Uninitialized, Tensor):
 
 
 def _start(made: Any, requires_grad: bool, device: Any, dtype: Any) -> None:
-    made.grad = None
+    made._grad = None
     made.node = empty(0, device=device, dtype=dtype).node
     made.requires_grad_(requires_grad)
 

@@ -7,6 +7,9 @@ lbfgs.py (line_search.py), penalty.py, groups.py, scaler.py (`tinygrad_cl.amp`),
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from tinygrad_cl.ondemand import on_demand as _on_demand
 from tinygrad_cl.optim import lr_scheduler as lr_scheduler
 from tinygrad_cl.optim import penalty as penalty
 from tinygrad_cl.optim.adam import Adam as Adam
@@ -26,6 +29,11 @@ from tinygrad_cl.optim.sgd import SGD as SGD
 from tinygrad_cl.optim.sgd import Momentum as Momentum
 from tinygrad_cl.optim.signs import Lion as Lion
 from tinygrad_cl.optim.signs import Rprop as Rprop
+
+if TYPE_CHECKING:
+    from tinygrad_cl.optim import swa_utils as swa_utils
+else:
+    __getattr__, __dir__ = _on_demand(__name__, rooms=["swa_utils"])
 
 __all__ = [
     "ASGD",
@@ -47,4 +55,5 @@ __all__ = [
     "lr_scheduler",
     "param_groups",
     "penalty",
+    "swa_utils",
 ]

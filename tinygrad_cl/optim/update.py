@@ -47,7 +47,7 @@ def update_group(optimizer: Optimizer, group: Group, fresh: list[Node]) -> None:
     written = is_written_out()
     shared: dict[tuple[Any, ...], _Shared] = {}
     for p in group["params"]:
-        grad = p.grad
+        grad = p._grad
         if grad is None:
             continue
         state = _ready_state(optimizer, p, slots, memory)

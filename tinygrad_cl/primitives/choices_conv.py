@@ -19,7 +19,8 @@ from tinygrad_cl.primitives import plans_channels_weight as channels_weight
 from tinygrad_cl.primitives import plans_depth as depth
 from tinygrad_cl.primitives import plans_pointwise as pointwise
 from tinygrad_cl.primitives import plans_winograd as winograd
-from tinygrad_cl.primitives.conv_blocks import Blocks, all_blocks
+from tinygrad_cl.primitives.conv_blocks import all_blocks
+from tinygrad_cl.primitives.conv_cuts import Blocks
 from tinygrad_cl.primitives.conv_sides import Convolution, Pair
 from tinygrad_cl.primitives.plans_conv import (
     convolution,

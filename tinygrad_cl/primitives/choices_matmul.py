@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tinygrad_cl.lowering import Attrs, Choices, DeviceTraits
+from tinygrad_cl.primitives.matmul_tiles import best_tile
 from tinygrad_cl.primitives.plans_dense import register_types
-from tinygrad_cl.primitives.plans_matmul import best_tile, plan_matmul, plan_product, takes_dots
+from tinygrad_cl.primitives.plans_matmul import plan_matmul, plan_product, takes_dots
 from tinygrad_cl.primitives.products import Product, product_of
 from tinygrad_cl.primitives.wishes import (
     HOST,

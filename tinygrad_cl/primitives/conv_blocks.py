@@ -1,153 +1,20 @@
 """How ops/conv.cl, ops/conv_weight.cl and ops/conv_weight_wide.cl cut a convolution into blocks.
 
-A handful of block sizes and register tiles is weighed by a rough count of cycles, and the cheapest
-that fits private memory is taken. Counts are those of a core that does two multiply-adds, two loads
-and one store of a register in a cycle.
+A handful of block sizes (conv_cuts.py) and register tiles is weighed by a rough count of cycles
+(conv_prices.py), and the cheapest that fits private memory is taken.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from operator import attrgetter
 
-from tinygrad_cl.dtypes import HALVES
-from tinygrad_cl.primitives.conv_sides import Convolution, Pair, Side, forward_side, input_side
+from tinygrad_cl.primitives.conv_cuts import Blocks, candidates
+from tinygrad_cl.primitives.conv_prices import weigh, weigh_weight
+from tinygrad_cl.primitives.conv_sides import Convolution, forward_side, input_side
 from tinygrad_cl.primitives.plans_dense import Types
 
-# Private memory, in elements.
-IMAGE = 49152  # packed image
-DENSE = 65536  # panel
-KEPT = 32768  # sums of a block, or cotangents
-LINE = 16384  # pixels or weights of one channel
-SUMS = 65536  # of all weights of a task
-WEIGHTS = 16384  # packed weights
-TABLE = 8192  # pairs of offsets
-
-DEPTH = 1152  # weights of a result channel in one block, if a block has several source channels
 COLUMNS = 1024  # of a block, at most
-L1 = 32768  # bytes that stay near the core
-TAIL_RATE = 0.75  # of a tile one vector wide
-
-# (rows, vectors) of a register tile, and how near to the peak it comes.
-TILES = (
-    ((1, 8), 0.5),
-    ((2, 8), 0.75),
-    ((3, 6), 0.8),
-    ((4, 6), 0.95),
-    ((6, 4), 1.0),
-    ((8, 3), 1.0),
-    ((8, 2), 1.0),
-    ((12, 2), 1.0),
-    ((12, 1), 0.75),
-)
-# (result channels, weights) of a register tile of ops/conv_weight.cl.
-WEIGHT_TILES = (((1, 9), 0.55), ((2, 8), 0.8), ((4, 6), 0.95), ((6, 4), 0.95))
-# (weights, vectors of result channels) of one of ops/conv_weight_wide.cl.
-WIDE_TILES = (((8, 2), 0.95), ((9, 2), 0.95), ((6, 4), 0.95), ((12, 1), 0.75))
-
-
-class Blocks(NamedTuple):
-    """A choice of block sizes, register tile and private memory, with its price."""
-
-    side: Side
-    images: int
-    sources: int
-    results: int
-    rows: int
-    columns: int
-    rows_in: int
-    pitch: int
-    plane: int
-    run: int
-    tile: Pair
-    panel: bool
-    packed: bool
-    tail: int
-    cycles: float  # of one block
-    memory: tuple[tuple[str, int], ...]
-    file: str
-
-    @property
-    def price(self) -> float:
-        """Cycles per pixel and product of channels."""
-        return self.cycles / (self.images * self.rows * self.columns * self.sources * self.results)
-
-    def halved(self) -> Blocks:
-        """Blocks of about half the size: fewer images, else fewer channels, else fewer rows."""
-        if self.images > 1:
-            return self._replace(images=-(-self.images // 2), cycles=self.cycles / 2)
-        tiles = -(-self.results // self.tile[0])
-        if tiles > 1:
-            return self._replace(results=-(-tiles // 2) * self.tile[0], cycles=self.cycles / 2)
-        rows = -(-self.rows // 2)
-        return self._replace(rows=rows, rows_in=rows + self.side.reach[0], cycles=self.cycles / 2)
-
-
-# --- Candidates ----------------------------------------------------------------------------------
-
-
-class Cut(NamedTuple):
-    """Sizes of a block, before a register tile is chosen."""
-
-    side: Side
-    images: int
-    sources: int
-    rows: int
-    columns: int
-    rows_in: int
-    pitch: int
-    plane: int
-
-    @property
-    def whole(self) -> bool:
-        """True if the block has full rows of the output."""
-        return self.columns == self.side.up_size[1]
-
-    def pack_cycles(self, vec: int) -> float:
-        """Cycles to pack the image."""
-        side = self.side
-        rows = side.parts[0] * side.parts[1] * self.rows_in
-        pack = self.images * self.sources * (rows * (3 * -(-self.pitch // vec) + 3) + 40)
-        stretches = self.sources if self.rows < side.up_size[0] else 1
-        return pack + self.images * stretches * 250  # the first lines of each come from far away
-
-    def dense_cycles(self, vec: int, depth: int) -> float:
-        """Cycles to copy `depth` dense runs."""
-        joined = self.pitch == self.columns
-        rows, columns = (1, self.rows * self.columns) if joined else (self.rows, self.columns)
-        return depth * self.images * rows * (3 * -(-columns // vec) + 3)
-
-
-def _cuts(size: int, most: int, count: int) -> list[int]:
-    """At most `count` sizes of equal parts of `size`, none above `most`, the largest first."""
-    found: list[int] = []
-    parts = max(1, -(-size // max(most, 1)))
-    while len(found) < count:
-        part = max(1, -(-size // parts))
-        found.append(part)
-        if part == 1:
-            break
-        parts = max(-(-size // (part - 1)), parts * 5 // 4)
-    return found
-
-
-def _odd_vectors(size: int, vec: int) -> int:
-    """`size` as an odd number of vectors, rounded up: neighbors then share no set of the cache."""
-    return (-(-size // vec) | 1) * vec
-
-
-def _candidates(side: Side, c: Convolution, columns: int, vec: int) -> Iterator[Cut]:
-    up_rows = side.up_size[0]
-    for sources in _cuts(side.sources, max(1, DEPTH // c.taps), 5):
-        for rows in _cuts(up_rows, up_rows, 8):
-            rows_in, pitch = rows + side.reach[0], side.pitch(columns)
-            plane = _odd_vectors(side.parts[0] * side.parts[1] * rows_in * pitch + vec, vec)
-            images = 1
-            while images * sources * plane <= IMAGE:
-                yield Cut(side, images, sources, rows, columns, rows_in, pitch, plane)
-                images *= 2
-                if rows < up_rows or images > min(c.images, 64):
-                    break
 
 
 def all_blocks(mode: str, c: Convolution, types: Types) -> list[Blocks]:
@@ -161,221 +28,20 @@ def all_blocks(mode: str, c: Convolution, types: Types) -> list[Blocks]:
 def _by_width(mode: str, c: Convolution, types: Types) -> Iterator[Iterator[Blocks]]:
     """Yields the blocks of the widest columns, then those of half as many, and so on."""
     of = input_side if mode == "INPUT_GRAD" else forward_side
-    weigh = _weigh_weight if mode == "WEIGHT_GRAD" else _weigh
+    price = weigh_weight if mode == "WEIGHT_GRAD" else weigh
     sides = [of(c), of(c, True)] if c.kernel[1] > 1 else [of(c)]
     up_columns = sides[0].up_size[1]
     columns = max(1, -(-up_columns // max(1, -(-up_columns // COLUMNS))))
     while columns:
-        cuts = (cut for side in sides for cut in _candidates(side, c, columns, types.vec))
-        yield (b for cut in cuts for b in weigh(cut, c, types))
+        cuts = (cut for side in sides for cut in candidates(side, c, columns, types.vec))
+        yield (b for cut in cuts for b in price(cut, c, types))
         columns //= 2
 
 
 def choose_blocks(mode: str, c: Convolution, types: Types) -> Blocks | None:
-    """Returns the cheapest blocks of a convolution or its input gradient; None if nothing fits."""
+    """Returns the cheapest blocks of a convolution or one of its gradients; None if none fit."""
     for found in _by_width(mode, c, types):
-        best = min(found, key=_price, default=None)
+        best = min(found, key=attrgetter("price"), default=None)
         if best is not None:
             return best
     return None
-
-
-def _price(blocks: Blocks) -> float:
-    return blocks.price
-
-
-def choose_weight_blocks(c: Convolution, types: Types) -> Blocks | None:
-    """Returns the cheapest blocks of a weight gradient; None if nothing fits."""
-    return choose_blocks("WEIGHT_GRAD", c, types)
-
-
-# --- Prices --------------------------------------------------------------------------------------
-
-
-def _weigh(cut: Cut, c: Convolution, types: Types) -> Iterator[Blocks]:
-    """Yields the blocks of ops/conv.cl for every register tile that fits."""
-    side, vec = cut.side, types.vec
-    small = side.output_phases == 1 and cut.whole and cut.rows * cut.columns <= 1024
-    base = cut.pack_cycles(vec)
-    for panel in (False, True) if small and c.taps > 1 else (False,):
-        extra = cut.dense_cycles(vec, cut.sources * c.taps) if panel else 0.0
-        for tile, rate in TILES:
-            if tile[0] <= max(2 * side.results, 2):
-                yield from _weigh_tile(cut, c, types, panel, tile, rate, base + extra)
-
-
-def _weigh_tile(
-    cut: Cut, c: Convolution, types: Types, panel: bool, tile: Pair, rate: float, base: float
-) -> Iterator[Blocks]:
-    side, vec, (tile_rows, cols) = cut.side, types.vec, tile
-    phases, depth, runs = side.output_phases, cut.sources * c.taps, 1 if panel else cut.images
-    deep, half = cut.sources < side.sources, types.storage in HALVES
-    length = (cut.rows - 1) * cut.pitch + cut.columns
-    length = cut.images * cut.rows * cut.columns if panel else length
-    run = -(-length // (cols * vec)) * cols * vec
-    run = _odd_vectors(run + vec, vec) if panel else run
-    results = side.results
-    if deep:
-        results = min(results, KEPT // (run * phases * runs) // tile_rows * tile_rows)
-    if half:
-        results = min(results, WEIGHTS // depth // tile_rows * tile_rows)
-    padded = -(-results // tile_rows) * tile_rows
-    packed = half or (not deep and padded * depth <= WEIGHTS // 4)
-    memory = {
-        "IMAGE": cut.images * cut.sources * cut.plane + run + vec,
-        "TABLE": depth,
-        "KEPT": (padded * runs if deep else tile_rows) * phases * run + vec,
-        "LINE": cut.rows * cut.columns * phases + 2 * vec if phases > 1 else 1,
-        "DENSE": depth * run + cols * vec if panel else 1,
-        "WEIGHTS": padded * depth if packed else 1,
-    }
-    if results < 1 or not _fits(memory):
-        return
-    if not packed and tile in ((8, 3), (12, 2)):
-        rate *= 0.75  # too many row pointers: they spill
-    vectors = -(-length // vec)
-    rest = vectors % cols
-    tail = rest if rest < cols * TAIL_RATE else 0
-    wide = vectors - rest + (rest / TAIL_RATE if tail else cols if rest else 0)
-    tiles = -(-results // tile_rows) * runs
-    cycles = tiles * tile_rows * wide * (depth / 2 / rate + (3 if deep else 1))
-    cycles += tiles * 20 * (wide / cols + phases)
-    near = (depth * run if panel else cut.sources * cut.plane) * types.size
-    if near > L1:
-        cycles *= 1.02 if near < 4 * L1 else 1.15
-    cycles += base + cut.images * results * 30
-    lines, span = (1, cut.rows * cut.columns) if panel else (cut.rows * phases, cut.columns)
-    cycles += cut.images * results * lines * (4 * -(-span // vec) + 5)
-    if padded * depth * types.size > 4 * L1:
-        cycles += padded * depth * types.size / 16  # weights come from far away
-    yield _blocks(cut, results, run, tile, panel, packed, tail, cycles, memory, "conv")
-
-
-def _weigh_weight(cut: Cut, c: Convolution, types: Types) -> Iterator[Blocks]:
-    """Yields the blocks of ops/conv_weight.cl and ops/conv_weight_wide.cl."""
-    side, vec = cut.side, types.vec
-    base, dense = cut.pack_cycles(vec), cut.dense_cycles(vec, cut.sources * c.taps)
-    if cut.whole and not side.shift and side.results >= 8:
-        for results in _cuts(side.results, min(side.results, 512), 4):
-            for tile, rate in WIDE_TILES:
-                yield from _weigh_wide(cut, c, types, results, tile, rate, base)
-    small = cut.whole and cut.rows * cut.columns <= 256 and c.taps > 1
-    for panel in (False, True) if small else (False,):
-        for results in _cuts(side.results, min(side.results, 512), 5):
-            for tile, rate in WEIGHT_TILES:
-                if tile[0] <= 2 * results:
-                    extra = dense if panel else 0.0
-                    yield from _weigh_dot(cut, c, types, panel, results, tile, rate, base + extra)
-
-
-def _weigh_dot(
-    cut: Cut,
-    c: Convolution,
-    types: Types,
-    panel: bool,
-    results: int,
-    tile: Pair,
-    rate: float,
-    base: float,
-) -> Iterator[Blocks]:
-    vec, depth, (tile_rows, cols) = types.vec, cut.sources * c.taps, tile
-    runs = 1 if panel else cut.images
-    length = (cut.rows - 1) * cut.pitch + cut.columns
-    length = cut.images * cut.rows * cut.columns if panel else length
-    run = _odd_vectors((length if panel else cut.rows * cut.pitch) + vec, vec)
-    memory = {
-        "IMAGE": cut.images * cut.sources * cut.plane + run + vec,
-        "TABLE": depth,
-        "KEPT": results * runs * run + vec,
-        "LINE": depth + cols + 2 * vec,
-        "DENSE": depth * run + vec if panel else 1,
-    }
-    if not _fits(memory):
-        return
-    tiles = -(-results // tile_rows) * -(-depth // cols)
-    vectors = runs * -(-length // vec)
-    cycles = tiles * (tile_rows * cols * (vectors / 2 / rate + 2) + 15 * runs + 20)
-    near = tile_rows * runs * run + (cols * run if panel else -(-cols // c.taps) * cut.plane * runs)
-    if near * types.size > L1:
-        cycles *= 1.2
-    joined = cut.pitch == cut.columns
-    rows, columns = (1, cut.rows * cut.columns) if joined else (cut.rows, cut.columns)
-    cycles += base + cut.images * results * (rows * (3 * -(-columns // vec) + 5) + 40)
-    cycles += results * depth / vec * 4
-    yield _blocks(cut, results, run, tile, panel, False, 0, cycles, memory, "conv_weight")
-
-
-def reads_in_place(c: Convolution, types: Types) -> bool:
-    """Whether ops/conv_weight_wide.cl reads the image where it lies."""
-    return c.single and types.storage not in HALVES
-
-
-def _weigh_wide(
-    cut: Cut, c: Convolution, types: Types, results: int, tile: Pair, rate: float, base: float
-) -> Iterator[Blocks]:
-    vec, (tile_rows, cols) = types.vec, tile
-    depth, width = -(-cut.sources * c.taps // tile_rows) * tile_rows, cols * vec
-    length = cut.images * cut.rows * cut.columns
-    run = _odd_vectors(length + vec, vec)
-    tiles, plain = -(-results // width), reads_in_place(c, types)
-    memory = {
-        "IMAGE": 1 if plain else cut.images * cut.sources * cut.plane + run + vec,
-        "TABLE": cut.sources * c.taps,
-        "DENSE": tiles * width * run,
-        "SUMS": tiles * width * depth,
-    }
-    if not _fits(memory):
-        return
-    lines = cut.images * (1 if cut.pitch == cut.columns else cut.rows)
-    cycles = tile_rows * cols * (length / 2 / rate + 2) + 15 * lines + 40
-    cycles *= tiles * (depth // tile_rows)
-    cycles += (0 if plain else base) + -(-results // vec) * length * 7
-    yield _blocks(cut, results, run, tile, True, False, 0, cycles, memory, "conv_weight_wide")
-
-
-_LIMITS = {
-    "IMAGE": IMAGE,
-    "TABLE": TABLE,
-    "KEPT": KEPT,
-    "LINE": LINE,
-    "DENSE": DENSE,
-    "SUMS": SUMS,
-    "WEIGHTS": WEIGHTS,
-}
-
-
-def _fits(memory: dict[str, int]) -> bool:
-    return all(size <= _LIMITS[name] for name, size in memory.items())
-
-
-def _blocks(
-    cut: Cut,
-    results: int,
-    run: int,
-    tile: Pair,
-    panel: bool,
-    packed: bool,
-    tail: int,
-    cycles: float,
-    memory: dict[str, int],
-    file: str,
-) -> Blocks:
-    return Blocks(
-        cut.side,
-        cut.images,
-        cut.sources,
-        results,
-        cut.rows,
-        cut.columns,
-        cut.rows_in,
-        cut.pitch,
-        cut.plane,
-        run,
-        tile,
-        panel,
-        packed,
-        tail,
-        cycles,
-        tuple(memory.items()),
-        file,
-    )

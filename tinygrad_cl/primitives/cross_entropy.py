@@ -38,7 +38,7 @@ from tinygrad_cl.shapes import Layout, Shape
 MIN_WORK = 4096  # logits of a work-item, at least: about 5 us
 TASKS = 8  # work-items per compute unit, at most
 GPU_GROUPS = 1 << 16  # work-groups, at most
-KEPT = 64  # registers of exponentials that a work-item keeps for the shares
+KEPT = 128  # registers of exponentials that a work-item keeps for the shares
 GPU_LANES = (32, 128)  # work-items of a work-group, at least and at most
 
 Array = np.ndarray[Any, Any]
@@ -69,7 +69,7 @@ def _pass(
         ("TAG", "f64" if storage == "double" else "f32"),
         ("SCALAR", "double" if storage == "double" else "float"),
         ("LANES", lanes),
-        ("KEPT", 0 if traits.kind == "gpu" else KEPT),
+        ("KEPT", KEPT if shares and lanes == 1 and 2 * classes <= KEPT * vec else 0),
     )
     op, ignore = str(attrs["op"]), attrs["ignore"]
     assert isinstance(ignore, int)

@@ -190,7 +190,7 @@ logical_or  = logical("logical_or",  np.logical_or,  "{0} | {1}")
 logical_xor = logical("logical_xor", np.logical_xor, "{0} ^ {1}")
 
 # floats to floats
-exp     = row("exp",     np.exp,      "exp({0})",         lambda g, y, x: g * y)
+exp     = row("exp",     np.exp,      "exponential({0})", lambda g, y, x: g * y)
 log     = row("log",     np.log,      "log({0})",         lambda g, y, x: g / x)
 sqrt    = row("sqrt",    np.sqrt,     "sqrt({0})",        lambda g, y, x: g / (2 * y))
 rsqrt   = row("rsqrt",   _np_rsqrt,   "rsqrt({0})",       lambda g, y, x: g * -0.5 * y * y * y)

@@ -11,12 +11,9 @@ from tinygrad_cl.primitives import plans_channels_weight as channels_weight
 from tinygrad_cl.primitives import plans_depth as depth
 from tinygrad_cl.primitives import plans_pointwise as pointwise
 from tinygrad_cl.primitives import plans_winograd as winograd
-from tinygrad_cl.primitives.conv_blocks import (
-    Blocks,
-    choose_blocks,
-    choose_weight_blocks,
-    reads_in_place,
-)
+from tinygrad_cl.primitives.conv_blocks import choose_blocks
+from tinygrad_cl.primitives.conv_cuts import Blocks
+from tinygrad_cl.primitives.conv_prices import reads_in_place
 from tinygrad_cl.primitives.conv_sides import Convolution, Pair, Side
 from tinygrad_cl.primitives.plans_dense import (
     Argument,
@@ -171,7 +168,7 @@ def _image_tasks(c: Convolution, b: Blocks) -> int:
 
 
 def _weight_plan(c: Convolution, types: Types, traits: DeviceTraits) -> TemplatePlan | Host:
-    b = choose_weight_blocks(c, types)
+    b = choose_blocks("WEIGHT_GRAD", c, types)
     if b is None:
         return Host(f"a kernel of {c.kernel} does not fit private memory")
     turned, of, flip = flipped_blocks(c, types), c, False
@@ -193,7 +190,7 @@ def flipped_blocks(c: Convolution, types: Types) -> Blocks | None:
     """
     if not c.plain or not reads_in_place(c, types):
         return None
-    found = choose_weight_blocks(c.flipped, types)
+    found = choose_blocks("WEIGHT_GRAD", c.flipped, types)
     return found if found and found.file == "conv_weight_wide" else None
 
 

@@ -18,7 +18,6 @@ from tinygrad_cl.primitives.plans_dense import Defines, Types, sum_slices
 FILTERS = 4  # of a group, at most: sources times results
 SINGLE = 16  # the same for groups that have one source or one result
 TAPS = 49  # at most
-DIRECT_TAPS = 16  # the same where planes are read where they lie
 ACCS = 31  # of a weight gradient, whose sums are in registers, at most
 GROUPS = 16  # that are packed at a time, at most
 NEAR = 4096  # elements of the planes and the result, that stay near the core
@@ -103,20 +102,18 @@ def _target(mode: str, c: Convolution) -> Pair:
 
 def _tile_rows(mode: str, c: Convolution, high: int, direct: bool) -> int:
     phases = c.stride[0] * c.stride[1] if mode == "INPUT_GRAD" else 1
-    if high == 1:
+    if high == 1 or direct:
         return 1
     if phases > 1 or (mode == "WEIGHT_GRAD" and c.taps > 9):
         return 4
-    if direct and up(high, 8) <= up(high, 7):
-        return 8
     return 7 if up(high, 7) <= up(high, 4) else 4
 
 
 def _is_direct(mode: str, c: Convolution, types: Types) -> bool:
-    """Whether planes are read where they lie: wide ones, by as many taps as registers hold."""
-    fits = c.taps <= DIRECT_TAPS or mode == "WEIGHT_GRAD"
+    """Whether planes are read where they lie: wide ones, by taps that see the next registers."""
     wide = min(c.size[1], c.out[1]) > types.vec
-    return fits and wide and max(c.stride) == 1 and types.storage not in HALVES
+    near = all(abs(shift) <= types.vec for shift in _shifts(mode, c))
+    return wide and near and max(c.stride) == 1 and types.storage not in HALVES
 
 
 def _shifts(mode: str, c: Convolution) -> Pair:
@@ -167,13 +164,19 @@ def _planes(
     return Planes(rows, groups, block_rows, left, pitch, part, plane, image, made, sums)
 
 
-def _geometry(mode: str, c: Convolution, p: Planes) -> Defines:
+def _taps(mode: str, c: Convolution) -> Defines:
     return (
         ("MODE", "INPUT_GRAD" if mode == "INPUT_GRAD" else "FORWARD"),
         *(("KERNEL_H", c.kernel[0]), ("KERNEL_W", c.kernel[1])),
         *(("STRIDE_H", c.stride[0]), ("STRIDE_W", c.stride[1])),
         *(("PADDING_H", c.padding[0]), ("PADDING_W", c.padding[1])),
         *(("DILATION_H", c.dilation[0]), ("DILATION_W", c.dilation[1])),
+    )
+
+
+def _geometry(mode: str, c: Convolution, p: Planes) -> Defines:
+    return (
+        *_taps(mode, c),
         ("DIRECT", int(p.image == 0)),
         ("ROWS", p.rows),
         ("IMAGE", power_of_two(p.image, 4096)),
@@ -197,21 +200,21 @@ def image_plan(
     strips = -(-_target(mode, c)[0] // p.block_rows)
     tasks = c.images * -(-c.groups // p.block_groups) * strips
     per = _per(tasks, c.images * c.groups * sources * results * target[0] * target[1], traits)
-    defines = (
-        *types.defines(),
-        *_geometry(mode, c, p),
-        ("SEVERAL", int(sources > 1)),
-        *streams(c, types),
-        ("MADE", power_of_two(p.made, 4096)),
-        ("SUMS", power_of_two(p.sums, 4096 if sources > 1 else 1)),
-    )
-    sizes = (
-        *(c.images, c.groups, sources, results, *source, *target),
-        *(p.block_groups, p.block_rows, p.margin, p.pitch, p.part, p.plane, per),
-    )
+    several = (("SEVERAL", int(sources > 1)), *streams(c, types))
+    room = ("SUMS", power_of_two(p.sums, 4096 if sources > 1 else 1))
+    sizes: tuple[int, ...] = (c.images, c.groups, sources, results, *source, *target)
+    if p.image == 0:
+        file = "conv_depth_rows"
+        defines = (*types.defines(), *_taps(mode, c), *several, room)
+        sizes = (*sizes, p.block_rows, per)
+    else:
+        file = "conv_depth"
+        made = ("MADE", power_of_two(p.made, 4096))
+        defines = (*types.defines(), *_geometry(mode, c, p), *several, made, room)
+        sizes = (*sizes, p.block_groups, p.block_rows, p.margin, p.pitch, p.part, p.plane, per)
     arguments = (("out", 0), ("in", 0), ("in", 1), *(("int", i) for i in sizes))
     name = "conv_input_grad" if grad else "conv"
-    step = Pass("conv_depth", name, defines, arguments, Grid((-(-tasks // per),), (1,)), True)
+    step = Pass(file, name, defines, arguments, Grid((-(-tasks // per),), (1,)), True)
     domain = (c.images, c.groups * results, target[0] * target[1])
     return TemplatePlan((step,), (), domain)
 

@@ -1,12 +1,25 @@
-"""Plans of the matrix product: ops/matmul.cl and matmul_dot.cl on CPUs, dense_gpu.cl on GPUs."""
+"""Plans of the matrix product: ops/matmul.cl and matmul_dot.cl on CPUs, dense_gpu.cl on GPUs.
+
+Which register tiles there are is said in matmul_tiles.py, how a product is cut in matmul_tasks.py.
+"""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 from tinygrad_cl.dtypes import HALVES
 from tinygrad_cl.lowering import Attrs, DeviceTraits, Grid, Host, Pass, TemplatePlan
+from tinygrad_cl.primitives.matmul_tasks import (
+    rows_of_task,
+    slices_of_sum,
+    tasks_of_item,
+    tiles_abreast,
+)
+from tinygrad_cl.primitives.matmul_tiles import CHUNK, PACK, Tile, best_tile, dot_tile, flip_tile
 from tinygrad_cl.primitives.plans_dense import (
+    Argument,
+    Defines,
     Types,
     gpu_pass,
     gpu_slices,
@@ -27,43 +40,14 @@ FEW = 32  # rows, at most, for which rows of B are read where they lie
 FAR = 1024  # elements between such rows that are a page of memory apart, or nearly
 PAGES = 1024  # elements, or a multiple: neighbors of A along K so far apart meet in few sets
 LONG = 256  # columns, at least, for which such rows are packed
-CHUNK = 256  # rows that share a packed panel, at most
 WIDE = 8  # tiles of columns of a task whose sums are kept; twice as many share packed rows
-SHARED = 32  # rows that share a panel at least, where there are so many
-TASK_FLOPS = 400_000  # of a work-item, at least, where there is work enough: about 1 us
-TASKS = 16  # work-items per compute unit, at most
-TASK = 2000  # cycles that count for a task, so that there are not too many
-SPLIT_DEPTH = 256  # of a slice of K, at least
-TINY = 1 << 15  # multiply-adds, at most, for which no kernel of their own is compiled
-IDLE = 1.25  # how many times as many tiles the units could do, before K is sliced
-
-# (rows, vectors) of a register tile, and how near to the peak it comes. The first one serves nearly
-# everything, so that few kernels are compiled: others must save a tenth.
-TILES = (
-    ((8, 2), 1.0),
-    ((1, 8), 0.30),
-    ((2, 8), 0.55),
-    ((4, 6), 0.85),
-    ((6, 4), 0.9),
-    ((14, 1), 0.75),
-)
+DOT_BLOCK = 32768  # elements of B that a block of dot products reads again for every tile of rows
+FLIP = 0.95  # it must save a twentieth
+DOTS = 1.1  # dots must save a tenth: their kernel has nothing in common with the others
 
 # Instead of others, where few rows of A meet long rows of B: more of a row is read at a time.
 WIDE_TILES = {(8, 2): (8, 3), (1, 8): (1, 16)}
 WIDE_ROW = 1024  # elements of such rows
-
-# (rows, columns) of a tile of dot products, and how near to the peak it comes.
-DOT_TILES = (((1, 8), 0.6), ((2, 8), 0.8), ((4, 6), 0.95), ((8, 3), 0.96))
-DOT_NEAR = 1 << 20  # elements of B, at most, for the last one: more are read faster six at a time
-DOT_FOLD = 70  # cycles at the end of such a tile
-DOT_BLOCK = 32768  # elements of B that a block of dot products reads again for every tile of rows
-PACK = 0.4  # cycles to pack an element of a transposed B
-COPY = 0.1  # the same where the rows of B are copied
-TURN = 1.0  # cycles to store an element of a product that is computed transposed
-FLIP_TILES = (((8, 2), 1.0), ((8, 1), 0.8))  # of such a product
-FLIP = 0.95  # it must save a twentieth
-DOTS = 1.1  # dots must save a tenth: their kernel has nothing in common with the others
-LAST = 0.6  # what a tile of columns takes whose second vector is not needed
 
 
 def plan_matmul(
@@ -106,8 +90,8 @@ def _cpu_plan(
     p: Product,
     types: Types,
     traits: DeviceTraits,
-    a: tuple[str, int],
-    b: tuple[str, int],
+    a: Argument,
+    b: Argument,
     wish: MatmulWish,
 ) -> TemplatePlan:
     if wish.dot:
@@ -115,10 +99,10 @@ def _cpu_plan(
     tile, cycles = best_tile(p, types.vec)
     if takes_dots(p) and not wish.tile:
         cycles += PACK * p.k * p.n * -(-p.m // CHUNK)
-        dots, dot_cycles = _dot_tile(p, types.vec)
-        turned, turned_cycles = _flip_tile(p, types.vec)
+        dots, dot_cycles = dot_tile(p, types.vec)
+        turned, turned_cycles = flip_tile(p, types.vec)
         busy, turned_busy = (
-            _chunk(q, t, types.vec, CHUNK, traits)[1] for q, t in ((p, tile), (p.flipped, turned))
+            rows_of_task(q, t, types.vec, traits)[1] for q, t in ((p, tile), (p.flipped, turned))
         )
         saves = turned_cycles < FLIP * cycles or turned_busy < FLIP * busy
         if wish.flip or (wish.flip is None and saves and turned_cycles < DOTS * dot_cycles):
@@ -130,17 +114,25 @@ def _cpu_plan(
     return _tile_plan(p, types, traits, wish.tile or tile, a, b, wish)
 
 
-def _tile_plan(
-    p: Product,
-    types: Types,
-    traits: DeviceTraits,
-    tile: tuple[int, int],
-    a: tuple[str, int],
-    b: tuple[str, int],
-    wish: MatmulWish,
-    flip: bool = False,
-) -> TemplatePlan:
-    """The plan of a product with register tiles; `flip`: of which the transposed one is stored."""
+class _Cut(NamedTuple):
+    """How a product is cut."""
+
+    packs: int  # whether rows of A are packed, see _packs
+    depth: int  # of a packed panel
+    chunk: int  # rows of a task
+    wide: int  # its tiles of columns
+    kept: int  # the most of them
+    slices: int  # of K
+    split: int  # their depth
+    tasks: int
+
+    @property
+    def deep(self) -> bool:
+        """Whether sums are kept from panel to panel."""
+        return self.split > self.depth
+
+
+def _cut(p: Product, types: Types, traits: DeviceTraits, tile: Tile, wish: MatmulWish) -> _Cut:
     vec, (rows, cols) = types.vec, tile
     packs = _packs(p, types, rows)
     far = p.k > BLOCK and p.a[3] == 1 and p.a[4] != 1
@@ -148,45 +140,61 @@ def _tile_plan(
     most = min(DEPTH if near else BLOCK, (PANEL if rows > 2 else SHALLOW) // (cols * vec))
     depth = max(1, min(int(most * wish.depth), PANEL // (cols * vec)) // vec) * vec
     across = -(-p.n // (cols * vec))
-    chunk, _ = _chunk(p, tile, vec, CHUNK, traits)
+    chunk, _ = rows_of_task(p, tile, vec, traits)
     if wish.chunk != 1:
         chunk = max(1, min(int(chunk * wish.chunk), CHUNK, p.m + rows - 1) // rows) * rows
-    tiles = p.batches * across * -(-p.m // chunk)
-    slices = wish.slices or _slices(p, tiles, traits)
+    down = p.batches * -(-p.m // chunk)
+    slices = wish.slices or slices_of_sum(p, down * across, traits)
     split = -(-p.k // slices)
-    deep, few = split > depth, chunk <= (2 * rows if p.b[3] >= FAR and cols < 3 else FEW)
     kept = 2 * WIDE if packs else WIDE
     wide = 1
-    if packs or (deep and p.m >= MANY):
-        wide = _wide(across, tiles // across * slices, kept if deep else across, traits)
-    tasks = tiles // across * -(-across // wide) * slices
-    per = _per(tasks, 2 * chunk * wide * cols * vec * max(split, 1), traits)
-    direct = (
-        p.b[4] == 1 and not flip and not p.sparse and (wish.direct or (wish.direct is None and few))
-    )
+    if packs or (split > depth and p.m >= MANY):
+        most = kept if split > depth else across
+        wide = tiles_abreast(across, down * slices, most, traits)
+    tasks = down * -(-across // wide) * slices
+    return _Cut(packs, depth, chunk, wide, kept, slices, split, tasks)
+
+
+def _tile_plan(
+    p: Product,
+    types: Types,
+    traits: DeviceTraits,
+    tile: Tile,
+    a: Argument,
+    b: Argument,
+    wish: MatmulWish,
+    flip: bool = False,
+) -> TemplatePlan:
+    """The plan of a product with register tiles; `flip`: of which the transposed one is stored."""
+    cut, (rows, cols) = _cut(p, types, traits, tile, wish), tile
+    flops = 2 * cut.chunk * cut.wide * cols * types.vec * max(cut.split, 1)
+    per = tasks_of_item(cut.tasks, flops, traits)
+    in_place = p.b[4] == 1 and not flip and not p.sparse
+    few = 2 * rows if p.b[3] >= FAR and cols < 3 else FEW
+    direct = in_place and (cut.chunk <= few if wish.direct is None else wish.direct)
     defines = (
-        *types.defines(types.acc if slices > 1 else None),
+        *types.defines(types.acc if cut.slices > 1 else None),
         ("TRANSPOSED", int(p.b[4] != 1 and p.n > 1)),
-        ("DIRECT", int(p.b[4] == 1 and not flip and not p.sparse)),
-        ("PACK_A", packs),
+        ("DIRECT", int(in_place)),
+        ("PACK_A", cut.packs),
         ("FLIPPED", int(flip)),
         ("TAIL", int(cols == 2 and rows > 2)),
         ("ROWS", rows),
         ("COLS", cols),
-        ("KC", depth),
-        ("DEEP", int(deep)),
-        *_kept(rows, kept, deep, packs, vec),
+        ("KC", cut.depth),
+        ("DEEP", int(cut.deep)),
+        *_kept(cut, rows, types.vec),
         *((("SPARSE", p.sparse.kind),) if p.sparse else ()),
     )
-    out = ("scratch", 0) if slices > 1 else ("out", 0)
     pixels = (p.sparse.line, *p.sparse.size) if p.sparse else ()
-    own = (("int", int(i)) for i in (chunk, wide, per, slices, split, direct, *pixels))
-    arguments = (out, a, b, *_sizes(p), *own)
-    grid = Grid((max(1, -(-tasks // per)),), (1,))
-    product = Pass("matmul", "matmul", defines, arguments, grid, slices == 1)
+    own = (cut.chunk, cut.wide, per, cut.slices, cut.split, int(direct), *pixels)
+    out = ("scratch" if cut.slices > 1 else "out", 0)
+    arguments = (out, a, b, *_sizes(p), *(("int", i) for i in own))
+    grid = Grid((max(1, -(-cut.tasks // per)),), (1,))
+    product = Pass("matmul", "matmul", defines, arguments, grid, cut.slices == 1)
     columns = numel(p.sparse.size) if p.sparse and p.sparse.kind == "WRITTEN" else p.n
     domain = (p.batches, p.n, p.m) if flip else (p.batches, p.m, columns)
-    return sum_slices(product, domain, slices, types, traits)
+    return sum_slices(product, domain, cut.slices, types, traits)
 
 
 def _packs(p: Product, types: Types, rows: int) -> int:
@@ -199,38 +207,12 @@ def _packs(p: Product, types: Types, rows: int) -> int:
     return 2 if shallow or (p.a[4] % PAGES == 0 and p.n >= LONG) else 0
 
 
-def _kept(rows: int, wide: int, deep: bool, packs: int, vec: int) -> tuple[tuple[str, int], ...]:
+def _kept(cut: _Cut, rows: int, vec: int) -> Defines:
     """The most rows and tiles of a task, as far as its private memory depends on them."""
-    most = CHUNK if deep or packs else rows
-    step = rows if vec % rows else vec
-    return ("CHUNK", -(-most // step) * step if deep or packs else rows), (
-        "ABREAST",
-        wide if deep else 1,
-    )
-
-
-def _wide(across: int, others: int, most: int, traits: DeviceTraits) -> int:
-    """Tiles of columns of a task, which share packed rows: so many that all units are as busy."""
-
-    def cycles(wide: int) -> float:
-        tasks = others * -(-across // wide)
-        return -(-tasks // traits.units) * (wide + 0.25)
-
-    return min(range(1, min(most, across) + 1), key=cycles)
-
-
-def _per(tasks: int, flops: int, traits: DeviceTraits) -> int:
-    """Tasks of a work-item: a microsecond's worth, and so that all units are as busy."""
-    if traits.units == 1:
-        return max(1, tasks)
-    share = max(1, tasks // traits.units)
-    least = max(1, min(-(-TASK_FLOPS // flops), share), -(-tasks // (TASKS * traits.units)))
-
-    def busiest(per: int) -> int:
-        groups = -(-tasks // per)
-        return -(-groups // traits.units) * per
-
-    return min(range(least, min(2 * least, max(share, least)) + 1), key=busiest)
+    chunk, step = rows, rows if vec % rows else vec
+    if cut.deep or cut.packs:
+        chunk = -(-CHUNK // step) * step
+    return ("CHUNK", chunk), ("ABREAST", cut.kept if cut.deep else 1)
 
 
 def _sizes(p: Product) -> tuple[tuple[str, int], ...]:
@@ -239,61 +221,19 @@ def _sizes(p: Product) -> tuple[tuple[str, int], ...]:
     return (*(("int", max(i, 0)) for i in ints), *(("long", i) for i in longs))
 
 
-def best_tile(p: Product, vec: int) -> tuple[tuple[int, int], float]:
-    """The cheapest register tile, and its cycles for one product."""
-    tiles = TILES[:1] if p.m * p.n * p.k <= TINY else TILES
-    best = min(tiles, key=lambda entry: _tile_cycles(p, entry, vec))
-    return best[0], _tile_cycles(p, best, vec)
-
-
-def _tile_cycles(p: Product, entry: tuple[tuple[int, int], float], vec: int) -> float:
-    (rows, cols), rate = entry
-    down, across = -(-p.m // rows) * rows, -(-p.n // (cols * vec))
-    tiles = across - (1 - LAST if cols == 2 and 0 < p.n % (2 * vec) <= vec else 0)
-    return down * tiles * cols * p.k / 2 / rate
-
-
-def _flip_tile(p: Product, vec: int) -> tuple[tuple[int, int], float]:
-    """The cheapest register tile of the transposed product, and its cycles for one product."""
-    turned = p.flipped
-
-    def cycles(entry: tuple[tuple[int, int], float]) -> float:
-        pack = PACK * p.k * p.m * -(-p.n // CHUNK)
-        return _tile_cycles(turned, entry, vec) + pack + TURN * p.m * p.n
-
-    possible = [entry for entry in FLIP_TILES if vec % entry[0][0] == 0]
-    if not possible or p.n < vec:
-        return FLIP_TILES[0][0], float("inf")
-    best = min(possible, key=cycles)
-    return best[0], cycles(best)
-
-
-def _dot_tile(p: Product, vec: int) -> tuple[tuple[int, int], float]:
-    """The cheapest tile of dot products, and its cycles for one product."""
-
-    def cycles(entry: tuple[tuple[int, int], float]) -> float:
-        (rows, cols), rate = entry
-        tiles = -(-p.m // rows) * -(-p.n // cols)
-        return tiles * (-(-p.k // vec) * rows * cols / 2 / rate + DOT_FOLD)
-
-    tiles = DOT_TILES if p.k * p.n <= DOT_NEAR else DOT_TILES[:-1]
-    best = min(tiles, key=cycles)
-    return best[0], cycles(best)
-
-
 def _dot_plan(
     p: Product,
     types: Types,
     traits: DeviceTraits,
-    tile: tuple[int, int],
-    a: tuple[str, int],
-    b: tuple[str, int],
+    tile: Tile,
+    a: Argument,
+    b: Argument,
 ) -> TemplatePlan:
     vec, (rows, cols) = types.vec, tile
     wide = min(max(DOT_BLOCK // max(p.k, 1) // vec, 1) * vec, 256, -(-p.n // vec) * vec)
     high = -(-min(p.m, CHUNK) // rows) * rows
     tasks = p.batches * -(-p.n // wide) * -(-p.m // high)
-    per = _per(tasks, 2 * high * wide * max(p.k, 1), traits)
+    per = tasks_of_item(tasks, 2 * high * wide * max(p.k, 1), traits)
     defines = (
         *types.defines(),
         *(("ROWS", rows), ("COLS", cols), ("GROUP", 1 << (cols - 1).bit_length())),
@@ -308,46 +248,12 @@ def _dot_plan(
     return TemplatePlan((step,), (), (p.batches, p.m, p.n))
 
 
-def _chunk(
-    p: Product, tile: tuple[int, int], vec: int, most: int, traits: DeviceTraits
-) -> tuple[int, float]:
-    """Rows of a tile, and the cycles of a product if all units took as long as the busiest one.
-
-    Many rows share the packed panel, but all units should be as busy.
-    """
-    rows, cols = tile
-    across = p.batches * -(-p.n // (cols * vec))
-    pack = (PACK if p.b[4] != 1 and p.n > 1 else COPY) * cols * vec * p.k
-
-    def sized(down: int) -> int:
-        return max(1, -(-p.m // (down * rows))) * rows
-
-    def cycles(down: int) -> float:
-        chunk = sized(down)
-        tasks = across * -(-p.m // chunk)
-        return -(-tasks // traits.units) * (chunk * cols * p.k / 2 + pack + TASK)
-
-    least = -(-p.m // most)
-    finest = max(least, min(4 * traits.units, p.m // SHARED))
-    best = min(range(max(least, 1), max(finest, 1) + 1), key=cycles)
-    return sized(best), cycles(best) * traits.units / max(1, p.batches)
-
-
-def _slices(p: Product, tiles: int, traits: DeviceTraits) -> int:
-    """Slices of K: more than one only where there are too few tiles to keep the units busy."""
-    wanted = 2 * traits.units
-    even = -(-tiles // traits.units) * traits.units <= IDLE * tiles
-    if tiles >= wanted or even or p.k < 2 * SPLIT_DEPTH:
-        return 1
-    return max(1, min(-(-2 * wanted // max(tiles, 1)), p.k // SPLIT_DEPTH))
-
-
 def _gpu_plan(
     p: Product,
     types: Types,
     traits: DeviceTraits,
-    a: tuple[str, int],
-    b: tuple[str, int],
+    a: Argument,
+    b: Argument,
     wish: MatmulWish,
 ) -> TemplatePlan:
     slices = wish.slices or gpu_slices(p.batches, p.m, p.n, p.k, traits)

@@ -13,8 +13,9 @@ from dataclasses import replace
 from tinygrad_cl.dtypes import HALVES
 from tinygrad_cl.lowering import DeviceTraits, TemplatePlan
 from tinygrad_cl.primitives.conv_sides import Convolution, Pair
+from tinygrad_cl.primitives.matmul_tiles import LAST
 from tinygrad_cl.primitives.plans_dense import Types
-from tinygrad_cl.primitives.plans_matmul import LAST, plan_product
+from tinygrad_cl.primitives.plans_matmul import plan_product
 from tinygrad_cl.primitives.products import Product, Sparse
 from tinygrad_cl.primitives.wishes import MatmulWish
 from tinygrad_cl.shapes import numel

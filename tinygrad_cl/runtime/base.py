@@ -79,6 +79,11 @@ class Device(ABC):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def type(self) -> str:
+        """The kind in PyTorch's words: "cpu" for the host and its OpenCL device, else "gpu"."""
+        return "cpu" if self.kind in ("host", "cpu") else self.kind
+
     def allocate(self, nbytes: int) -> Buffer:
         """Returns a buffer with arbitrary content.
 

@@ -43,6 +43,8 @@ _registry = _Registry()
 def get_device(name: str | Device | None = None) -> Device:
     """Returns a device: "numpy", "opencl" (the best one), "opencl:1", "opencl:intel", "opencl:gpu".
 
+    "cpu" is the default device if that is the processor, else "numpy".
+
     Args:
         name: a name, a device, or None for the default device.
 
@@ -53,11 +55,18 @@ def get_device(name: str | Device | None = None) -> Device:
         >>> get_device("numpy").kind
         'host'
     """
+    if name == "cpu":
+        return _processor()
     if name is None:
         return _registry.default or get_default_device()
     if isinstance(name, Device):
         return name
     return _registry.opened.get(name) or _open(name)
+
+
+def _processor() -> Device:
+    default = get_default_device()
+    return default if default.type == "cpu" else get_device("numpy")
 
 
 def _open(name: str) -> Device:
@@ -75,9 +84,14 @@ def _find(name: str) -> Device:
         return HostDevice(settings.current().memory_bytes)
     family, _, which = name.partition(":")
     if family != "opencl":
+        if family in ("cuda", "mps", "xpu"):
+            raise DeviceError(
+                f"device {name!r}: GPUs are reached through OpenCL; use 'opencl:gpu', or leave the "
+                "device out for the best one"
+            )
         raise DeviceError(
-            f"device {name!r} is unknown; use 'numpy', 'opencl', 'opencl:<number>', 'opencl:cpu', "
-            "'opencl:gpu' or 'opencl:<part of its name>'"
+            f"device {name!r} is unknown; use 'cpu', 'numpy', 'opencl', 'opencl:<number>', "
+            "'opencl:cpu', 'opencl:gpu' or 'opencl:<part of its name>'"
         )
     if _registry.host_alone:
         raise DeviceError(f"device {name!r}: {_registry.host_alone}")
