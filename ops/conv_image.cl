@@ -116,8 +116,8 @@ static inline int2 PACKING(inside)(int first, int step, int count, int size)
     return (int2)(before, size > first ? max(before, min(count, (size - first + step - 1) / step)) : before);
 }
 
-/* Packs `count` channels of one image, from channel `first` on: [channel][row part][column part][rows_in][pitch]. The
- * VEC elements beyond a channel are zero. */
+/* Packs `count` channels of one image, from channel `first` on: [channel][row part][column part][rows_in][pitch]. What
+ * lies between a channel and the next one, VEC elements or more, is zero: taps of the last row read there. */
 FUNCTION void PACKING(pack)(ACC *image, __global const IN_T *x, size_t end, size_t first, int count, int height,
                             int width, int top, int left, int step_h, int step_w, int phases_h, int phases_w,
                             int phase_step, int rows_in, int pitch, int plane)
@@ -140,9 +140,12 @@ FUNCTION void PACKING(pack)(ACC *image, __global const IN_T *x, size_t end, size
                 PACKING(zeros)(to, after, rows_in * pitch);
             }
         }
-    const int size = phases_h * phases_w * rows_in * pitch;
-    for (int c = 0; c < count; c++)
-        VSTORE((V)(0), image + c * plane + size);
+    for (int c = 0; c < count; c++) {
+        ACC *const to = image + c * plane;
+        for (int j = phases_h * phases_w * rows_in * pitch; j < plane - VEC; j += VEC)
+            VSTORE((V)(0), to + j);
+        VSTORE((V)(0), to + plane - VEC);
+    }
 }
 
 /* Copies the columns that weight `offset` meets to one dense run: all rows of all images. */

@@ -64,7 +64,7 @@ FUNCTION void NAME(turn)(ACC *to, __global const IN_T *g, size_t at, size_t end,
 
 /* A register tile: what ROWS weights meet, in `lines` lines of `columns` numbers, `step` apart, of each image, times the
  * panel; added to sums if `more`. */
-FUNCTION void NAME(tile)(ACC *sums, int more, const ACC *panel, const ROW_POINTER *rows, int images,
+FUNCTION void NAME(tile)(ACC *sums, int more, const ACC *panel, ROW_POINTER *rows, int images,
                          size_t image_size, int lines, int columns, int pitch, size_t step)
 {
     ROW_POINTER row[ROWS];

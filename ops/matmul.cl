@@ -5,6 +5,7 @@
  * The output is cut into tasks of `chunk` rows and `wide` tiles of COLS * VEC columns; a work-group makes `per` of
  * them. For each tile it packs its panel of B (up to KC deep) into private memory, then walks down the rows of A, ROWS
  * at a time: one vector of B serves ROWS multiply-adds, one number of A serves COLS. Sums over K run in order, in ACC.
+ * Packing is in matmul_pack.cl, a tile in matmul_tile.cl, and how tiles leave in matmul_emit.cl.
  *
  * Sizes: M, N, K, batch0..2 (a batch index is split over three dims, because A and B may be broadcast or
  * permuted), strides and first elements in elements; `b_end` is one past the last element of B that may be

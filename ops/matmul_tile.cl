@@ -23,7 +23,7 @@
 
 /* ROWS rows of A times the panel, added to sums if `more`; rows of sums lie `pitch` apart. */
 FUNCTION void TILE(ACC *sums, size_t pitch, int more, TILE_PANEL, size_t panel_step, int depth,
-                   const ROW_POINTER *rows, size_t step)
+                   ROW_POINTER *rows, size_t step)
 {
     ROW_POINTER row[ROWS];
     UNROLLED(ROWS) for (int r = 0; r < ROWS; r++)

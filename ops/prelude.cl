@@ -33,7 +33,6 @@
  * Macros
  *   HAVE_FP64  defined by the runtime if the device has doubles
  *   INTEL_CPU  defined by the runtime on Intel's CPU runtime
- *   AVX512     defined by the runtime on the same, where registers of 16 floats are the processor's own
  *   VEC        lanes of a register
  *   KERNEL     the name of the kernel; NAME(x) makes the names of its functions
  */

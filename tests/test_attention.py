@@ -39,6 +39,12 @@ def test_one_kernel_forward_and_one_backward(opencl_device: str) -> None:
     assert not any("matmul" in name for name in kernels(*grads))
 
 
+def test_the_result_is_not_copied_out(opencl_device: str) -> None:
+    shape = (2, 2, 5, 8)
+    _, y = attend(shape, shape, shape, device=opencl_device)
+    assert len(tg.explain(y).kernels) <= 2  # the scale's, and its own
+
+
 @pytest.mark.parametrize(
     ("options", "dtype"),
     [({"dropout_p": 0.5}, "float32"), ({}, "float16"), ({"attn_mask": True}, "float32")],

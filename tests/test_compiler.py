@@ -15,7 +15,7 @@ from tinygrad_cl.primitives import reduce
 from tinygrad_cl.primitives.conv import conv2d
 from tinygrad_cl.primitives.elementwise import add, alias, exp, relu, sub, tanh
 from tinygrad_cl.primitives.matmul import matmul
-from tinygrad_cl.primitives.movement import cat, expand, pad, permute, reshape
+from tinygrad_cl.primitives.movement import cat, expand, pad, permute, reshape, slice
 from tinygrad_cl.shapes import Layout
 
 
@@ -93,6 +93,14 @@ def test_a_contiguous_view_is_no_work() -> None:
     made = plan(alias(reshape(leaf(3, 4), shape=(12,))))
     assert made.steps == ()
     assert made.storage[made.attached[0]].kind == "alias"
+
+
+def test_the_greater_part_from_the_start_on_is_no_work() -> None:
+    for length, kind in ((22, "alias"), (18, "fresh")):
+        made = plan(alias(slice(leaf(24), starts=(0,), steps=(1,), shape=(length,))))
+        assert made.storage[made.attached[0]].kind == kind
+    after = plan(alias(slice(leaf(24), starts=(2,), steps=(1,), shape=(22,))))
+    assert after.storage[after.attached[0]].kind == "fresh"
 
 
 def test_inputs_of_cat_are_written_in_place() -> None:

@@ -94,10 +94,28 @@ def test_numpy_is_always_there() -> None:
     assert (device.name, device.kind, device.zero_copy) == ("numpy", "host", True)
 
 
-@pytest.mark.parametrize("name", ["cuda", "cpu", "", "numpy:0"])
+@pytest.mark.parametrize("name", ["cpu:0", "", "numpy:0"])
 def test_an_unknown_name_lists_what_can_be_asked_for(name: str) -> None:
-    with pytest.raises(DeviceError, match="is unknown; use 'numpy', 'opencl'"):
+    with pytest.raises(DeviceError, match="is unknown; use 'cpu', 'numpy', 'opencl'"):
         get_device(name)
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda:0", "mps"])
+def test_other_backends_are_told_of_opencl(name: str) -> None:
+    with pytest.raises(DeviceError, match="use 'opencl:gpu', or leave the device out"):
+        get_device(name)
+
+
+def test_cpu_is_the_default_device_if_that_is_the_processor(opencl: Any) -> None:
+    before = get_default_device()
+    try:
+        for device in (get_device("numpy"), opencl):
+            set_default_device(device)
+            expected = device if device.kind in ("host", "cpu") else get_device("numpy")
+            assert get_device("cpu") is expected
+            assert get_device("cpu").type == "cpu"
+    finally:
+        set_default_device(before)
 
 
 @pytest.mark.parametrize("name", ["opencl:99", "opencl:nobody"])

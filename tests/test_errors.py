@@ -112,6 +112,43 @@ def test_gradients_that_do_not_fit_are_refused_when_they_are_set(opencl_device: 
     assert x.grad is None
 
 
+MISTAKES: dict[str, tuple[Any, str]] = {
+    "another number of features": (
+        lambda: tg.nn.Linear(3, 2)(tg.ones(4, 5)),
+        r"last dim of the input has 5: nn\.Linear\(5, 2\) would fit",
+    ),
+    "another number of channels": (
+        lambda: tg.nn.Conv2d(3, 4, 3)(tg.ones(2, 1, 8, 8)),
+        "takes inputs of 3 channels, and dim 1 of the input has 1",
+    ),
+    "layers in a list": (
+        lambda: tg.nn.Sequential([tg.nn.ReLU()]),  # type: ignore[list-item]
+        r"unpack it: Sequential\(\*layers\)",
+    ),
+    "names of a wrapped net": (
+        lambda: tg.nn.Linear(1, 1).load_state_dict(
+            {"module.weight": tg.ones(1, 1), "module.bias": tg.ones(1)}
+        ),
+        r"try \{k\.removeprefix\('module\.'\): v for k, v in state\.items\(\)\}$",
+    ),
+    "a net for an optimizer": (
+        lambda: tg.optim.SGD(tg.nn.Linear(1, 1), lr=0.1),  # type: ignore[arg-type]
+        r"got a Linear; give its \.parameters\(\)",
+    ),
+    "ragged samples": (
+        lambda: next(iter(tg.data.DataLoader([tg.ones(1), tg.ones(2)], batch_size=2))),
+        r"different shapes, \[\(1,\), \(2,\)\]; make them equal",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_common_mistakes_say_what_to_do(name: str) -> None:
+    make, said = MISTAKES[name]
+    with pytest.raises(TinygradError, match=said):
+        make()
+
+
 # --- errors that are seen only when a value is computed
 
 

@@ -419,6 +419,30 @@ def test_a_new_parameter_group_is_captured_anew() -> None:
     assert b.item() == -1.5
 
 
+def test_weights_that_are_clipped_after_the_step_are_captured() -> None:
+    """What the call before has left to do is done before a call is recorded."""
+    seen = []
+    for wrap in (lambda f: f, tg.jit):
+        w = tg.tensor([0.5, -0.5], requires_grad=True)
+        optimizer = tg.optim.Adam([w], lr=0.25)
+
+        def step(x, w=w, optimizer=optimizer):
+            optimizer.zero_grad()
+            (w * x).sum().backward()
+            optimizer.step()
+            with tg.no_grad():
+                w.clamp_(-1, 1)
+
+        captured = wrap(step)
+        rows = []
+        for _ in range(8):
+            captured(tg.tensor([1.0, -0.5]))
+            rows.append(w.tolist())
+        seen.append(rows)
+    assert seen[0] == seen[1]
+    assert "replayed 5 times" in str(captured)
+
+
 def test_bad_uses_are_refused() -> None:
     with pytest.raises(tg.TinygradError, match="expected a function"):
         tg.jit(3)

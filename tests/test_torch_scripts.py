@@ -94,7 +94,7 @@ def averaged(library: str, **options: Any) -> list[Any]:
     rates = []
     for k in range(5):
         optimizer.zero_grad()
-        (net(array(lib, np.cos(np.arange(8.0) + k).reshape(4, 2))) ** 3).sum().backward()
+        net(array(lib, np.cos(np.arange(8.0) + k).reshape(4, 2))).exp().mean().backward()
         optimizer.step()
         mean.update_parameters(net)
         schedule.step()
@@ -111,6 +111,22 @@ def test_averaged_nets(options: dict[str, Any]) -> None:
     for a, b in zip(ours[9:], theirs[9:], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
     assert ours[0] == pytest.approx(theirs[0])
+
+
+def test_a_schedule_after_a_restored_state() -> None:
+    """As learning-rate finders do it: the state is older than the schedule that is tried."""
+    found = []
+    for lib in LIBRARIES.values():
+        optimizer = lib.optim.SGD([lib.ones(1, requires_grad=True)], lr=0.5)
+        state = copy.deepcopy(optimizer.state_dict())
+        lib.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 0.125)
+        optimizer.load_state_dict(state)
+        optimizer.param_groups[0]["lr"] = 0.25
+        schedule = lib.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+        optimizer.step()
+        schedule.step()
+        found.append([optimizer.param_groups[0]["lr"], schedule.base_lrs])
+    assert found[0] == found[1] == [0.125, [0.25]]
 
 
 def data_story(lib: Any) -> list[Any]:

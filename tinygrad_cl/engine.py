@@ -198,6 +198,14 @@ def defer(tensor: Any) -> None:
     _deferred.tensors[id(tensor)] = weakref.ref(tensor)
 
 
+def catch_up() -> None:
+    """Computes all values that were deferred."""
+    for reference in list(_deferred.tensors.values()):
+        tensor = reference()
+        if tensor is not None and tensor.node.buffer is None:
+            realize([tensor.node])
+
+
 def _take_deferred(device: Device, first: Node) -> list[Node]:
     """The deferred values of a device, but for the first one that is asked for anyway."""
     nodes, others = [], {}

@@ -165,6 +165,7 @@ class Jit:
         others = tuple(forms.others(form))
         guards = Guards(self.function, others)
         _realize(tensors)
+        engine.catch_up()  # what earlier calls have left to do is no part of this one
         recorder = Recorder(tensors, variant.parameters)
         randomness = host_randomness()
         tracing.active = recorder

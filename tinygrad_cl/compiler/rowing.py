@@ -91,6 +91,7 @@ def _pruned(structure: Structure, users: list[list[int]], region: Region) -> Reg
         inside = any(user in values or user in region.sums for user in readers)
         fusing = all(isinstance(structure[user].lowering, FUSING) for user in readers)
         movable = isinstance(structure[at].lowering, Expr | View) and structure[at].flag != WANTED
+        # statistics of channels cost nothing to store here, and a launch of their own elsewhere
         movable = movable and (region.dim == 0 or _is_large(structure, at))
         if movable and not inside and fusing:
             values.discard(at)

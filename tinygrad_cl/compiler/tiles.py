@@ -8,6 +8,8 @@ the body takes it row by row. Operands in the order of the result are read as ev
 
 from __future__ import annotations
 
+from math import gcd
+
 from tinygrad_cl.compiler.body import Body
 from tinygrad_cl.compiler.forms import (
     GPU_GROUPS,
@@ -25,8 +27,10 @@ from tinygrad_cl.shapes import Layout, numel
 
 MIN_ROWS = 4  # of a tile: a register with fewer neighbors is no better than a strided load
 MAX_CROSSED = 3  # operands that are turned; local memory holds a tile of each
-BAND = (64, 256)  # rows and columns that a CPU goes through, column after column of tiles
+BAND = 16384  # elements that a CPU goes through before others, column after column of tiles
+BAND_ROWS = 64  # of a band, at most
 SET_STRIDE = 4096  # bytes between lines that share a set of the first-level cache
+SET_LINES = 8  # of a set, that rows of results may fill
 SIDE = 32  # of a GPU's tile; as in elementwise_tile.cl
 UNROLL_ITEMS = 8  # of a body whose rows are unrolled: longer ones are a loop
 
@@ -108,16 +112,16 @@ def _band(
     """Rows and columns that are gone through before others.
 
     Walking down the columns reads crossed operands along their rows. But rows of results whose
-    lines share a set of the cache push each other out, unless as few as possible are being written.
+    lines share a set of the cache push each other out, so few of these are written at a time.
     """
     if traits.kind == "gpu":
         return SIDE, SIDE
     layouts = dims.layouts[-len(body.outputs) :]
     sizes = (structure[value].dtype.itemsize for value, _ in body.outputs)
     strides = (layout.strides[-2] * size for layout, size in zip(layouts, sizes, strict=True))
-    if not stream and any(stride % SET_STRIDE == 0 for stride in strides):
-        return vector_width(traits), dims.sizes[-1]
-    return BAND
+    shared = 1 if stream else max(gcd(stride, SET_STRIDE) for stride in strides)
+    rows = max(vector_width(traits), min(BAND_ROWS, SET_LINES * SET_STRIDE // shared))
+    return rows, BAND // rows
 
 
 def _text(

@@ -35,6 +35,7 @@ def default_collate(samples: Sequence[Any]) -> Any:
     """
     first = samples[0]
     if isinstance(first, Tensor):
+        _check_shapes(samples)
         return stack(list(samples))
     if isinstance(first, np.ndarray | np.generic):
         return _stack_arrays(samples)
@@ -118,13 +119,17 @@ def map_arrays(
     return batch
 
 
-def _stack_arrays(samples: Sequence[Any]) -> np.ndarray:
+def _check_shapes(samples: Sequence[Any]) -> None:
     shapes = {np.shape(sample) for sample in samples}
     if len(shapes) > 1:
         raise DataError(
             f"DataLoader: samples of one batch have different shapes, {sorted(shapes)}; "
             "make them equal in the data set, or give a collate_fn"
         )
+
+
+def _stack_arrays(samples: Sequence[Any]) -> np.ndarray:
+    _check_shapes(samples)
     return np.stack(samples)
 
 

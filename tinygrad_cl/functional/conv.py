@@ -85,7 +85,8 @@ def check_channels(op: str, x: Node, w: Node, groups: int) -> None:
     if groups < 1 or x.shape[1] != w.shape[1] * groups or w.shape[0] % groups:
         raise ShapeError(
             f"{op}: input {x.shape} in {groups} groups does not fit weight {w.shape}; weight must "
-            "be (O, C / groups, ...) with O divisible by groups"
+            "be (O, C / groups, ...) with O divisible by groups: this one takes inputs of "
+            f"{w.shape[1] * groups} channels, and dim 1 of the input has {x.shape[1]}"
         )
 
 

@@ -179,8 +179,14 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """
     x, w = base.operands("linear", input, weight)
     if w.ndim != 2 or x.ndim == 0 or x.shape[-1] != w.shape[1]:
+        hint = ""
+        if w.ndim == 2 and x.ndim:
+            hint = (
+                f"; the weight takes {w.shape[1]} features, and the last dim of the input has "
+                f"{x.shape[-1]}: nn.Linear({x.shape[-1]}, {w.shape[0]}) would fit"
+            )
         raise ShapeError(
-            f"linear: needs input (..., K) and weight (N, K), got {x.shape} and {w.shape}"
+            f"linear: needs input (..., K) and weight (N, K), got {x.shape} and {w.shape}{hint}"
         )
     if bias is None:
         return wrap(_linear(x, w))

@@ -182,11 +182,25 @@ def _complain(
         ("also", errors),
     )
     problems = [f"\n  {what}: {', '.join(names)}" for what, names in rows if names]
+    if keys.missing_keys and keys.unexpected_keys:
+        problems += _prefix_hint(keys)
     if problems:
         raise StateError(
             f"load_state_dict: the state does not fit {type(module).__name__}; nothing was loaded."
             + "".join(problems)
         )
+
+
+def _prefix_hint(keys: IncompatibleKeys) -> list[str]:
+    """What to do if all names have one prefix too many, as those of wrapped nets have."""
+    missing = set(keys.missing_keys)
+    for prefix in {name.split(".")[0] + "." for name in keys.unexpected_keys}:
+        if missing <= {name.removeprefix(prefix) for name in keys.unexpected_keys}:
+            return [
+                f"\n  names begin with {prefix!r}; try {{k.removeprefix({prefix!r}): v for k, v in "
+                "state.items()}"
+            ]
+    return []
 
 
 def _install(target: Tensor, value: Tensor | np.ndarray, assign: bool) -> None:

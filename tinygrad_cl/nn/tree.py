@@ -280,6 +280,8 @@ def _check_assigned(module: Tree, name: str, value: object, declared: str) -> No
 
 def _check_registered(kind: str, name: str, value: object, needed: type) -> None:
     if value is not None and not isinstance(value, needed):
+        many = kind == "module" and isinstance(value, list | tuple)
         raise ModuleError(
             f"{kind} {name!r} must be a {_TYPE_NAMES[kind]} or None, got {type(value).__name__}"
+            + ("; unpack it: Sequential(*layers)" if many else "")
         )

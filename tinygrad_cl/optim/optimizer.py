@@ -61,6 +61,11 @@ class Optimizer:
             raise ArgumentError("optimizer: give a list of parameters, not a single tensor")
         if isinstance(params, set | frozenset):
             raise ArgumentError("optimizer: a set of parameters has no order; give a list")
+        if hasattr(params, "parameters"):
+            raise ArgumentError(
+                f"optimizer: needs parameters, got a {type(params).__name__}; give its "
+                ".parameters()"
+            )
         self.defaults = {"maximize": False, "penalty": None} | defaults
         self.param_groups: list[Group] = []
         self.state: States = States()

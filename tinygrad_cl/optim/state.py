@@ -103,8 +103,10 @@ def load(optimizer: Optimizer, saved: Any) -> None:
             wrong.lines += [f"{place}: {line}" for line in part.lines]
     wrong.check()
     optimizer.state = loaded
-    for mine, group in zip(own, merged, strict=True):
+    for mine, group, given in zip(own, merged, groups, strict=True):
         mine.update(group)
+        for key in EXTRA & set(mine) - set(given):  # what a schedule has left begins anew
+            del mine[key]
 
 
 def _groups(optimizer: Optimizer, saved: Any, wrong: Report) -> list[Mapping[str, Any]]:

@@ -115,7 +115,9 @@ def candidates(side: Side, c: Convolution, columns: int, vec: int) -> Iterator[C
     for sources in cuts(side.sources, max(1, DEPTH // c.taps), 5):
         for rows in cuts(up_rows, up_rows, 8):
             rows_in, pitch = rows + side.reach[0], side.pitch(columns)
-            plane = odd_vectors(side.parts[0] * side.parts[1] * rows_in * pitch + vec, vec)
+            beyond = max(vec, side.shared(columns))  # the last row's zeros
+            plane = side.parts[0] * side.parts[1] * rows_in * pitch + beyond
+            plane = odd_vectors(plane, vec)
             images = 1
             while images * sources * plane <= IMAGE:
                 yield Cut(side, images, sources, rows, columns, rows_in, pitch, plane)

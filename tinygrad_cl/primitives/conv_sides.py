@@ -79,16 +79,19 @@ class Side:
         """Rows and columns of the largest output phase."""
         return -(-self.target[0] // self.up[0]), -(-self.target[1] // self.up[1])
 
-    def pitch(self, columns: int) -> int:
-        """Columns of a row of the packed image, for blocks of `columns`.
+    def shared(self, columns: int) -> int:
+        """How many zeros right of a row are also those left of the next one.
 
-        The zeros right of a row are also those left of the next one, where rows are not cut.
+        Only where rows are not cut: in blocks of all columns.
         """
-        whole = columns + self.reach[1]
         if self.shift or self.parts[1] > 1 or columns < self.up_size[1]:
-            return whole
-        left, right = -self.low[1], self.low[1] + whole - self.source[1]
-        return whole - max(0, min(left, right))
+            return 0
+        right = self.low[1] + columns + self.reach[1] - self.source[1]
+        return max(0, min(-self.low[1], right))
+
+    def pitch(self, columns: int) -> int:
+        """Columns of a row of the packed image, for blocks of `columns`."""
+        return columns + self.reach[1] - self.shared(columns)
 
 
 def forward_side(c: Convolution, shift: bool = False) -> Side:

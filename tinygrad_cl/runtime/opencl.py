@@ -97,7 +97,7 @@ class OpenCLDevice(Device):
         """Returns the program of `source`: from memory, from the disk cache, or compiled.
 
         Macros defined for every program: `HAVE_FP64` where the device has doubles, `INTEL_CPU` on
-        Intel's CPU runtime, `AVX512` there if registers have 512 bits.
+        Intel's CPU runtime.
 
         Raises:
             BuildError: if it does not compile; holds the compiler's log and the numbered source.
@@ -422,8 +422,6 @@ def _device_options(device: cl.Device, traits: DeviceTraits) -> tuple[str, ...]:
         options.append("-DHAVE_FP64=1")
     if traits.kind == "cpu" and "intel" in device.platform.name.lower():
         options.append("-DINTEL_CPU=1")
-        if traits.vector == 16:
-            options.append("-DAVX512=1")
     if device.platform.name == "Portable Computing Language":
         options.append("-w")  # else its compiler counts warnings on the program's stderr
     return tuple(options)
