@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from tinygrad_cl.tensor import Tensor as Tensor  # first: a function takes this module's name below
 
 # isort: split
+from tinygrad_cl import aliases as aliases
 from tinygrad_cl import autograd as autograd
 from tinygrad_cl import settings
 from tinygrad_cl.autograd import enable_grad as enable_grad

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from tinygrad_cl import autograd, dtypes, engine, graph
+from tinygrad_cl import autograd, dtypes, engine
 from tinygrad_cl.autograd import api
-from tinygrad_cl.autograd.handle import Handle, classes, rebind, wrap
+from tinygrad_cl.autograd.handle import classes, rebind, wrap
 from tinygrad_cl.autograd.walk import RETAIN
 from tinygrad_cl.dtypes import DType
 from tinygrad_cl.errors import ArgumentError, DTypeError, GradientError, ShapeError
@@ -45,9 +45,6 @@ if TYPE_CHECKING:
 _bool: TypeAlias = bool
 _int: TypeAlias = int
 _float: TypeAlias = float
-
-
-_SLOT: Any = Handle.__dict__["node"]
 
 
 class Tensor(Methods):
@@ -313,7 +310,7 @@ class Tensor(Methods):
         if requires_grad:
             creation.mark_leaf(node)
         elif node.leaf:
-            rebind(self, _plain(node))
+            rebind(self, become.plain(node))
         else:
             raise GradientError(
                 "requires_grad_: only leaves can stop requiring grad; use .detach()"
@@ -332,11 +329,11 @@ class Tensor(Methods):
 
     def detach(self) -> Tensor:
         """Returns the same values, through which no gradient flows."""
-        return wrap(_plain(self.node))
+        return wrap(become.plain(self.node))
 
     def detach_(self) -> Tensor:
         """Cuts this tensor from its graph, and returns it."""
-        rebind(self, _plain(self.node))
+        rebind(self, become.plain(self.node))
         return self
 
     @property
@@ -359,17 +356,13 @@ class Tensor(Methods):
             >>> x
             tensor([1., 0.], requires_grad=True)
         """
-        return Data.of(self)
+        return classes.data.of(self)  # type: ignore[no-any-return]
 
     @data.setter
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise ArgumentError(f"data: needs a Tensor, got {type(value).__name__}")
-        if isinstance(value, Data) and value.shows(self):  # `x.data -= y` has done it
-            return
-        node = value.node
-        _replace(self)
-        _show(self, node)
+        classes.data.assign(self, value)
 
     def clone(self) -> Tensor:
         """Returns the same values as a tensor of its own; gradients flow back to this one."""
@@ -484,29 +477,6 @@ class Tensor(Methods):
         return self.to(dtypes.bool_)
 
 
-def _plain(node: Node) -> Node:
-    """A node with the same value through which no gradient flows."""
-    if node.buffer is not None and node.device is not None:
-        plain = graph.data(node.buffer, node.shape, node.dtype, node.device)
-        tracer = tracing.active
-        if tracer is not None:
-            tracer.shown(plain, node)
-        return plain
-    with autograd.no_grad():
-        return p.alias(node)
-
-
-def _show(tensor: Tensor, node: Node) -> None:
-    """Makes a tensor show the value of another node; gradients flow as before."""
-    if tensor.node.needs_grad and not tensor.node.leaf:
-        with autograd.enable_grad():
-            fresh = _Shown.apply(tensor, wrap(_plain(node))).node
-        rebind(tensor, fresh)
-        return
-    become.replace(tensor, _plain(node))
-    engine.defer(tensor)
-
-
 def _like(kind: type[Tensor], node: Node, leaf: bool) -> Tensor:
     """A tensor of a class, which may be a user's, that shows a fresh node."""
     tensor: Tensor = object.__new__(kind)
@@ -536,109 +506,6 @@ class _Move(autograd.Function):
         return g.to(device=ctx.device), None
 
 
-class _Shown(autograd.Function):
-    """A value in the place of another one, whose gradient it gets."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, value: Tensor) -> Tensor:
-        if value.shape != x.shape:
-            raise ShapeError(
-                f"data: {value.shape} cannot take the place of a computed value of {x.shape}, "
-                "which has a gradient to pass on; use .detach()"
-            )
-        return value
-
-    @staticmethod
-    def backward(ctx: Any, g: Tensor) -> Any:
-        return g, None
-
-
-class Data(Tensor):
-    """What `.data` returns: another handle of the same values, whoever changes them.
-
-    After `x.data = y`, older handles keep the values that they had.
-    """
-
-    __slots__ = ("_count", "_seen", "_tensor")
-    _is_lost = False
-    _count: int
-    _seen: Node
-    _tensor: Tensor
-
-    @classmethod
-    def of(cls, tensor: Tensor) -> Data:
-        """Returns the handle for the values of a tensor."""
-        made: Data = object.__new__(cls)
-        made._tensor, made._grad, made._count = tensor, None, _replaced(tensor)
-        made._follow()
-        return made
-
-    def shows(self, tensor: Tensor) -> _bool:
-        """Whether it is a handle of what a tensor has now."""
-        return self._tensor is tensor and self._count == _replaced(tensor)
-
-    def _follow(self) -> None:
-        self._seen = self._tensor.node
-        node = _plain(self._seen)
-        _SLOT.__set__(self, node)
-        node.owner = weakref.ref(self)
-
-    @property
-    def node(self) -> Node:
-        """The node of the values that the tensor has now."""
-        if self._tensor.node is not self._seen and self.shows(self._tensor):
-            self._follow()
-        node: Node = _SLOT.__get__(self)
-        return node
-
-    @node.setter
-    def node(self, node: Node) -> None:
-        _SLOT.__set__(self, node)
-        if self.shows(self._tensor):
-            _show(self._tensor, node)
-            self._seen = self._tensor.node
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return self.detach().__reduce_ex__(protocol)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        copied: Tensor = memo.setdefault(id(self), self.detach())
-        return copied
-
-
-class Saved(Data):
-    """What `state_dict` returns: the values of that moment; in-place operations change both."""
-
-    __slots__ = ()
-
-    @property
-    def node(self) -> Node:
-        """The node of the values."""
-        node: Node = _SLOT.__get__(self)
-        return node
-
-    @node.setter
-    def node(self, node: Node) -> None:
-        _SLOT.__set__(self, node)
-        if self.shows(self._tensor):
-            _show(self._tensor, node)
-
-
-# By the identity of tensors: how often `.data` was assigned to.
-_replacements: dict[int, tuple[weakref.ref[Tensor], int]] = {}
-
-
-def _replaced(tensor: Tensor) -> int:
-    found = _replacements.get(id(tensor))
-    return 0 if found is None else found[1]
-
-
-def _replace(tensor: Tensor) -> None:
-    name = id(tensor)
-    reference = weakref.ref(tensor, lambda _: _replacements.pop(name, None))
-    _replacements[name] = (reference, _replaced(tensor) + 1)
-
-
 class Parameter(Tensor):
     """A tensor that a module owns and an optimizer changes: it requires grad from the start.
 
@@ -651,7 +518,7 @@ class Parameter(Tensor):
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
         """Returns a parameter with the values of `data`."""
         given = creation.zeros(0) if data is None else creation.as_tensor(data)
-        parameter = _like(cls, _plain(given.node), requires_grad)
+        parameter = _like(cls, become.plain(given.node), requires_grad)
         assert isinstance(parameter, Parameter)
         return parameter
 

@@ -1,6 +1,6 @@
 """`Handle`: the part of a Tensor that autograd knows, and how nodes become Tensors.
 
-Level 4 builds Tensors without importing their class: tensor.py installs it in `classes`.
+Level 4 builds Tensors without importing their class: `classes` holds it.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ class Handle:
 
 
 class Classes:
-    """Holds the class that `wrap` makes; tensor.py installs it."""
+    """The class that `wrap` makes, of tensor.py, and that of `x.data`, of aliases.py."""
 
     tensor: type[Any] = Handle
+    data: type[Any] = Handle
 
 
 classes = Classes()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_cl import engine
+from tinygrad_cl.autograd import no_grad
 from tinygrad_cl.errors import DTypeError, GradientError, ShapeError
 from tinygrad_cl.functional import base
 from tinygrad_cl.functional.base import Handle, rebind
-from tinygrad_cl.graph import Node, grad_mode
+from tinygrad_cl.graph import Node, data, grad_mode
 from tinygrad_cl.primitives import elementwise as p
+from tinygrad_cl.tracing import tracing
 
 if TYPE_CHECKING:
     from tinygrad_cl.tensor import Tensor
@@ -45,6 +47,18 @@ def become(op: str, tensor: Handle, value: Node) -> Any:
     if value.leaf or not value.needs_grad:
         engine.defer(tensor)  # weights updated one by one share what their gradients are made of
     return tensor
+
+
+def plain(node: Node) -> Node:
+    """A node with the same value through which no gradient flows."""
+    if node.buffer is not None and node.device is not None:
+        plain = data(node.buffer, node.shape, node.dtype, node.device)
+        tracer = tracing.active
+        if tracer is not None:
+            tracer.shown(plain, node)
+        return plain
+    with no_grad():
+        return p.alias(node)
 
 
 def replace(tensor: Handle, fresh: Node) -> None:

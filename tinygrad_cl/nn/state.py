@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_cl.aliases import Saved
 from tinygrad_cl.autograd import no_grad
 from tinygrad_cl.autograd.handle import Handle
 from tinygrad_cl.dtypes import as_array
@@ -15,7 +16,7 @@ from tinygrad_cl.errors import StateError
 from tinygrad_cl.functional import become
 from tinygrad_cl.functional.creation import tensor as to_tensor
 from tinygrad_cl.nn.uninitialized import Uninitialized, is_lazy
-from tinygrad_cl.tensor import Saved, Tensor
+from tinygrad_cl.tensor import Tensor
 
 if TYPE_CHECKING:
     from tinygrad_cl.nn.module import Module

@@ -135,7 +135,8 @@ def rows() -> Iterator[Case]:
                 options = {"which": op, "shape": shape, "train": train}
                 quick = op == "softmax" and shape[1] == 1000
                 moved = (4 if train else 2) * numel
-                yield Case(name, "row", options, 0, moved, quick, _exps(op, train) * numel / _FLOAT)
+                exps = numel / _FLOAT if op.endswith("softmax") else 0
+                yield Case(name, "row", options, 0, moved, quick, exps)
         name = f"cross_entropy train {label}"
         quick, exps = shape[1] == 1000, numel / _FLOAT
         yield Case(name, "cross_entropy", {"shape": shape}, 0, 2 * numel, quick, exps)
@@ -146,11 +147,6 @@ def rows() -> Iterator[Case]:
             moved = (8 if train else 3) * _FLOAT * n * c * h * w
             quick = train and c == 64
             yield Case(name, "batch_norm", {"shape": shape, "train": train}, 0, moved, quick)
-
-
-def _exps(op: str, train: bool) -> int:
-    """Exponentials per element: the gradient of a log-softmax takes them of its result."""
-    return {"softmax": 1, "log_softmax": 1 + train}.get(op, 0)
 
 
 def images() -> Iterator[Case]:
