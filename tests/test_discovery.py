@@ -7,6 +7,7 @@ import site
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -94,16 +95,26 @@ def test_numpy_is_always_there() -> None:
     assert (device.name, device.kind, device.zero_copy) == ("numpy", "host", True)
 
 
-@pytest.mark.parametrize("name", ["cpu:0", "", "numpy:0"])
+@pytest.mark.parametrize("name", ["cpu:0", "", "numpy:0", "mps", "cuda:x"])
 def test_an_unknown_name_lists_what_can_be_asked_for(name: str) -> None:
     with pytest.raises(DeviceError, match="is unknown; use 'cpu', 'numpy', 'opencl'"):
         get_device(name)
 
 
-@pytest.mark.parametrize("name", ["cuda", "cuda:0", "mps"])
-def test_other_backends_are_told_of_opencl(name: str) -> None:
-    with pytest.raises(DeviceError, match="use 'opencl:gpu', or leave the device out"):
-        get_device(name)
+def test_gpus_are_ranked_and_only_usable_ones_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tinygrad_cl.runtime import discovery
+
+    def candidate(number: int, kind: str, shared: bool) -> Any:
+        handle = SimpleNamespace(
+            host_unified_memory=shared, max_compute_units=8, max_clock_frequency=1000
+        )
+        return SimpleNamespace(name=f"opencl:{number}", kind=kind, platform="a", handle=handle)
+
+    found = (candidate(0, "cpu", True), candidate(1, "gpu", True), candidate(2, "gpu", False))
+    broken = candidate(3, "gpu", False)
+    monkeypatch.setattr(discovery, "candidates", lambda: (*found, broken))
+    monkeypatch.setattr(discovery, "probe", lambda c: discovery.Verdict(c is not broken, ""))
+    assert discovery.gpus() == ["opencl:2", "opencl:1"]
 
 
 def test_cpu_is_the_default_device_if_that_is_the_processor(opencl: Any) -> None:

@@ -15,10 +15,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from odd_devices import gpu as gpu
 
 import tinygrad_cl as tg
 from tinygrad_cl import DTypeError, GradientError, ShapeError, Tensor, tensor
 from tinygrad_cl.autograd.handle import own
+from tinygrad_cl.runtime import device as devices
 from tinygrad_cl.runtime.device import get_device
 
 Array = np.ndarray[Any, Any]
@@ -716,13 +718,38 @@ def test_modes_decorate_with_and_without_parentheses() -> None:
         assert (x * 2).requires_grad
 
 
-def test_there_is_no_cuda() -> None:
+def only_gpus(monkeypatch: pytest.MonkeyPatch, names: list[str]) -> None:
+    """Lets these devices be the only GPUs, and forgets which "cuda" was opened before."""
+    monkeypatch.setattr("tinygrad_cl.runtime.discovery.gpus", lambda: names)
+    kept = {name: device for name, device in devices._registry.opened.items() if "cuda" not in name}
+    monkeypatch.setattr(devices._registry, "opened", kept)
+
+
+def test_cuda_is_the_opencl_gpu(gpu: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    only_gpus(monkeypatch, [gpu])
+    assert tg.cuda.is_available()
+    assert tg.cuda.device_count() == 1
     device = tg.device("cuda" if tg.cuda.is_available() else "cpu")
-    assert device is tg.get_default_device()
-    assert tg.zeros(2, device=device).cpu().device.type == "cpu"
-    assert not tg.ones(1).is_cuda
+    assert device is tg.device("cuda:0") is tg.device(gpu)
+    x = tg.ones(3).to(device)
+    assert x.is_cuda
+    assert not x.is_cpu
+    assert tg.ones(1).cuda().device is tg.ones(1).cuda(0).device is device
+    net = tg.nn.Linear(3, 2).cuda()
+    assert net(x).device is device
+    tg.cuda.synchronize(device)
+    assert not net(x).cpu().is_cuda
+    with pytest.raises(tg.DeviceError, match="through OpenCL, and 1 can be used here"):
+        tg.ones(1).cuda(1)
+
+
+def test_without_a_gpu_programs_take_their_other_branch(monkeypatch: pytest.MonkeyPatch) -> None:
+    only_gpus(monkeypatch, [])
+    device = tg.device("cuda" if tg.cuda.is_available() else "cpu")
+    assert device.type == "cpu"
+    assert not tg.ones(1, device=device).is_cuda
     for call in (tg.ones(1).cuda, tg.nn.Linear(1, 1).cuda, lambda: tg.device("cuda:0")):
-        with pytest.raises(tg.DeviceError, match="opencl:gpu"):
+        with pytest.raises(tg.DeviceError, match="reached through OpenCL, and none can be used"):
             call()
     tg.backends.cudnn.benchmark = True
     tg.cuda.manual_seed_all(3)

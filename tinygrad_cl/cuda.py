@@ -1,27 +1,29 @@
-"""What programs ask of `torch.cuda`: there is no CUDA here, so they take their other branch.
+"""What programs ask of `torch.cuda`, of the OpenCL GPUs: as PyTorch does for AMD's.
 
-GPUs are reached through OpenCL, on which new tensors live by default; see `tinygrad_cl.devices`.
+The device name "cuda" is the best OpenCL GPU, of whatever make. New tensors live on the best device
+anyway, so that programs which name none use it, too; see `tinygrad_cl.devices`.
 
 Example:
     >>> import tinygrad_cl as tg
-    >>> tg.device("cuda" if tg.cuda.is_available() else "cpu") is tg.device("cpu")
+    >>> device = tg.device("cuda" if tg.cuda.is_available() else "cpu")
+    >>> tg.ones(2, device=device).is_cuda == tg.cuda.is_available()
     True
 """
 
 from __future__ import annotations
 
 from tinygrad_cl.functional.random import manual_seed as _manual_seed
-from tinygrad_cl.runtime.device import get_default_device
+from tinygrad_cl.runtime.device import Device, get_default_device, get_device, gpus
 
 
 def is_available() -> bool:
-    """Returns False."""
-    return False
+    """Returns whether there is an OpenCL GPU."""
+    return bool(gpus())
 
 
 def device_count() -> int:
-    """Returns 0."""
-    return 0
+    """Returns how many OpenCL GPUs can be used."""
+    return len(gpus())
 
 
 def manual_seed(seed: int) -> None:
@@ -34,9 +36,9 @@ def manual_seed_all(seed: int) -> None:
     _manual_seed(seed)
 
 
-def synchronize(device: object = None) -> None:
-    """Waits until the default device has done all that was asked of it."""
-    get_default_device().synchronize()
+def synchronize(device: str | Device | None = None) -> None:
+    """Waits until a device, or the default one, has done all that was asked of it."""
+    (get_default_device() if device is None else get_device(device)).synchronize()
 
 
 def empty_cache() -> None:

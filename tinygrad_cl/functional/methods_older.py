@@ -52,9 +52,9 @@ class OlderMethods(Operators):
         return self
 
     @property
-    def is_cuda(self) -> bool:
-        """False: there is no CUDA here."""
-        return False
+    def is_cuda(self: Any) -> bool:
+        """Whether it is on a GPU."""
+        return bool(self.device.type == "gpu")
 
     @property
     def is_cpu(self: Any) -> bool:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from tinygrad_cl import dtypes
 from tinygrad_cl.dtypes import DType, Scalar
-from tinygrad_cl.errors import DeviceError, ShapeError
+from tinygrad_cl.errors import ShapeError
 from tinygrad_cl.functional import creation
 from tinygrad_cl.functional.base import Handle
-from tinygrad_cl.runtime.device import Device, get_default_device, get_device
+from tinygrad_cl.runtime.device import Device, get_device
 
 if TYPE_CHECKING:
     from tinygrad_cl.functional.creation import DeviceLike, DTypeLike
@@ -128,21 +128,25 @@ def new(input: Tensor, *size: Any) -> Tensor:
     return _made(input.dtype, size, input.device)
 
 
-def cuda(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """Raises a DeviceError: tensors are on the best OpenCL device already.
+def cuda(input: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor:
+    """Moves a tensor to an OpenCL GPU: the best one, or the one of a number or name.
+
+    Args:
+        input: the tensor.
+        device: None, a number, or a device.
+        non_blocking: taken over from PyTorch.
 
     Raises:
-        DeviceError: always.
+        DeviceError: if there is none.
     """
-    raise DeviceError(no_cuda("cuda"))
+    return input.to(device=gpu_name(device))
 
 
-def no_cuda(op: str) -> str:
-    """Returns what to say where a program asks for CUDA."""
-    return (
-        f"{op}: there is no CUDA here; new tensors and nets are on {get_default_device()} already, "
-        'and device="opencl:gpu" names a GPU'
-    )
+def gpu_name(device: Any) -> Any:
+    """Returns the device that `.cuda(device)` names."""
+    if device is None:
+        return "cuda"
+    return f"cuda:{device}" if isinstance(device, int) else device
 
 
 def _made(dtype: DType, data: tuple[Any, ...], device: DeviceLike = None) -> Tensor:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tinygrad_cl.autograd import no_grad
 from tinygrad_cl.dtypes import DType, bfloat16, float16, float32, float64
 from tinygrad_cl.dtypes import dtype as to_dtype
-from tinygrad_cl.errors import DeviceError, DTypeError, ModuleError
+from tinygrad_cl.errors import DTypeError, ModuleError
 from tinygrad_cl.functional.creation import empty_like
-from tinygrad_cl.functional.older_tensors import no_cuda
+from tinygrad_cl.functional.older_tensors import gpu_name
 from tinygrad_cl.nn import hooks, state
 from tinygrad_cl.nn.hooked import Hooked
 from tinygrad_cl.nn.tree import MODULE
@@ -293,12 +293,12 @@ class Module(Hooked):
         return self.to(device="cpu")
 
     def cuda(self: Self, device: Any = None) -> Self:
-        """Raises a DeviceError: nets are on the best OpenCL device already.
+        """Moves parameters and buffers to an OpenCL GPU: the best, or that of a number or name.
 
         Raises:
-            DeviceError: always.
+            DeviceError: if there is none.
         """
-        raise DeviceError(no_cuda("cuda"))
+        return self.to(device=gpu_name(device))
 
     def float(self: Self) -> Self:
         """Casts floating-point parameters and buffers to float32; returns the module."""

@@ -43,7 +43,8 @@ _registry = _Registry()
 def get_device(name: str | Device | None = None) -> Device:
     """Returns a device: "numpy", "opencl" (the best one), "opencl:1", "opencl:intel", "opencl:gpu".
 
-    "cpu" is the default device if that is the processor, else "numpy".
+    "cpu" is the default device if that is the processor, else "numpy"; "cuda" is the best OpenCL
+    GPU, of whatever make, and "cuda:1" the next one, so that programs written for PyTorch find it.
 
     Args:
         name: a name, a device, or None for the default device.
@@ -83,12 +84,9 @@ def _find(name: str) -> Device:
     if name == "numpy":
         return HostDevice(settings.current().memory_bytes)
     family, _, which = name.partition(":")
+    if family == "cuda" and (not which or which.isdecimal()):
+        return _gpu(name, int(which or 0))
     if family != "opencl":
-        if family in ("cuda", "mps", "xpu"):
-            raise DeviceError(
-                f"device {name!r}: GPUs are reached through OpenCL; use 'opencl:gpu', or leave the "
-                "device out for the best one"
-            )
         raise DeviceError(
             f"device {name!r} is unknown; use 'cpu', 'numpy', 'opencl', 'opencl:<number>', "
             "'opencl:cpu', 'opencl:gpu' or 'opencl:<part of its name>'"
@@ -100,6 +98,25 @@ def _find(name: str) -> Device:
     candidate = discovery.choose(which)
     opened = _registry.opened.get(candidate.name)
     return opened or discovery.open_device(candidate)
+
+
+def gpus() -> list[str]:
+    """Returns the names of the usable OpenCL GPUs, the best one first."""
+    if _registry.host_alone:
+        return []
+    from tinygrad_cl.runtime import discovery
+
+    return discovery.gpus()
+
+
+def _gpu(name: str, number: int) -> Device:
+    names = gpus()
+    if number < len(names):
+        return get_device(names[number])
+    raise DeviceError(
+        f"device {name!r}: GPUs are reached through OpenCL, and {len(names) or 'none'} can be used "
+        "here; leave the device out for the best device, or see `python -m tinygrad_cl devices`"
+    )
 
 
 def get_default_device() -> Device:

@@ -129,6 +129,12 @@ def choose(which: str) -> Candidate:
     raise DeviceError("; ".join([f"no OpenCL device fits {wanted!r}; found: {listed}", *hints]))
 
 
+def gpus() -> list[str]:
+    """Returns the names of the usable GPUs, the best one first."""
+    ranked = sorted((c for c in candidates() if c.kind == "gpu"), key=_rank)
+    return [c.name for c in ranked if probe(c).usable]
+
+
 def _fits(candidate: Candidate, which: str) -> bool:
     if not which:
         return True
