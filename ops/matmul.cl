@@ -35,7 +35,6 @@
  * Hole
  *   EPILOGUE(value, batch, row, column, n)  takes n sums of a row
  */
-#include "dense_tile.cl"
 #ifndef TRANSPOSED
 #define TRANSPOSED 0
 #endif
@@ -88,7 +87,6 @@
 #define EPILOGUE_ARGS
 #endif
 
-#define WIDTH (COLS * VEC)
 #if SPARSE
 #define SPARSE_PARAMS , const int line, const int height, const int width
 #else
@@ -111,7 +109,7 @@
 #endif
 #define TILES(x) NAME_(MATMUL_TILES, x)
 
-#include "matmul_pack.cl"
+#include "matmul_emit.cl"
 #if MATMUL_TILES_FIRST
 #define TILE TILES(tile)
 #define TILE_COLS COLS
@@ -135,8 +133,6 @@
 #include "matmul_tile.cl"
 #endif
 #endif
-
-#include "matmul_emit.cl"
 
 VECTOR_KERNEL __kernel void KERNEL(__global OUT_T *out, __global const IN_T *a, __global const IN_T *b, const int M,
                                    const int N, const int K, const int batches, const int batch1, const int batch2,

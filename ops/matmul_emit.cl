@@ -4,8 +4,8 @@
  *
  *   EMIT(from, m, end)   hands over rows m to end of the tile at column n0, KEPT at most
  */
-#ifndef WIDTH
 #include "matmul_pack.cl"
+#ifndef FLIPPED
 #define FLIPPED 0
 #define EPILOGUE(value, batch, row, column, n)
 #endif

@@ -1,13 +1,12 @@
 /* matmul_pack.cl: how matmul.cl brings operands together: panels of B, and rows of A, in private memory.
  *
- * Included by matmul.cl, which says what the macros mean.
+ * Included by matmul_emit.cl for matmul.cl, which says what the macros mean.
  *
  * Shared MATMUL_PANEL: TAG ACC IN_T TRANSPOSED COLS
  */
-#ifndef WIDTH
 #include "dense_tile.cl"
+#ifndef COLS
 #define COLS 2
-#define WIDTH (COLS * VEC)
 #define ROWS 8
 #define KC 1024
 #define TRANSPOSED 0
@@ -16,6 +15,7 @@
 #define READ 1
 #define WRITTEN 2
 #endif
+#define WIDTH (COLS * VEC)
 #ifndef MATMUL_PANEL
 #define MATMUL_PANEL KERNEL
 #define MATMUL_PANEL_FIRST 1

@@ -109,6 +109,7 @@ CONVOLVED: list[Call] = [
     conv((2, 40, 33, 35), (3, 40, 3, 3)),
     conv((2, 19, 9, 11), (19, 1, 3, 3), padding=1, groups=19),
     conv((2, 6, 10, 7), (12, 1, 3, 3), stride=2, groups=6),
+    conv((2, 5, 19, 37), (5, 1, 3, 3), padding=1, groups=5),
 ]
 POOLED: list[Call] = [
     pool(F.max_pool2d, 3, 5, 10, 14, kernel_size=2),

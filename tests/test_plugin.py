@@ -228,8 +228,8 @@ def test_devices_of_the_configuration_file(project: Path) -> None:
 @pytest.mark.parametrize(
     ("marker", "options", "message"),
     [
-        ("devices='tpu'", (), "device 'tpu' is unknown; use 'numpy'"),
-        ("", ("--tinygrad-cl-devices=tpu",), "device 'tpu' is unknown; use 'numpy'"),
+        ("devices='tpu'", (), "device 'tpu' is unknown; use 'cpu', 'numpy'"),
+        ("", ("--tinygrad-cl-devices=tpu",), "device 'tpu' is unknown; use 'cpu', 'numpy'"),
         ("dtypes='complex64'", (), "dtype complex64 is not supported; use one of"),
         ("device='numpy'", (), "unknown arguments ['device'] of the marker"),
     ],

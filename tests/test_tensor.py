@@ -680,8 +680,60 @@ def test_fill_takes_a_tensor_without_dims(device: str) -> None:
         x.fill_(tg.ones(2))
 
 
+OLD_TYPES = {
+    "Bool": tg.bool,
+    "Byte": tg.uint8,
+    "Double": tg.float64,
+    "Float": tg.float32,
+    "Half": tg.float16,
+    "Int": tg.int32,
+    "Long": tg.int64,
+}
+
+
+@pytest.mark.parametrize("name", OLD_TYPES)
+def test_old_constructors_make_their_dtype(name: str) -> None:
+    make = getattr(tg, f"{name}Tensor")
+    made = make([1, 0])
+    assert made.dtype is OLD_TYPES[name]
+    assert made.tolist() == [1, 0]
+    assert make(2, 3).shape == (2, 3)
+
+
+def test_second_names_are_the_same_functions() -> None:
+    for pair in (
+        "absolute abs",
+        "arccos acos",
+        "arctan2 atan2",
+        "concatenate cat",
+        "divide div",
+        "greater gt",
+        "less_equal le",
+        "moveaxis movedim",
+        "not_equal ne",
+        "subtract sub",
+    ):
+        second, first = pair.split()
+        assert getattr(tg, second) is getattr(tg, first)
+    x = tg.tensor([[2.0, 1.0], [1.0, 1.0]])
+    assert tg.det(x).item() == pytest.approx(1)
+    assert tg.matrix_power(x, 2).tolist() == (x @ x).tolist()
+    assert tg.inverse(x).tolist() == [[1, -1], [-1, 2]]
+
+
+def test_names_that_ask_what_tensors_are() -> None:
+    assert tg.is_floating_point(tg.ones(1))
+    assert not tg.is_floating_point(tg.ones(1, dtype=tg.int32))
+    assert not tg.is_complex(tg.ones(1))
+    assert tg.is_nonzero(tg.tensor([2.0]))
+    with pytest.raises(ShapeError, match="is_nonzero: needs one element"):
+        tg.is_nonzero(tg.ones(2))
+    assert tg.scalar_tensor(3).dtype is tg.float32
+    assert tg.scalar_tensor(3, dtype=tg.int64).item() == 3
+    tg.use_deterministic_algorithms(True)
+
+
 def test_names_that_older_programs_use() -> None:
-    assert tg.FloatTensor([1, 2]).dtype is tg.float32
     assert tg.LongTensor(2, 3).tolist() == [[0, 0, 0], [0, 0, 0]]
     assert tg.ones(2).new(3).shape == (3,)
     assert tg.ones(2).new([4.0]).tolist() == [4]

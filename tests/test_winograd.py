@@ -37,7 +37,7 @@ def winograds(given: list[Job]) -> list[Job]:
 
 def test_values_and_gradients(opencl_device: str) -> None:
     jobs = winograds([given for row in ROWS for given in three(row, "float32", CPU)])
-    assert len(jobs) >= 3 * len(ROWS) - 4
+    assert len(jobs) >= 3 * len(ROWS) - 5  # for five, the plain sum is cheaper
     check(jobs, opencl_device, 1e-4, 1e-3)
 
 

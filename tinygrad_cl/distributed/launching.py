@@ -13,6 +13,8 @@ from typing import Any
 from tinygrad_cl.distributed.group import destroy_process_group, init_process_group
 from tinygrad_cl.errors import ArgumentError, ProcessError
 
+GRACE = 1.0  # seconds in which other processes may say why one has lost them
+
 
 def spawn(
     function: Callable[..., Any], world_size: int, args: tuple[Any, ...] = (), timeout: float = 60.0
@@ -55,17 +57,27 @@ def spawn(
 
 
 def _watch(ends: list[Connection]) -> None:
-    """Waits for the word of every process: an empty one, or its traceback."""
+    """Waits for the word of every process: an empty one, or its traceback.
+
+    A process that loses another one fails, too: the word of the one that was lost says more.
+    """
     ranks = {end: rank for rank, end in enumerate(ends)}
+    failed: list[tuple[bool, int, str]] = []
     while ranks:
-        for end in wait(list(ranks)):
+        ready = wait(list(ranks), GRACE if failed else None)
+        for end in ready:
             rank = ranks.pop(end)  # type: ignore[call-overload]
             try:
                 told = end.recv_bytes().decode()  # type: ignore[union-attr]
             except EOFError:
                 told = "it ended without a word"
             if told:
-                raise ProcessError(f"spawn: process {rank} failed:\n{told.rstrip()}")
+                failed.append((ProcessError.__name__ in told, rank, told))
+        if failed and (not ready or not min(failed)[0]):
+            break
+    if failed:
+        _, rank, told = min(failed)
+        raise ProcessError(f"spawn: process {rank} failed:\n{told.rstrip()}")
 
 
 def _run(

@@ -24,7 +24,7 @@ def explain(*tensors: Tensor) -> Plan:
         >>> plan = tg.explain((x.exp() + 1).sum(1).sqrt())
         >>> [kernel.label for kernel in plan.kernels]
         ['exp_add_sum_sqrt']
-        >>> "exp(" in plan.source()
+        >>> "exponential(" in plan.source()
         True
     """
     return engine.explain([unwrap("explain", tensor) for tensor in tensors])

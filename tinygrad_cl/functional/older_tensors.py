@@ -23,8 +23,8 @@ def device(type: str | Device = "cpu", index: int | None = None) -> Device:
 
     Args:
         type: "numpy", "opencl", "opencl:gpu", "opencl:1"; "cpu" is the default device if that is
-            the processor, else "numpy".
-        index: a number, as in "opencl:1".
+            the processor, else "numpy"; "cuda" is the best OpenCL GPU.
+        index: a number, as in "opencl:1" and "cuda:0".
 
     Raises:
         DeviceError: if there is no such device.
