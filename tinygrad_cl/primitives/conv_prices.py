@@ -85,7 +85,7 @@ def _weigh_tile(
     cycles += tiles * 20 * (wide / cols + phases)
     near = (depth * run if panel else cut.sources * cut.plane) * types.size
     if near > L1:
-        cycles *= 1.02 if near < 4 * L1 else 1.06
+        cycles *= 1.02 if near < 4 * L1 else 1.15
     cycles += base + cut.images * results * 30
     lines, span = (1, cut.rows * cut.columns) if panel else (cut.rows * phases, cut.columns)
     cycles += cut.images * results * lines * (4 * -(-span // vec) + 5)
