@@ -477,3 +477,16 @@ def test_parameter_list_and_dict():
     assert list(named.state_dict()) == ["a"]
     with pytest.raises(ModuleError):
         params.append(3.0)
+
+
+def test_a_saved_state_can_be_put_back_by_data() -> None:
+    net = nn.Linear(2, 2)
+    saved, before = net.state_dict(), net.weight.tolist()
+    optimizer = tg.optim.SGD(net.parameters(), lr=0.5)
+    net(tg.ones(1, 2)).sum().backward()
+    optimizer.step()
+    assert net.weight.tolist() != before
+    for name, parameter in net.named_parameters():
+        parameter.data = saved[name]
+    assert net.weight.tolist() == before
+    assert net.weight.requires_grad

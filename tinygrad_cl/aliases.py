@@ -28,6 +28,7 @@ class Data(Tensor):
 
     __slots__ = ("_count", "_seen", "_tensor")
     _is_lost = False
+    _follows = True  # its tensor, when that gets another value
     _count: int
     _seen: Node
     _tensor: Tensor
@@ -43,8 +44,8 @@ class Data(Tensor):
     @classmethod
     def assign(cls, tensor: Tensor, value: Tensor) -> None:
         """What `tensor.data = value` does."""
-        if isinstance(value, Data) and value.shows(tensor):  # `x.data -= y` has done it
-            return
+        if isinstance(value, Data) and value._follows and value.shows(tensor):
+            return  # `x.data -= y` has done it
         node = value.node
         _replace(tensor)
         _show(tensor, node)
@@ -61,8 +62,9 @@ class Data(Tensor):
 
     @property
     def node(self) -> Node:
-        """The node of the values that the tensor has now."""
-        if self._tensor.node is not self._seen and self.shows(self._tensor):
+        """The node of the values that the tensor has now, or had at first."""
+        moved = self._follows and self._tensor.node is not self._seen
+        if moved and self.shows(self._tensor):
             self._follow()
         node: Node = _SLOT.__get__(self)
         return node
@@ -86,18 +88,7 @@ class Saved(Data):
     """What `state_dict` returns: the values of that moment; in-place operations change both."""
 
     __slots__ = ()
-
-    @property
-    def node(self) -> Node:
-        """The node of the values."""
-        node: Node = _SLOT.__get__(self)
-        return node
-
-    @node.setter
-    def node(self, node: Node) -> None:
-        _SLOT.__set__(self, node)
-        if self.shows(self._tensor):
-            _show(self._tensor, node)
+    _follows = False
 
 
 def _show(tensor: Tensor, node: Node) -> None:
